@@ -1,1 +1,54 @@
-export {};
+export { type Clock, systemClock } from "./clock.ts";
+export {
+  DroverError,
+  type DroverErrorOptions,
+  ERROR_CODES,
+  type ErrorCode,
+  type ErrorDetails,
+  errorChain,
+  errorCodeOf,
+  isDroverError,
+  type SerializedError,
+  serializeError,
+} from "./error.ts";
+export {
+  type GuestSighting,
+  isActive,
+  type ObservedGuest,
+  type PowerState,
+  type Server,
+  serverFromSightings,
+} from "./guest.ts";
+export { type Host, type HostFacts, isHostUp, REPORT_INTERVAL_MS, SERVICE_DOWN_TIME_MS } from "./host.ts";
+export { type LogFields, type Logger, silentLogger } from "./logger.ts";
+export type {
+  ChosenFlag,
+  DestinationPreparation,
+  Migration,
+  MigrationLogEntry,
+  MigrationOutcome,
+  MigrationStepOutputs,
+} from "./migration.ts";
+export {
+  answerRequest,
+  type MigrationRequest,
+  type RequestAnswer,
+  type RequestedMigration,
+} from "./migration-request.ts";
+export {
+  COPYING,
+  HOLDS_DESTINATION_CLAIM,
+  HOLDS_SOURCE_SLOT,
+  IN_PROGRESS,
+  MIGRATION_STATES,
+  type MigrationEvent,
+  type MigrationState,
+  nextState,
+  RUNNABLE,
+  SHOWN_STATUS,
+  TERMINAL,
+  transitions,
+} from "./migration-state.ts";
+export { completionTimeoutMs, defaultPolicy, type MigrationPolicy, migrationSizeGiB } from "./policy.ts";
+export { type EliminatedHost, failedChecks, type PreCheck } from "./pre-check.ts";
+export { type MigrationProgress, memoryPercent } from "./progress.ts";

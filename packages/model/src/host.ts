@@ -1,0 +1,42 @@
+/** What an agent reports of its host when it starts and whenever it changes; the heartbeat carries none of it. */
+export interface HostFacts {
+  readonly host: string;
+  /** libvirt's host uuid: two agents that name different hosts but report one uuid are on one machine. */
+  readonly hostUuid: string;
+  readonly hypervisorType: string;
+  /** libvirt's form: major * 1,000,000 + minor * 1,000 + release. 7.2.0 is 7002000. */
+  readonly hypervisorVersion: number;
+  readonly libvirtVersion: number;
+  readonly cpuArch: string;
+  readonly cpuModel: string;
+  readonly cpus: number;
+  readonly memoryKiB: number;
+  /** Address that other hosts' libvirtd and QEMU reach this host by (`live_migration_inbound_addr`). */
+  readonly inboundAddress: string;
+  /** URI by which another libvirtd reaches this one for a peer-to-peer migration. */
+  readonly libvirtUri: string;
+}
+
+/** A compute host as the store knows it. */
+export interface Host {
+  /** Number, from 1, for Nova's older API versions. */
+  readonly id: number;
+  readonly uuid: string;
+  readonly facts: HostFacts;
+  readonly agentVersion: string;
+  readonly enabled: boolean;
+  readonly disabledReason: string | null;
+  readonly registeredAt: Date;
+  readonly lastSeenAt: Date;
+}
+
+/** An agent reports in this often, ms (Nova's `report_interval`). */
+export const REPORT_INTERVAL_MS = 10_000;
+
+/** Without a sign of life for this long a host counts as down, ms (Nova's `service_down_time`). */
+export const SERVICE_DOWN_TIME_MS = 60_000;
+
+/** True when the host's agent was heard of within {@link SERVICE_DOWN_TIME_MS}. */
+export function isHostUp(host: Pick<Host, "lastSeenAt">, now: Date, downTimeMs = SERVICE_DOWN_TIME_MS): boolean {
+  return now.getTime() - host.lastSeenAt.getTime() <= downTimeMs;
+}

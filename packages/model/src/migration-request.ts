@@ -1,0 +1,82 @@
+import type { MigrationState } from "./migration-state.ts";
+
+/** What an operator may ask of a migration under way. */
+export type MigrationRequest = "abort" | "force-complete";
+
+/** What the rule looks at: the state, and what was asked before. */
+export interface RequestedMigration {
+  readonly state: MigrationState;
+  readonly abortRequestedAt: Date | null;
+  readonly forceCompleteRequestedAt: Date | null;
+}
+
+/**
+ * - `settle`: the conductor cancels it by itself, libvirt was not asked yet.
+ * - `send`: a fact in the record first, then sent to the source's agent until its report answers it.
+ * - `ignore`: already so.
+ * - `refuse`: the reason is a whole sentence for the caller.
+ */
+export type RequestAnswer =
+  | { readonly kind: "settle" | "send" | "ignore" }
+  | { readonly kind: "refuse"; readonly reason: string };
+
+/** The one rule for abort and force-complete; the HTTP codes are derived from its answer at the edge. */
+export function answerRequest(request: MigrationRequest, migration: RequestedMigration): RequestAnswer {
+  return request === "abort" ? answerAbort(migration) : answerForceComplete(migration);
+}
+
+function answerAbort(migration: RequestedMigration): RequestAnswer {
+  switch (migration.state) {
+    case "queued":
+    case "preparing":
+      return migration.abortRequestedAt === null ? { kind: "settle" } : { kind: "ignore" };
+    case "running":
+      return migration.abortRequestedAt === null ? { kind: "send" } : { kind: "ignore" };
+    case "rolling-back":
+    case "cancelled":
+      return { kind: "ignore" };
+    case "post-copy":
+    case "post-copy-paused":
+      return refuse("the guest already runs on the destination (post-copy): its memory is on both hosts");
+    case "unknown":
+      return refuse("contact with the source was lost; both hosts are being asked where the guest runs");
+    case "post-migrating":
+      return refuse("the guest has already arrived on the destination");
+    case "error":
+      return refuse("the migration is in error and waits for a person; see its reason");
+    case "completed":
+    case "failed":
+      return refuse(`the migration has already ${migration.state === "completed" ? "completed" : "failed"}`);
+  }
+}
+
+function answerForceComplete(migration: RequestedMigration): RequestAnswer {
+  if (migration.abortRequestedAt !== null) return refuse("an abort was requested before");
+  switch (migration.state) {
+    case "running":
+      return migration.forceCompleteRequestedAt === null ? { kind: "send" } : { kind: "ignore" };
+    case "post-copy":
+      return { kind: "ignore" };
+    case "queued":
+    case "preparing":
+      return refuse(`the migration is ${migration.state}: nothing is being copied yet`);
+    case "post-copy-paused":
+      return refuse("the link broke in post-copy; it must be resumed, not hurried");
+    case "unknown":
+      return refuse("contact with the source was lost; both hosts are being asked where the guest runs");
+    case "post-migrating":
+      return { kind: "ignore" };
+    case "rolling-back":
+      return refuse("the migration is being rolled back");
+    case "error":
+      return refuse("the migration is in error and waits for a person; see its reason");
+    case "completed":
+    case "failed":
+    case "cancelled":
+      return refuse(`the migration is already ${migration.state}`);
+  }
+}
+
+function refuse(reason: string): RequestAnswer {
+  return { kind: "refuse", reason };
+}

@@ -1,0 +1,86 @@
+import type { SerializedError } from "./error.ts";
+import type { MigrationState } from "./migration-state.ts";
+import type { MigrationPolicy } from "./policy.ts";
+import type { MigrationProgress } from "./progress.ts";
+
+/** Where a guest is after its migration ended, as the source's agent reports it. */
+export type MigrationOutcome = "arrived" | "stayed" | "unknown";
+
+/** A libvirt flag or parameter that was used, and why: flags are inferred, never configured. */
+export interface ChosenFlag {
+  /** libvirt's name, e.g. `VIR_MIGRATE_LIVE` or `migrate_uri`. */
+  readonly name: string;
+  /** The parameter's value; absent for a flag. */
+  readonly value?: string | number | boolean;
+  readonly reason: string;
+}
+
+/** What the record keeps of the work done so far, so that another conductor can go on from it. */
+export interface MigrationStepOutputs {
+  /** Hosts tried and given up before the present destination. */
+  readonly attemptedHosts?: readonly string[];
+  /** Where the destination takes the copy in: from `pre_live_migration`. */
+  readonly destination?: DestinationPreparation;
+}
+
+/** What a prepared destination tells the source. */
+export interface DestinationPreparation {
+  /** libvirt connection URI of the destination, as the source's libvirtd dials it. */
+  readonly libvirtUri: string;
+  /** Address for memory traffic, for `migrate_uri` and `listen_address`. */
+  readonly inboundAddress: string;
+}
+
+/** A migration as recorded. Only the conductor writes it, each time by compare-and-set on state and generation. */
+export interface Migration {
+  /** Number, from 1; what Nova's API shows as `id`. */
+  readonly id: number;
+  readonly uuid: string;
+  readonly serverUuid: string;
+  readonly serverName: string;
+  readonly state: MigrationState;
+  /** Grows by one with every write of the record: the fence of compare-and-set and of commands to agents. */
+  readonly generation: number;
+  readonly sourceHost: string;
+  /** Chosen, or asked for; null while the scheduler has not chosen. */
+  readonly destinationHost: string | null;
+  /** The destination that the requester named, if any. */
+  readonly requestedHost: string | null;
+  readonly memoryKiB: number;
+  readonly policy: MigrationPolicy;
+  readonly flags: readonly ChosenFlag[];
+  /** Name of the step that is under way or comes next; null when the list is done. */
+  readonly step: string | null;
+  readonly outputs: MigrationStepOutputs;
+  /** Why it waits, failed, was cancelled or is in error; null while there is nothing to say. */
+  readonly reason: string | null;
+  readonly failure: SerializedError | null;
+  readonly outcome: MigrationOutcome | null;
+  /** The agent's sequence number of the last report that was taken in; older ones are ignored. */
+  readonly agentSequence: number;
+  readonly requestedBy: string;
+  readonly projectId: string;
+  readonly requestId: string;
+  readonly abortRequestedAt: Date | null;
+  readonly abortRequestedBy: string | null;
+  readonly forceCompleteRequestedAt: Date | null;
+  readonly forceCompleteRequestedBy: string | null;
+  /** What the agent answered to the last request, e.g. that the abort came too late; null before. */
+  readonly requestAnswer: string | null;
+  /** The last numbers of the copy, with the outcome. */
+  readonly finalProgress: MigrationProgress | null;
+  readonly createdAt: Date;
+  readonly updatedAt: Date;
+  readonly startedAt: Date | null;
+  readonly endedAt: Date | null;
+}
+
+/** One thing that happened to a migration, for people; ordered by `id`. */
+export interface MigrationLogEntry {
+  readonly id: number;
+  readonly migrationUuid: string;
+  readonly at: Date;
+  readonly event: string;
+  readonly state: MigrationState;
+  readonly message: string;
+}
