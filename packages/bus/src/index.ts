@@ -1,1 +1,13 @@
-export {};
+export {
+  type Bus,
+  type BusStatus,
+  type CallOptions,
+  type CastOptions,
+  handle,
+  type RpcContext,
+  type RpcHandler,
+  type RpcInfo,
+  type RpcServer,
+  type ServeOptions,
+} from "./bus.ts";
+export { type CallContract, type CastContract, defineCall, defineCast, type Schema } from "./contract.ts";

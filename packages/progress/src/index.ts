@@ -1,1 +1,1 @@
-export {};
+export type { ProgressCache, ProgressListener } from "./progress-cache.ts";

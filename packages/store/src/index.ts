@@ -1,1 +1,14 @@
-export {};
+export type {
+  ClaimStore,
+  DestinationClaim,
+  ExpectedVersion,
+  GuestStore,
+  HostStore,
+  LogLine,
+  MigrationChange,
+  MigrationFilter,
+  MigrationStore,
+  NewMigration,
+  ProgressStore,
+  Store,
+} from "./store.ts";

@@ -1,0 +1,86 @@
+import type { CallContract, CastContract } from "./contract.ts";
+
+/** Travels with every request, as oslo.messaging's `_context_*` keys. */
+export interface RpcContext {
+  /** `req-<uuid>` of the HTTP request or of the work that caused this one. */
+  readonly requestId: string;
+  readonly userId?: string;
+  readonly projectId?: string;
+}
+
+export interface CallOptions {
+  /** One server of the topic (a host, for the compute topics); without it any server of the topic. */
+  readonly server?: string;
+  readonly context?: RpcContext;
+  /** Shorter than the contract's own. */
+  readonly deadlineMs?: number;
+  readonly signal?: AbortSignal;
+}
+
+export interface CastOptions {
+  readonly server?: string;
+  readonly context?: RpcContext;
+}
+
+/** What a handler knows beside its request. */
+export interface RpcInfo {
+  readonly context: RpcContext;
+  /** Aborted when the caller's deadline passes or the server closes. */
+  readonly signal: AbortSignal;
+}
+
+/** A contract bound to the function that serves it; made by `handle`. */
+export interface RpcHandler {
+  readonly contract: CallContract<unknown, unknown> | CastContract<unknown>;
+  run(request: unknown, info: RpcInfo): Promise<unknown>;
+}
+
+/** Binds a handler to its contract with both ends' types checked by the compiler. */
+export function handle<Request, Response>(
+  contract: CallContract<Request, Response> | CastContract<Request>,
+  run: (request: Request, info: RpcInfo) => Promise<Response>,
+): RpcHandler {
+  return { contract, run: (request, info) => run(contract.request.parse(request), info) };
+}
+
+export interface ServeOptions {
+  readonly topic: string;
+  /** Name of this server within the topic: the host, or a process id of its own. */
+  readonly server: string;
+  readonly handlers: readonly RpcHandler[];
+  /** Requests worked on at the same time; more wait in the broker. @default 64 */
+  readonly maxInFlight?: number;
+}
+
+/** A topic being served. */
+export interface RpcServer {
+  /** Takes no new request, waits for those under way. Never rejects. */
+  close(): Promise<void>;
+}
+
+export type BusStatus = "connecting" | "connected" | "closed";
+
+/**
+ * RPC between Drover's processes. Promises, the same for every driver:
+ *
+ * - A call is delivered at most once. It rejects with `agent-unreachable` when the broker knows that nobody serves the
+ *   target, `deadline-exceeded` when our wait ended, `outcome-unknown` when the connection broke after the request was
+ *   taken and the contract is not idempotent, `unavailable` when the broker is away, or with the handler's own
+ *   DroverError (code, message and details travel).
+ * - A cast resolves when the broker has it (at least once, in any order); rejects with `agent-unreachable` when no
+ *   queue takes it, `unavailable` when the broker is away.
+ * - A server that loses its broker declares and consumes again by itself.
+ */
+export interface Bus {
+  call<Request, Response>(
+    contract: CallContract<Request, Response>,
+    request: Request,
+    options?: CallOptions,
+  ): Promise<Response>;
+  cast<Request>(contract: CastContract<Request>, request: Request, options?: CastOptions): Promise<void>;
+  /** Resolves when the topic is being served, or will be as soon as the broker is there. */
+  serve(options: ServeOptions): Promise<RpcServer>;
+  status(): BusStatus;
+  /** Closes servers, then the connection. Calls under way are rejected with `unavailable`. */
+  close(): Promise<void>;
+}

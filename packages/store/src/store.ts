@@ -1,0 +1,163 @@
+import type {
+  GuestSighting,
+  Host,
+  HostFacts,
+  Migration,
+  MigrationLogEntry,
+  MigrationPolicy,
+  MigrationProgress,
+  MigrationState,
+  ObservedGuest,
+} from "@drover/model";
+
+/** What a new record is made of; the store adds id, uuid, state `queued`, generation 1 and the times. */
+export interface NewMigration {
+  readonly serverUuid: string;
+  readonly serverName: string;
+  readonly sourceHost: string;
+  readonly requestedHost: string | null;
+  readonly memoryKiB: number;
+  readonly policy: MigrationPolicy;
+  readonly step: string;
+  readonly requestedBy: string;
+  readonly projectId: string;
+  readonly requestId: string;
+}
+
+/** The fields a conductor may write. Identity, generation and times are the store's own. */
+export type MigrationChange = Partial<
+  Omit<
+    Migration,
+    | "id"
+    | "uuid"
+    | "serverUuid"
+    | "serverName"
+    | "sourceHost"
+    | "requestedHost"
+    | "memoryKiB"
+    | "generation"
+    | "requestedBy"
+    | "projectId"
+    | "requestId"
+    | "createdAt"
+    | "updatedAt"
+  >
+>;
+
+/** The version a writer has read; a write succeeds only against exactly this. */
+export interface ExpectedVersion {
+  readonly state: MigrationState;
+  readonly generation: number;
+}
+
+/** A line for the migration's log, written in the same transaction as the change it tells of. */
+export interface LogLine {
+  readonly event: string;
+  readonly message: string;
+}
+
+export interface MigrationFilter {
+  readonly serverUuid?: string;
+  readonly states?: readonly MigrationState[];
+  /** Source or destination. */
+  readonly host?: string;
+  readonly sourceHost?: string;
+  readonly destinationHost?: string;
+  readonly projectId?: string;
+  readonly userId?: string;
+  readonly changedSince?: Date;
+  readonly changedBefore?: Date;
+  /** Rows at most. @default 1000 */
+  readonly limit?: number;
+  /** The uuid of the last row of the page before. @throws `bad-request` for an unknown one */
+  readonly marker?: string;
+}
+
+/** Records of migrations. Every write is a compare-and-set; zero rows changed is a `conflict`. */
+export interface MigrationStore {
+  /** @throws `conflict` with `details.migrationUuid` when the server already has a migration in progress. */
+  create(migration: NewMigration, log: LogLine): Promise<Migration>;
+  get(uuid: string): Promise<Migration | undefined>;
+  getById(id: number): Promise<Migration | undefined>;
+  /** Newest first (created_at, then id). */
+  list(filter: MigrationFilter): Promise<readonly Migration[]>;
+  /** Writes `change`, raises the generation by one. @throws `conflict` when state or generation differ. */
+  update(uuid: string, expected: ExpectedVersion, change: MigrationChange, log?: LogLine): Promise<Migration>;
+  /**
+   * queued → preparing, only while fewer than `maxOutgoing` migrations hold a slot of the source (and fewer than
+   * `maxFleet` in all). Correct under racing conductors. Returns undefined when no slot is free.
+   */
+  takeSourceSlot(
+    uuid: string,
+    expected: ExpectedVersion,
+    limits: { readonly maxOutgoing: number; readonly maxFleet: number },
+    change: MigrationChange,
+    log: LogLine,
+  ): Promise<Migration | undefined>;
+  readLog(uuid: string): Promise<readonly MigrationLogEntry[]>;
+  appendLog(uuid: string, state: MigrationState, line: LogLine): Promise<void>;
+
+  /** Takes up to `limit` runnable migrations whose lease is free or has run out, for `leaseMs`; oldest first. */
+  acquireLeases(owner: string, leaseMs: number, limit: number): Promise<readonly Migration[]>;
+  /** Prolongs; returns the uuids that `owner` still holds, the others are lost and must not be acted on. */
+  renewLeases(owner: string, uuids: readonly string[], leaseMs: number): Promise<readonly string[]>;
+  releaseLease(owner: string, uuid: string): Promise<void>;
+}
+
+/** A destination's memory and inbound slot, held for one migration. */
+export interface DestinationClaim {
+  readonly migrationUuid: string;
+  readonly host: string;
+  readonly memoryKiB: number;
+}
+
+export interface ClaimStore {
+  /**
+   * Holds memory and one inbound slot on `host`. Repeating it for the same migration and host changes nothing; for
+   * another host the claim moves. Correct under racing conductors.
+   *
+   * @param limits.memoryKiB what may be claimed on the host in all: its memory less what its guests use.
+   * @throws `refused` with which limit stood in the way.
+   */
+  claim(claim: DestinationClaim, limits: { readonly memoryKiB: number; readonly maxIncoming: number }): Promise<void>;
+  /** Nothing happens when there is none. */
+  release(migrationUuid: string): Promise<void>;
+  list(): Promise<readonly DestinationClaim[]>;
+}
+
+export interface HostStore {
+  /** Inserts or refreshes, and counts as a sign of life. */
+  report(facts: HostFacts, agentVersion: string): Promise<Host>;
+  /** A sign of life for all of `hosts`, in one statement; unknown names are returned: their agents report in full. */
+  heartbeat(hosts: readonly string[]): Promise<{ readonly unknown: readonly string[] }>;
+  list(): Promise<readonly Host[]>;
+  get(host: string): Promise<Host | undefined>;
+}
+
+export interface GuestStore {
+  /** Replaces what is known of `host` by `guests`; guests it no longer reports are forgotten. One transaction. */
+  replaceSightings(host: string, guests: readonly ObservedGuest[]): Promise<void>;
+  /** Of one server, over all hosts. */
+  byServer(serverUuid: string): Promise<readonly GuestSighting[]>;
+  byHost(host: string): Promise<readonly GuestSighting[]>;
+  list(): Promise<readonly GuestSighting[]>;
+}
+
+/** The flushed progress, in a table of its own: it never touches a record's generation. */
+export interface ProgressStore {
+  /** One statement for all; a row with a newer sequence stays as it is. */
+  flush(progress: readonly MigrationProgress[]): Promise<void>;
+  read(migrationUuids: readonly string[]): Promise<ReadonlyMap<string, MigrationProgress>>;
+}
+
+/** Everything that outlives a process. Drivers: `openSqliteStore`, `openPostgresStore`. */
+export interface Store {
+  readonly migrations: MigrationStore;
+  readonly claims: ClaimStore;
+  readonly hosts: HostStore;
+  readonly guests: GuestStore;
+  readonly progress: ProgressStore;
+  /** Answers a trivial query. @throws `unavailable` when the database is away. */
+  ping(): Promise<void>;
+  close(): Promise<void>;
+}
