@@ -33,6 +33,8 @@ export function defineCall<Request, Response>(
   return { kind: "call", ...contract };
 }
 
-export function defineCast<Request>(contract: Omit<CastContract<Request>, "kind" | "idempotent">): CastContract<Request> {
+export function defineCast<Request>(
+  contract: Omit<CastContract<Request>, "kind" | "idempotent">,
+): CastContract<Request> {
   return { kind: "cast", idempotent: true, ...contract };
 }

@@ -16,7 +16,9 @@ export interface ProgressCache {
   /** The newest of each; what has expired or never was is absent. @throws `unavailable` */
   read(migrationUuids: readonly string[]): Promise<ReadonlyMap<string, MigrationProgress>>;
   /** Everything changed since the cursor of the call before (start: `null`), newest per migration, for the flush. */
-  changedSince(cursor: string | null): Promise<{ readonly progress: readonly MigrationProgress[]; readonly cursor: string }>;
+  changedSince(
+    cursor: string | null,
+  ): Promise<{ readonly progress: readonly MigrationProgress[]; readonly cursor: string }>;
   /** Forgets migrations that ended. */
   forget(migrationUuids: readonly string[]): Promise<void>;
   /** Live feed; returns its own end. */
