@@ -1,1 +1,24 @@
-export {};
+export {
+  checkCanLiveMigrateDestination,
+  checkCanLiveMigrateSource,
+  findGuest,
+  type GuestRequirements,
+  liveMigration,
+  liveMigrationAbort,
+  liveMigrationForceComplete,
+  postLiveMigration,
+  postLiveMigrationAtDestination,
+  preLiveMigration,
+  rollbackLiveMigration,
+  rollbackLiveMigrationAtDestination,
+} from "./compute-rpc.ts";
+export {
+  abortMigration,
+  forceCompleteMigration,
+  liveMigrateInstance,
+  reportHeartbeat,
+  reportHost,
+  reportMigrationEvent,
+  reportMigrationOutcome,
+} from "./conductor-rpc.ts";
+export { selectDestinations } from "./scheduler-rpc.ts";
