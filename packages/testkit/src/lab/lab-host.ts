@@ -1,0 +1,200 @@
+import { type ChildProcess, type SpawnOptions, spawn } from "node:child_process";
+import { openSync, readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { enterArguments, holdNamespaces } from "../process/namespace-holder.ts";
+import type { OwnedFolder } from "../process/owned-folder.ts";
+import { endProcess, identifyProcess, type ProcessIdentity, signalProcess } from "../process/process-identity.ts";
+import { type CommandOptions, type CommandOutput, runCommand } from "../process/run-command.ts";
+import { TestkitError } from "../testkit-error.ts";
+import { waitFor } from "../wait-for.ts";
+import { type HostFolders, writeHostFiles } from "./host-files.ts";
+import type { LabNetworkName, LabSwitch } from "./lab-network.ts";
+
+/** How to start one host. */
+export interface LabHostOptions {
+  readonly index: number;
+  readonly name: string;
+  readonly folder: OwnedFolder;
+  readonly labSwitch: LabSwitch;
+  readonly hostsFile: string;
+  readonly detached: boolean;
+  readonly maxClientRequests?: number;
+}
+
+const ALL_NAMESPACES = ["net", "uts", "mount"] as const;
+
+/**
+ * One libvirt host: a network, mount and UTS namespace of its own with a real libvirtd in it, reachable from outside by
+ * unix socket and by TCP.
+ */
+export class LabHost {
+  /** Position among the lab's hosts, from 0. */
+  readonly index: number;
+  /** The host's name, which every host of the lab can resolve; `<name>-migration` is its address for migrations. */
+  readonly name: string;
+  readonly managementAddress: string;
+  readonly migrationAddress: string;
+  /** The root namespace's address on the management network: where the host reaches brokers that tests start. */
+  readonly rootAddress: string;
+  /** libvirtd's unix socket, as a path of the root mount namespace. */
+  readonly socketPath: string;
+  /** libvirt URI of that socket. */
+  readonly uri: string;
+  /** libvirt URI over TCP, valid in the root namespace and in every host: a peer-to-peer migration's destination. */
+  readonly tcpUri: string;
+  /** The host's own folders, as paths of the root mount namespace. */
+  readonly folders: HostFolders;
+
+  readonly #holder: ProcessIdentity;
+  readonly #folder: OwnedFolder;
+  readonly #switch: LabSwitch;
+  #libvirtd: ProcessIdentity | undefined;
+
+  private constructor(options: LabHostOptions, folders: HostFolders, holder: ProcessIdentity) {
+    const { addresses } = options.labSwitch;
+    this.index = options.index;
+    this.name = options.name;
+    this.managementAddress = addresses.hostAddress("management", options.index);
+    this.migrationAddress = addresses.hostAddress("migration", options.index);
+    this.rootAddress = addresses.rootAddress;
+    this.socketPath = join(folders.run, "libvirt-sock");
+    this.uri = `qemu+unix:///system?socket=${this.socketPath}`;
+    this.tcpUri = `qemu+tcp://${this.managementAddress}/system`;
+    this.folders = folders;
+    this.#holder = holder;
+    this.#folder = options.folder;
+    this.#switch = options.labSwitch;
+  }
+
+  /** Makes the namespaces, joins them to the networks and starts libvirtd; resolves when it answers. */
+  static async start(options: LabHostOptions): Promise<LabHost> {
+    const root = join(options.folder.path, options.name);
+    const folders = await writeHostFiles({ ...options, root, hostName: options.name });
+    const holder = await holdNamespaces({
+      namespaces: ["net", "uts"],
+      script: readFileSync(join(root, "enter.sh"), "utf8"),
+      logFile: join(root, "holder.log"),
+      detached: options.detached,
+    });
+    options.folder.addProcess(holder);
+    await options.labSwitch.connect(options.index, holder);
+    const host = new LabHost(options, folders, holder);
+    await host.startLibvirtd();
+    return host;
+  }
+
+  /**
+   * Runs a command inside the host's namespaces to its end.
+   *
+   * @throws {TestkitError} as {@link runCommand}.
+   */
+  exec(command: string, args: readonly string[] = [], options: CommandOptions = {}): Promise<CommandOutput> {
+    return runCommand("nsenter", [...enterArguments(this.#holder, ALL_NAMESPACES), command, ...args], options);
+  }
+
+  /** Runs `virsh` inside the host, on its own libvirtd, and returns what it wrote, trimmed. */
+  async virsh(...args: readonly string[]): Promise<string> {
+    const { stdout } = await this.exec("virsh", ["--connect", "qemu:///system", ...args], { deadlineMs: 300_000 });
+    return stdout.trim();
+  }
+
+  /**
+   * Starts a process inside the host's namespaces, for example an agent. Its id is the process's own, so that signals
+   * reach it. It is killed when the lab stops, if it still runs.
+   */
+  spawn(command: string, args: readonly string[] = [], options: SpawnOptions = {}): ChildProcess {
+    // Changing the mount namespace sets the working directory to "/": it is set again inside.
+    const cwd = String(options.cwd ?? process.cwd());
+    return spawn("nsenter", [...enterArguments(this.#holder, ALL_NAMESPACES), "env", "-C", cwd, command, ...args], {
+      ...options,
+      cwd: "/",
+    });
+  }
+
+  /** Process id of libvirtd, or `undefined` while it is down. */
+  get libvirtdPid(): number | undefined {
+    return this.#libvirtd === undefined ? undefined : identifyProcess(this.#libvirtd.pid)?.pid;
+  }
+
+  /** Process ids of the host's running QEMUs, by guest name. */
+  qemuPids(): Map<string, number> {
+    const names = new Map<string, number>();
+    for (const [name, pid] of this.#pidFiles()) if (identifyProcess(pid) !== undefined) names.set(name, pid);
+    return names;
+  }
+
+  /** Starts libvirtd and resolves when it answers a client. Guests that ran on through its absence are found again. */
+  async startLibvirtd(): Promise<void> {
+    if (this.libvirtdPid !== undefined) return;
+    const log = openSync(join(this.folders.root, "libvirtd.log"), "a", 0o600);
+    const child = this.spawn("libvirtd", ["--listen"], {
+      detached: true,
+      cwd: "/",
+      stdio: ["ignore", log, log],
+      env: { PATH: process.env.PATH, HOME: "/root", LANG: "C.UTF-8" },
+    });
+    child.on("error", () => undefined);
+    child.unref();
+    if (child.pid === undefined) throw new TestkitError(`could not start libvirtd of ${this.name}`);
+    this.#libvirtd = identifyProcess(child.pid);
+    if (this.#libvirtd !== undefined) this.#folder.addProcess(this.#libvirtd);
+    await waitFor(
+      `libvirtd of ${this.name} to answer`,
+      async () => {
+        if (child.exitCode !== null) throw new TestkitError(`libvirtd ended: ${this.libvirtdLog()}`);
+        return this.virsh("list", "--name").then(() => true);
+      },
+      { deadlineMs: 30_000, intervalMs: 100 },
+    );
+  }
+
+  /** What libvirtd wrote so far. */
+  libvirtdLog(): string {
+    return readFileSync(join(this.folders.root, "libvirtd.log"), "utf8");
+  }
+
+  /** Kills libvirtd (SIGKILL), as a crash would. Its guests run on. */
+  async killLibvirtd(): Promise<void> {
+    if (this.#libvirtd === undefined) return;
+    await endProcess(this.#libvirtd, { signal: "SIGKILL" });
+    this.#folder.removeProcess(this.#libvirtd);
+    this.#libvirtd = undefined;
+  }
+
+  /** Stops libvirtd from running without ending it (SIGSTOP): connections stay open and nobody answers. */
+  freezeLibvirtd(): void {
+    if (this.#libvirtd !== undefined) signalProcess(this.#libvirtd, "SIGSTOP");
+  }
+
+  /** Lets a frozen libvirtd run on (SIGCONT). */
+  thawLibvirtd(): void {
+    if (this.#libvirtd !== undefined) signalProcess(this.#libvirtd, "SIGCONT");
+  }
+
+  /** Takes the host's wire to a network down: packets are lost silently, connections are not reset. */
+  cutNetwork(network: LabNetworkName): Promise<void> {
+    return this.#switch.setLink(this.index, network, "down");
+  }
+
+  /** Undoes {@link cutNetwork}. */
+  restoreNetwork(network: LabNetworkName): Promise<void> {
+    return this.#switch.setLink(this.index, network, "up");
+  }
+
+  *#pidFiles(): Generator<[string, number]> {
+    const folder = join(this.folders.run, "qemu");
+    for (const name of listFiles(folder)) {
+      if (!name.endsWith(".pid")) continue;
+      const pid = Number(readFileSync(join(folder, name), "utf8"));
+      if (pid > 0) yield [name.slice(0, -".pid".length), pid];
+    }
+  }
+}
+
+function listFiles(folder: string): string[] {
+  try {
+    return readdirSync(folder);
+  } catch {
+    return [];
+  }
+}
