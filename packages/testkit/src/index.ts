@@ -1,4 +1,10 @@
+export { type ConsoleReport, parseConsole, parseConsoleLine } from "./guest/console-report.ts";
+export type { CompleteGuestSpec, GuestSpec } from "./guest/guest-definition.ts";
+export { cacheFolder, type GuestImage, guestImage } from "./guest/guest-image.ts";
+export { defineGuest, type LabGuest, labGuest, startGuest } from "./guest/lab-guest.ts";
 export { type Lab, type LabOptions, startLab } from "./lab/lab.ts";
 export type { LabHost } from "./lab/lab-host.ts";
+export type { LabAddresses, LabNetworkName } from "./lab/lab-network.ts";
+export { type CommandOptions, type CommandOutput, runCommand } from "./process/run-command.ts";
 export { TestkitError } from "./testkit-error.ts";
 export { type WaitOptions, waitFor } from "./wait-for.ts";

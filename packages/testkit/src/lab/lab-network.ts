@@ -123,10 +123,7 @@ async function ipBatch(prefix: readonly string[], commands: readonly string[]): 
 }
 
 /** Makes the wire from the root namespace. Its name is the lock on the address range: the kernel refuses a second. */
-async function plugUplink(
-  holder: ProcessIdentity,
-  onUplink: (uplink: string) => Promise<void>,
-): Promise<LabAddresses> {
+async function plugUplink(holder: ProcessIdentity, onUplink: (uplink: string) => Promise<void>): Promise<LabAddresses> {
   for (let slot = process.pid % SLOTS_PER_RANGE; ; slot++) {
     const addresses = labAddresses(slot);
     if (await isTaken(addresses)) continue;
@@ -138,10 +135,10 @@ async function plugUplink(
       throw error;
     }
     await onUplink(addresses.uplink);
-    await ipBatch([], [
-      `address add ${addresses.rootAddress}/24 dev ${addresses.uplink}`,
-      `link set ${addresses.uplink} up`,
-    ]);
+    await ipBatch(
+      [],
+      [`address add ${addresses.rootAddress}/24 dev ${addresses.uplink}`, `link set ${addresses.uplink} up`],
+    );
     return addresses;
   }
 }

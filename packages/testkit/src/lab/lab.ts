@@ -50,10 +50,7 @@ export async function startLab(options: LabOptions = {}): Promise<Lab> {
   }
 }
 
-async function startIn(
-  folder: OwnedFolder,
-  options: LabOptions & { hosts: number; detached: boolean },
-): Promise<Lab> {
+async function startIn(folder: OwnedFolder, options: LabOptions & { hosts: number; detached: boolean }): Promise<Lab> {
   const { detached, maxClientRequests, hostNames = [] } = options;
   const labSwitch = await startSwitch({
     marked: folder.path,

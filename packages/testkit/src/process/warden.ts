@@ -13,11 +13,10 @@ import { fileURLToPath } from "node:url";
 export function startWarden(folder: string): () => void {
   // The same file is run from `src` by Node's type stripping and from `dist` as built.
   const entry = fileURLToPath(new URL(`./clean-up-main${extname(import.meta.url)}`, import.meta.url));
-  const warden: ChildProcess = spawn(
-    "sh",
-    ["-c", 'cat >/dev/null; exec "$@"', "sh", process.execPath, entry, folder],
-    { detached: true, stdio: ["pipe", "ignore", "ignore"] },
-  );
+  const warden: ChildProcess = spawn("sh", ["-c", 'cat >/dev/null; exec "$@"', "sh", process.execPath, entry, folder], {
+    detached: true,
+    stdio: ["pipe", "ignore", "ignore"],
+  });
   warden.on("error", () => undefined);
   warden.unref();
   const input = warden.stdin;

@@ -1,0 +1,69 @@
+import { CONSOLE_FOLDER } from "../lab/host-files.ts";
+import type { GuestImage } from "./guest-image.ts";
+
+/** A lab guest as asked for. */
+export interface GuestSpec {
+  /** libvirt's name of it: letters, digits, dots, dashes. */
+  readonly name: string;
+  /** libvirt's id of it. @default a random one */
+  readonly uuid?: string;
+  /** The guest's memory, MiB. @default 256 */
+  readonly memoryMiB?: number;
+  /** How much of it the guest's program fills with its pattern, MiB. Leave it some 100 MiB. @default 64 */
+  readonly workingSetMiB?: number;
+  /** How much of that it rewrites each second, MiB. @default 0 */
+  readonly dirtyMiBps?: number;
+  /** How much it checks each second, MiB. @default 16 */
+  readonly verifyMiBps?: number;
+  /** Start of the pattern. @default 1 */
+  readonly seed?: number;
+  /** XML put among the domain's devices: disks, interfaces. The guest then loads the virtio drivers. @default none */
+  readonly devicesXml?: string;
+}
+
+/** A {@link GuestSpec} with nothing left open. */
+export type CompleteGuestSpec = Required<GuestSpec>;
+
+/** The libvirt domain for a guest: emulated (TCG), booted from the image, its console appended to a file. */
+export function guestDefinition(spec: CompleteGuestSpec, image: GuestImage): string {
+  const parameters = [
+    "console=ttyS0",
+    "quiet",
+    // Nothing in the guest may wait for hardware that is not there, and a broken guest must not start over.
+    "panic=0",
+    "mitigations=off",
+    "tsc=reliable",
+    `drover.working_set_mib=${spec.workingSetMiB}`,
+    `drover.dirty_mibps=${spec.dirtyMiBps}`,
+    `drover.verify_mibps=${spec.verifyMiBps}`,
+    `drover.seed=${spec.seed}`,
+    ...(spec.devicesXml === "" ? [] : ["drover.virtio=1"]),
+  ].join(" ");
+  return `<domain type='qemu'>
+  <name>${spec.name}</name>
+  <uuid>${spec.uuid}</uuid>
+  <memory unit='MiB'>${spec.memoryMiB}</memory>
+  <vcpu>1</vcpu>
+  <os>
+    <type arch='x86_64' machine='pc'>hvm</type>
+    <kernel>${image.kernelPath}</kernel>
+    <initrd>${image.initramfsPath}</initrd>
+    <cmdline>${parameters}</cmdline>
+  </os>
+  <cpu mode='custom' match='exact'><model>qemu64</model></cpu>
+  <features><acpi/></features>
+  <on_poweroff>destroy</on_poweroff>
+  <on_reboot>destroy</on_reboot>
+  <on_crash>destroy</on_crash>
+  <devices>
+    <serial type='file'>
+      <source path='${CONSOLE_FOLDER}/${spec.name}.log' append='on'/>
+      <target port='0'/>
+    </serial>
+    <controller type='usb' model='none'/>
+    <memballoon model='none'/>
+    ${spec.devicesXml}
+  </devices>
+</domain>
+`;
+}
