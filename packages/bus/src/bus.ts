@@ -1,4 +1,5 @@
 import type { CallContract, CastContract } from "./contract.ts";
+import { checkRequest } from "./validation.ts";
 
 /** Travels with every request, as oslo.messaging's `_context_*` keys. */
 export interface RpcContext {
@@ -19,6 +20,8 @@ export interface CallOptions {
 
 export interface CastOptions {
   readonly server?: string;
+  /** To every server of the topic that is there now, at most once each; `server` has no meaning then. */
+  readonly fanout?: boolean;
   readonly context?: RpcContext;
 }
 
@@ -35,12 +38,15 @@ export interface RpcHandler {
   run(request: unknown, info: RpcInfo): Promise<unknown>;
 }
 
-/** Binds a handler to its contract with both ends' types checked by the compiler. */
+/**
+ * Binds a handler to its contract with both ends' types checked by the compiler. A request that does not pass the schema
+ * never reaches `run`: the caller gets `bad-request` naming the field.
+ */
 export function handle<Request, Response>(
   contract: CallContract<Request, Response> | CastContract<Request>,
   run: (request: Request, info: RpcInfo) => Promise<Response>,
 ): RpcHandler {
-  return { contract, run: (request, info) => run(contract.request.parse(request), info) };
+  return { contract, run: (request, info) => run(checkRequest(contract, request), info) };
 }
 
 export interface ServeOptions {

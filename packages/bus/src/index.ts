@@ -11,3 +11,4 @@ export {
   type ServeOptions,
 } from "./bus.ts";
 export { type CallContract, type CastContract, defineCall, defineCast, type Schema } from "./contract.ts";
+export { type InProcessBusOptions, openInProcessBus } from "./in-process-bus.ts";

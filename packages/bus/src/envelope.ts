@@ -1,0 +1,217 @@
+import { randomUUID } from "node:crypto";
+import { DroverError, type ErrorCode } from "@drover/model";
+import type { RpcContext } from "./bus.ts";
+
+/**
+ * The envelope of oslo.messaging, version 2.0: a JSON object whose `oslo.message` is itself a JSON *string*. Recorded
+ * from oslo.messaging 14.0.3 on RabbitMQ; the vectors in `envelope.test.ts` are those recordings.
+ */
+const ENVELOPE_VERSION = "2.0";
+
+/** Larger bodies are neither sent nor read: no request of ours comes near, and a broker holds every one in memory. */
+export const MAX_BODY_BYTES = 8 * 1024 * 1024;
+
+const CONTEXT_PREFIX = "_context_";
+
+export interface RequestEnvelope {
+  readonly method: string;
+  readonly args: Readonly<Record<string, unknown>>;
+  readonly namespace?: string;
+  /** `major.minor`; oslo's default is `1.0` where a client names none. */
+  readonly version: string;
+  /** 32 hex digits, new for each message: tells a redelivered message from a repeated request. */
+  readonly uniqueId: string;
+  /** Where the answer goes; absent for a cast. */
+  readonly reply?: {
+    readonly messageId: string;
+    readonly queue: string;
+    /** Heartbeat asked for, oslo's call monitor: an empty reply every half of it. Null for none. */
+    readonly monitorTimeoutSeconds: number | null;
+  };
+  /** Every `_context_*` key without its prefix, as it came. */
+  readonly context: Readonly<Record<string, unknown>>;
+}
+
+/** `failure` as oslo writes it. Python raises `class` where it may import `module`, otherwise a RemoteError. */
+export interface RemoteFailure {
+  readonly class: string;
+  readonly module: string;
+  readonly message: string;
+  /** Traceback lines. */
+  readonly tb: readonly string[];
+  readonly args: readonly unknown[];
+  readonly kwargs: Readonly<Record<string, unknown>>;
+}
+
+export interface ReplyEnvelope {
+  readonly messageId: string;
+  readonly uniqueId: string;
+  readonly result: unknown;
+  readonly failure: RemoteFailure | null;
+  /** False for a call monitor's heartbeat. */
+  readonly ending: boolean;
+}
+
+/** 32 hex digits, as oslo names messages and queues. */
+export function newMessageId(): string {
+  return randomUUID().replaceAll("-", "");
+}
+
+/** @throws {DroverError} `bad-request` if the arguments are not JSON or the body is too large. */
+export function encodeRequest(request: RequestEnvelope): Buffer {
+  const message: Record<string, unknown> = { method: request.method, args: request.args };
+  if (request.namespace !== undefined) message.namespace = request.namespace;
+  message.version = request.version;
+  if (request.reply !== undefined) {
+    message._msg_id = request.reply.messageId;
+    message._reply_q = request.reply.queue;
+    message._timeout = request.reply.monitorTimeoutSeconds;
+  }
+  message._unique_id = request.uniqueId;
+  for (const [key, value] of Object.entries(request.context)) message[CONTEXT_PREFIX + key] = value;
+  return seal(message, "bad-request", `request ${request.method}`);
+}
+
+/** @throws {DroverError} `protocol` for anything that is not a request. */
+export function decodeRequest(body: Buffer): RequestEnvelope {
+  const message = open(body);
+  const messageId = message._msg_id;
+  const queue = message._reply_q;
+  const monitor = message._timeout;
+  const context: Record<string, unknown> = {};
+  for (const [key, value] of Object.entries(message)) {
+    if (key.startsWith(CONTEXT_PREFIX)) context[key.slice(CONTEXT_PREFIX.length)] = value;
+  }
+  return {
+    method: requireString(message, "method"),
+    args: requireObject(message, "args"),
+    ...(typeof message.namespace === "string" ? { namespace: message.namespace } : {}),
+    version: message.version === undefined ? "1.0" : requireString(message, "version"),
+    uniqueId: requireString(message, "_unique_id"),
+    ...(typeof messageId === "string" && typeof queue === "string"
+      ? { reply: { messageId, queue, monitorTimeoutSeconds: typeof monitor === "number" ? monitor : null } }
+      : {}),
+    context,
+  };
+}
+
+/** @throws {DroverError} `internal` if the result is not JSON or the body is too large. */
+export function encodeReply(reply: ReplyEnvelope): Buffer {
+  return seal(
+    {
+      result: reply.result === undefined ? null : reply.result,
+      failure: reply.failure === null ? null : JSON.stringify(reply.failure),
+      ending: reply.ending,
+      _msg_id: reply.messageId,
+      _unique_id: reply.uniqueId,
+    },
+    "internal",
+    "reply",
+  );
+}
+
+/** @throws {DroverError} `protocol` for anything that is not a reply. */
+export function decodeReply(body: Buffer): ReplyEnvelope {
+  const message = open(body);
+  return {
+    messageId: requireString(message, "_msg_id"),
+    uniqueId: requireString(message, "_unique_id"),
+    result: message.result ?? null,
+    failure: typeof message.failure === "string" ? decodeFailure(message.failure) : null,
+    ending: message.ending === true,
+  };
+}
+
+/** Oslo's key of each field of ours. */
+const CONTEXT_KEYS = { requestId: "request_id", userId: "user_id", projectId: "project_id" } as const;
+
+export function contextToWire(context: RpcContext): Record<string, unknown> {
+  const wire: Record<string, unknown> = { [CONTEXT_KEYS.requestId]: context.requestId };
+  if (context.userId !== undefined) wire[CONTEXT_KEYS.userId] = context.userId;
+  if (context.projectId !== undefined) wire[CONTEXT_KEYS.projectId] = context.projectId;
+  return wire;
+}
+
+/** Keys that Drover does not know are left out; a sender without a request id gets a new one. */
+export function contextFromWire(wire: Readonly<Record<string, unknown>>): RpcContext {
+  const requestId = wire[CONTEXT_KEYS.requestId];
+  const userId = wire[CONTEXT_KEYS.userId];
+  const projectId = wire[CONTEXT_KEYS.projectId];
+  return {
+    requestId: typeof requestId === "string" ? requestId : newRequestId(),
+    ...(typeof userId === "string" ? { userId } : {}),
+    ...(typeof projectId === "string" ? { projectId } : {}),
+  };
+}
+
+export function newRequestId(): string {
+  return `req-${randomUUID()}`;
+}
+
+function decodeFailure(json: string): RemoteFailure {
+  const failure = parseObject(json, "failure");
+  return {
+    class: requireString(failure, "class"),
+    module: requireString(failure, "module"),
+    message: typeof failure.message === "string" ? failure.message : "",
+    tb: Array.isArray(failure.tb) ? failure.tb.filter((line) => typeof line === "string") : [],
+    args: Array.isArray(failure.args) ? failure.args : [],
+    kwargs: isObject(failure.kwargs) ? failure.kwargs : {},
+  };
+}
+
+function seal(message: Record<string, unknown>, code: ErrorCode, what: string): Buffer {
+  let inner: string;
+  try {
+    inner = JSON.stringify(message);
+  } catch (cause) {
+    throw new DroverError(code, `the ${what} holds a value that JSON cannot carry`, { cause });
+  }
+  const body = Buffer.from(JSON.stringify({ "oslo.version": ENVELOPE_VERSION, "oslo.message": inner }));
+  if (body.length > MAX_BODY_BYTES) {
+    throw new DroverError(code, `the ${what} is ${body.length} bytes, more than ${MAX_BODY_BYTES}`);
+  }
+  return body;
+}
+
+function open(body: Buffer): Record<string, unknown> {
+  if (body.length > MAX_BODY_BYTES) {
+    throw new DroverError("protocol", `a message of ${body.length} bytes, more than ${MAX_BODY_BYTES}`);
+  }
+  const outer = parseObject(body.toString("utf8"), "message");
+  const version = outer["oslo.version"];
+  const inner = outer["oslo.message"];
+  // A body without the two keys is the bare inner object: oslo's first envelope version.
+  if (version === undefined && inner === undefined) return outer;
+  if (typeof version !== "string" || version.split(".")[0] !== "2") {
+    throw new DroverError("protocol", `a message of envelope version ${String(version)}; ${ENVELOPE_VERSION} is read`);
+  }
+  return parseObject(requireString(outer, "oslo.message"), "oslo.message");
+}
+
+function parseObject(json: string, what: string): Record<string, unknown> {
+  let value: unknown;
+  try {
+    value = JSON.parse(json);
+  } catch (cause) {
+    throw new DroverError("protocol", `\`${what}\` is not JSON`, { cause });
+  }
+  if (!isObject(value)) throw new DroverError("protocol", `\`${what}\` is not a JSON object`);
+  return value;
+}
+
+export function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function requireString(object: Record<string, unknown>, key: string): string {
+  const value = object[key];
+  if (typeof value !== "string") throw new DroverError("protocol", `\`${key}\` of a message is not a string`);
+  return value;
+}
+
+function requireObject(object: Record<string, unknown>, key: string): Record<string, unknown> {
+  const value = object[key];
+  if (!isObject(value)) throw new DroverError("protocol", `\`${key}\` of a message is not an object`);
+  return value;
+}

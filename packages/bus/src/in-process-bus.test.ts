@@ -1,0 +1,7 @@
+import { describeBusContract } from "./bus-contract.ts";
+import { openInProcessBus } from "./in-process-bus.ts";
+
+describeBusContract("in-process", async () => {
+  const bus = openInProcessBus();
+  return { caller: bus, callee: bus };
+});

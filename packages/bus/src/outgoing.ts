@@ -1,0 +1,42 @@
+import { DroverError } from "@drover/model";
+import type { CallOptions, RpcContext } from "./bus.ts";
+import type { CallContract, CastContract } from "./contract.ts";
+import { contextToWire, newMessageId, newRequestId, type RequestEnvelope } from "./envelope.ts";
+import { checkRequest, namedArguments } from "./validation.ts";
+
+/** A request that has passed its schema, in its envelope. @throws {DroverError} `bad-request` naming the field. */
+export function requestEnvelope(
+  contract: CallContract<unknown, unknown> | CastContract<unknown>,
+  request: unknown,
+  context: RpcContext | undefined,
+): RequestEnvelope {
+  return {
+    method: contract.method,
+    args: namedArguments(contract.method, checkRequest(contract, request)),
+    version: contract.version,
+    uniqueId: newMessageId(),
+    context: contextToWire(context ?? { requestId: newRequestId() }),
+  };
+}
+
+/** The shorter of the contract's deadline and the caller's. @throws {DroverError} `bad-request` for one that is no time. */
+export function deadlineOf(contract: CallContract<unknown, unknown>, options: CallOptions): number {
+  const deadlineMs = Math.min(contract.deadlineMs, options.deadlineMs ?? Number.POSITIVE_INFINITY);
+  if (deadlineMs > 0) return Math.ceil(deadlineMs);
+  throw new DroverError("bad-request", `calling ${contract.method}: \`deadlineMs\` must be more than 0`);
+}
+
+/** Name of the queue that takes requests of a topic, or of one server of it. */
+export function queueName(topic: string, server: string | undefined): string {
+  return server === undefined ? topic : `${topic}.${server}`;
+}
+
+export function nobodyServes(method: string, queue: string): DroverError {
+  return new DroverError("agent-unreachable", `sending ${method}: nobody serves ${queue}`, {
+    details: { method, queue },
+  });
+}
+
+export function busClosed(method: string): DroverError {
+  return new DroverError("unavailable", `sending ${method}: the bus is closed`);
+}
