@@ -1,1 +1,22 @@
-export {};
+export { ApiError, type ApiErrorDetails, type ApiErrorFields, ApiUnreachableError } from "./api-error.ts";
+export {
+  type DroverClient,
+  type DroverOptions,
+  type MigrateOptions,
+  type MigrationFilter,
+  openDrover,
+  type ServerFilter,
+} from "./open-drover.ts";
+export type {
+  HostList,
+  HostView,
+  MigrationDetail,
+  MigrationList,
+  MigrationStarted,
+  MigrationView,
+  ProgressView,
+  RequestAnswerView,
+  ServerDetail,
+  ServerList,
+  ServerView,
+} from "./views.ts";

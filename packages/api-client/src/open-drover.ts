@@ -1,0 +1,175 @@
+import createClient, { type Client } from "openapi-fetch";
+import { ApiUnreachableError, readApiError } from "./api-error.ts";
+import type { paths } from "./v1.gen.ts";
+import type {
+  HostList,
+  MigrationDetail,
+  MigrationList,
+  MigrationStarted,
+  RequestAnswerView,
+  ServerDetail,
+  ServerList,
+} from "./views.ts";
+
+export interface DroverOptions {
+  /** Where the API listens, without `/v1`: `http://127.0.0.1:8774`. */
+  readonly url: string;
+  /** How long one answer may take, ms. @default 60000 */
+  readonly timeoutMs?: number;
+  /** Ends every call of this client: they reject with the signal's reason. */
+  readonly signal?: AbortSignal;
+}
+
+export interface ServerFilter {
+  readonly name?: string;
+  readonly host?: string;
+}
+
+export interface MigrationFilter {
+  /** Uuid or unambiguous name of the server. */
+  readonly server?: string;
+  /** Nova's status word, e.g. `running`, `completed`. */
+  readonly status?: string;
+  /** Source or destination. */
+  readonly host?: string;
+  /** Only those that are not over. */
+  readonly active?: boolean;
+  readonly limit?: number;
+  /** Go on after this migration: id or uuid of the last one of the page before. */
+  readonly marker?: string;
+}
+
+export interface MigrateOptions {
+  /** Name of the destination; null leaves the choice to the scheduler. @default null */
+  readonly host?: string | null;
+  /** Copy the disks too; null lets Drover see from the guest's disks. @default null */
+  readonly blockMigration?: boolean | null;
+}
+
+/**
+ * Drover's /v1 as methods. Every answer is /v1's JSON, unchanged.
+ *
+ * Every method rejects with `ApiError` when Drover says no, and with `ApiUnreachableError` when nobody answers as Drover.
+ * Servers are named by uuid or unambiguous name, migrations by id or uuid.
+ */
+export interface DroverClient {
+  readonly url: string;
+  hosts(): Promise<HostList>;
+  servers(filter?: ServerFilter): Promise<ServerList>;
+  server(server: string): Promise<ServerDetail>;
+  /** Resolves when the migration is recorded (`queued`), not when it ends. */
+  migrate(server: string, options?: MigrateOptions): Promise<MigrationStarted>;
+  migrations(filter?: MigrationFilter): Promise<MigrationList>;
+  migration(migration: string | number): Promise<MigrationDetail>;
+  /** Resolves when the request is recorded: asking to hurry is not being done. */
+  forceComplete(migration: string | number): Promise<RequestAnswerView>;
+  /** Resolves when the request is recorded: asking to abort is not being aborted. */
+  abort(migration: string | number): Promise<RequestAnswerView>;
+}
+
+/**
+ * A client for the API at `url`. Nothing is sent before the first call, and nothing is held between calls.
+ *
+ * @throws {TypeError} when `url` is not an http or https URL.
+ */
+export function openDrover(options: DroverOptions): DroverClient {
+  const url = baseUrl(options.url);
+  const client = createClient<paths>({
+    baseUrl: url,
+    fetch: (request) => fetchFrom(url, request, options),
+    headers: { accept: "application/json" },
+  });
+  return methodsOf(client, url);
+}
+
+function methodsOf(client: Client<paths>, url: string): DroverClient {
+  return {
+    url,
+    hosts: async () => answerOf(url, await client.GET("/v1/hosts")),
+    servers: async (filter = {}) => answerOf(url, await client.GET("/v1/servers", { params: { query: filter } })),
+    server: async (server) => answerOf(url, await client.GET("/v1/servers/{server}", { params: { path: { server } } })),
+    migrate: async (server, { host = null, blockMigration = null } = {}) =>
+      answerOf(
+        url,
+        await client.POST("/v1/servers/{server}/migrations", {
+          params: { path: { server } },
+          body: { host, blockMigration },
+        }),
+      ),
+    migrations: async (filter = {}) => answerOf(url, await client.GET("/v1/migrations", { params: { query: filter } })),
+    migration: async (migration) =>
+      answerOf(url, await client.GET("/v1/migrations/{migration}", { params: pathOf(migration) })),
+    forceComplete: async (migration) =>
+      answerOf(url, await client.POST("/v1/migrations/{migration}/force-complete", { params: pathOf(migration) })),
+    abort: async (migration) =>
+      answerOf(url, await client.POST("/v1/migrations/{migration}/abort", { params: pathOf(migration) })),
+  };
+}
+
+function pathOf(migration: string | number): { path: { migration: string } } {
+  return { path: { migration: String(migration) } };
+}
+
+/** The body of a success. A success whose body is not JSON does not come here: reading it failed in `fetchFrom`. */
+function answerOf<Data>(
+  url: string,
+  result: { readonly data?: Data; readonly error?: unknown; readonly response: Response },
+): Data {
+  if (result.response.ok && result.data !== undefined) return result.data;
+  const { status } = result.response;
+  throw (
+    readApiError(status, result.error) ??
+    new ApiUnreachableError(url, `something answers at ${url} (HTTP ${status}), but not as Drover's API; ${remedy}`)
+  );
+}
+
+const remedy = "start Drover with `npm start` or `drover up`, or set DROVER_URL (or --url) to where it listens";
+
+/** One exchange, read to its end, so that a cut in the middle of a body is told apart from a bad answer. */
+async function fetchFrom(url: string, request: Request, options: DroverOptions): Promise<Response> {
+  const timeoutMs = options.timeoutMs ?? 60_000;
+  const timeout = AbortSignal.timeout(timeoutMs);
+  const signal = options.signal === undefined ? timeout : AbortSignal.any([timeout, options.signal]);
+  try {
+    const response = await fetch(request, { signal });
+    const text = await response.text();
+    if (response.ok) JSON.parse(text);
+    return new Response(text, { status: response.status, headers: response.headers });
+  } catch (error) {
+    options.signal?.throwIfAborted();
+    throw unreachable(url, error, timeout.aborted ? timeoutMs : undefined);
+  }
+}
+
+function unreachable(url: string, cause: unknown, timeoutMs: number | undefined): ApiUnreachableError {
+  if (timeoutMs !== undefined) {
+    return new ApiUnreachableError(url, `Drover's API at ${url} did not answer within ${timeoutMs / 1000} s`, {
+      cause,
+    });
+  }
+  if (cause instanceof SyntaxError) {
+    return new ApiUnreachableError(url, `something answers at ${url}, but not as Drover's API; ${remedy}`, { cause });
+  }
+  return new ApiUnreachableError(url, `cannot reach Drover's API at ${url} (${networkReason(cause)}); ${remedy}`, {
+    cause,
+  });
+}
+
+/** `fetch` says only "fetch failed"; the reason is in its cause, for a name with several addresses one deeper. */
+function networkReason(error: unknown): string {
+  const cause = error instanceof Error ? (error.cause ?? error) : error;
+  const first = cause instanceof AggregateError ? (cause.errors[0] ?? cause) : cause;
+  const code = first instanceof Error && "code" in first && typeof first.code === "string" ? first.code : "";
+  if (code === "ECONNREFUSED") return "connection refused";
+  if (code === "ENOTFOUND" || code === "EAI_AGAIN") return "the host name is not known";
+  if (code === "ECONNRESET" || code === "UND_ERR_SOCKET") return "the connection was cut";
+  return first instanceof Error ? first.message : String(first);
+}
+
+function baseUrl(text: string): string {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (url === undefined || !/^https?:$/.test(url.protocol)) {
+    throw new TypeError(`"${text}" is not the URL of an API; it looks like http://127.0.0.1:8774`);
+  }
+  return url.href.replace(/\/+$/, "");
+}

@@ -1,0 +1,31 @@
+import type { paths } from "./v1.gen.ts";
+
+/** The JSON of a successful answer, by path, method and status. */
+type Answer<Path extends keyof paths, Method extends string, Status extends number> =
+  paths[Path] extends Record<Method, { responses: Record<Status, { content: { "application/json": infer Body } }> }>
+    ? Body
+    : never;
+
+/** A compute host: what its agent reported, and whether it is up. */
+export type HostView = Answer<"/v1/hosts", "get", 200>["hosts"][number];
+
+/** A server: one libvirt uuid over all hosts, and its migration under way, if any. */
+export type ServerView = Answer<"/v1/servers/{server}", "get", 200>["server"];
+
+/** A migration with its newest progress. Times are ISO 8601, sizes and rates are in the names. */
+export type MigrationView = Answer<"/v1/migrations/{migration}", "get", 200>["migration"];
+
+/** The numbers of a copy: where they come from (`source`) and how old they are (`ageMs`). */
+export type ProgressView = NonNullable<MigrationView["progress"]>;
+
+/** One migration and everything that happened to it, oldest first. */
+export type MigrationDetail = Answer<"/v1/migrations/{migration}", "get", 200>;
+
+/** `accepted`: it will be tried, the outcome is the migration's. `ignored`: already so. */
+export type RequestAnswerView = Answer<"/v1/migrations/{migration}/abort", "post", 202>;
+
+export type HostList = Answer<"/v1/hosts", "get", 200>;
+export type ServerList = Answer<"/v1/servers", "get", 200>;
+export type ServerDetail = Answer<"/v1/servers/{server}", "get", 200>;
+export type MigrationList = Answer<"/v1/migrations", "get", 200>;
+export type MigrationStarted = Answer<"/v1/servers/{server}/migrations", "post", 202>;
