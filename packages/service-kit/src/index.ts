@@ -1,1 +1,21 @@
-export {};
+export {
+  busConfig,
+  embeddedBusConfig,
+  embeddedProgressConfig,
+  embeddedStoreConfig,
+  healthConfig,
+  KNOWN_SECTIONS,
+  logConfig,
+  progressConfig,
+  storeConfig,
+} from "./common-sections.ts";
+export { type Config, type ConfigSections, type LoadConfigOptions, loadConfig } from "./config.ts";
+export { type HealthServer, type HealthServerOptions, startHealthServer } from "./health-server.ts";
+export { createLogger, type LoggerOptions } from "./logger.ts";
+export { isLoopback, type LocalRequestHeaders, loopbackHost, requireLoopback, whyNotLocal } from "./loopback.ts";
+export { createMetrics, type MetricOptions, type Metrics } from "./metrics.ts";
+export { type Readiness, type ReadinessEntry, watchReadiness } from "./readiness.ts";
+export { redactSecrets } from "./redact.ts";
+export { EXIT_CODES, runService, type ServiceContext, type ServiceOptions, startService } from "./run-service.ts";
+export type { RunningService } from "./running-service.ts";
+export { type StoreOptions, storeOptions } from "./store-options.ts";

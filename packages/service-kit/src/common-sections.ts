@@ -1,0 +1,93 @@
+/**
+ * The sections that several services share. Keys are the words of the file (`snake_case`). Services of their own process
+ * meet through a broker, so their defaults are the shared drivers; `embedded…` are the same keys for one process that
+ * holds everything.
+ */
+import { z } from "zod";
+import { loopbackHost } from "./loopback.ts";
+
+function url(...schemes: readonly string[]): z.ZodString {
+  return z.string().refine((value) => URL.canParse(value) && schemes.includes(new URL(value).protocol.slice(0, -1)), {
+    error: `must be a URL that begins with ${schemes.map((scheme) => `${scheme}://`).join(" or ")}`,
+  });
+}
+
+const brokerUrl = url("amqp", "amqps")
+  .default("amqp://guest:guest@127.0.0.1:5672/")
+  .describe("The broker, with user and password; used by the driver `amqp`.");
+
+/** `[bus]` of a service in a process of its own. */
+export const busConfig = z.object({
+  driver: z.enum(["amqp"]).default("amqp").describe("What carries RPC between the processes."),
+  url: brokerUrl,
+});
+
+/** `[bus]` where all services share a process. */
+export const embeddedBusConfig = z.object({
+  driver: z.enum(["in-process", "amqp"]).default("in-process").describe("What carries RPC between the services."),
+  url: brokerUrl,
+});
+
+const databaseUrl = url("postgres", "postgresql")
+  .default("postgres://drover@127.0.0.1:5432/drover")
+  .describe("The database; used by the driver `postgres`.");
+const databasePath = z
+  .string()
+  .min(1)
+  .nullable()
+  .default(null)
+  .describe("The database file; used by the driver `sqlite`. Without it `drover.sqlite` in `data_dir`.");
+const storeDriver = z.enum(["postgres", "sqlite"]).describe("Where records are kept.");
+
+/** `[store]` of a service in a process of its own. */
+export const storeConfig = z.object({
+  driver: storeDriver.default("postgres"),
+  url: databaseUrl,
+  path: databasePath,
+});
+
+/** `[store]` where all services share a process. */
+export const embeddedStoreConfig = storeConfig.extend({ driver: storeDriver.default("sqlite") });
+
+const progressDriver = z.enum(["redis", "memory"]).describe("Where agents leave the progress of their migrations.");
+
+/** `[progress]` of a service in a process of its own. */
+export const progressConfig = z.object({
+  driver: progressDriver.default("redis"),
+  url: url("redis", "rediss").default("redis://127.0.0.1:6379/0").describe("The cache; used by the driver `redis`."),
+});
+
+/** `[progress]` where all services share a process. */
+export const embeddedProgressConfig = progressConfig.extend({ driver: progressDriver.default("memory") });
+
+/** `[log]` of every process. */
+export const logConfig = z.object({
+  level: z.enum(["debug", "info", "warn", "error"]).default("info").describe("Lines below this level are dropped."),
+});
+
+/** `[health]` of every process. */
+export const healthConfig = z.object({
+  host: loopbackHost,
+  port: z
+    .int()
+    .min(0)
+    .max(65_535)
+    .default(0)
+    .describe("Port of /healthz, /readyz and /metrics; 0 takes a free one and prints it in the log."),
+});
+
+/** Sections that some process of Drover reads: accepted by all, so that one file can serve them together. */
+export const KNOWN_SECTIONS: readonly string[] = [
+  "bus",
+  "store",
+  "progress",
+  "log",
+  "health",
+  "api",
+  "conductor",
+  "scheduler",
+  "compute",
+  "policy",
+  "standalone",
+  "simulator",
+];
