@@ -1,3 +1,4 @@
+export { openSqliteStore, type SqliteStoreOptions } from "./open-sqlite-store.ts";
 export type {
   ClaimStore,
   DestinationClaim,

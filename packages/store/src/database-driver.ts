@@ -1,0 +1,33 @@
+import type { Kysely, RawBuilder, SelectQueryBuilder, Transaction } from "kysely";
+import type { SchemaWords } from "./schema/schema-change.ts";
+import type { Tables } from "./schema/tables.ts";
+
+/** What a query's failure means for the caller; anything else is a bug of ours. */
+export type QueryFailure =
+  /** Another writer was in the way and nothing was written: the same transaction may be tried again. */
+  | "contended"
+  /** The database is away, shutting down, full or out of connections. */
+  | "unavailable"
+  | "internal";
+
+/** Everything in which the two databases differ, beyond the SQL dialect that Kysely knows. */
+export interface DatabaseDriver {
+  readonly kysely: Kysely<Tables>;
+  /** For logs and messages: a path, or host, port and database name. Never a password. */
+  readonly label: string;
+  readonly schemaWords: SchemaWords;
+  /** Settings of the database that must be in force before its schema is touched. */
+  prepare(db: Kysely<Tables>): Promise<void>;
+  /**
+   * Holds `scope` until the transaction ends; a second transaction with the same scope waits. What is read after it
+   * includes everything that earlier holders committed.
+   */
+  lock(transaction: Transaction<Tables>, scope: string): Promise<void>;
+  /** Locks the rows that `query` finds until the transaction ends, passing over those that another one has locked. */
+  skipLocked<O>(query: SelectQueryBuilder<Tables, "migrations", O>): SelectQueryBuilder<Tables, "migrations", O>;
+  /** A table expression with one column `value`: the elements of a JSON array, objects as JSON, for use in `from`. */
+  jsonObjects(elements: readonly object[]): RawBuilder<unknown>;
+  /** The same for an array of strings, each as text. */
+  jsonTexts(elements: readonly string[]): RawBuilder<unknown>;
+  classify(error: unknown): QueryFailure;
+}

@@ -1,0 +1,42 @@
+import type { Database } from "./database.ts";
+import { destinationClaims } from "./destination-claims.ts";
+import { flushedProgress } from "./flushed-progress.ts";
+import { guestSightings } from "./guest-sightings.ts";
+import { hostRecords } from "./host-records.ts";
+import { acquireLeases, releaseLease, renewLeases } from "./leases.ts";
+import {
+  appendLog,
+  createMigration,
+  getMigration,
+  listMigrations,
+  readLog,
+  updateMigration,
+} from "./migration-records.ts";
+import { takeSourceSlot } from "./source-slots.ts";
+import type { Store } from "./store.ts";
+
+/** The store over either database: all queries are common to both. */
+export function databaseStore(database: Database): Store {
+  return {
+    migrations: {
+      create: (migration, log) => createMigration(database, migration, log),
+      get: (uuid) => getMigration(database, { uuid }),
+      getById: (id) => getMigration(database, { id }),
+      list: (filter) => listMigrations(database, filter),
+      update: (uuid, expected, change, log) => updateMigration(database, uuid, expected, change, log),
+      takeSourceSlot: (uuid, expected, limits, change, log) =>
+        takeSourceSlot(database, uuid, expected, limits, change, log),
+      readLog: (uuid) => readLog(database, uuid),
+      appendLog: (uuid, state, line) => appendLog(database, uuid, state, line),
+      acquireLeases: (owner, leaseMs, limit) => acquireLeases(database, owner, leaseMs, limit),
+      renewLeases: (owner, uuids, leaseMs) => renewLeases(database, owner, uuids, leaseMs),
+      releaseLease: (owner, uuid) => releaseLease(database, owner, uuid),
+    },
+    claims: destinationClaims(database),
+    hosts: hostRecords(database),
+    guests: guestSightings(database),
+    progress: flushedProgress(database),
+    ping: () => database.ping(),
+    close: () => database.close(),
+  };
+}

@@ -1,0 +1,51 @@
+import type { ObservedGuest } from "@drover/model";
+import { sql } from "kysely";
+import type { Database } from "./database.ts";
+import { sightingFromRow } from "./rows.ts";
+import type { GuestStore } from "./store.ts";
+
+export function guestSightings(database: Database): GuestStore {
+  return {
+    replaceSightings: (host, guests) => replaceSightings(database, host, guests),
+    byServer: async (serverUuid) => {
+      const rows = await database.query(`reading where server ${serverUuid} is`, (db) =>
+        db.selectFrom("guests").selectAll().where("uuid", "=", serverUuid).orderBy("host").execute(),
+      );
+      return rows.map(sightingFromRow);
+    },
+    byHost: async (host) => {
+      const rows = await database.query(`reading the guests of host ${host}`, (db) =>
+        db.selectFrom("guests").selectAll().where("host", "=", host).orderBy("uuid").execute(),
+      );
+      return rows.map(sightingFromRow);
+    },
+    list: async () => {
+      const rows = await database.query("listing guests", (db) =>
+        db.selectFrom("guests").selectAll().orderBy("uuid").orderBy("host").execute(),
+      );
+      return rows.map(sightingFromRow);
+    },
+  };
+}
+
+async function replaceSightings(database: Database, host: string, guests: readonly ObservedGuest[]): Promise<void> {
+  await database.transact(`recording the guests of host ${host}`, async (transaction) => {
+    // Two reports of one host, handled at once, must not be mixed.
+    await database.driver.lock(transaction, `guests ${host}`);
+    await transaction.deleteFrom("guests").where("host", "=", host).execute();
+    if (guests.length === 0) return;
+    const rows = database.driver.jsonObjects(guests.map(rowOfGuest));
+    // One parameter whatever the number of guests: no driver's limit on parameters is near.
+    await sql`insert into guests
+      (uuid, host, name, power_state, persistent, vcpus, memory_kib, migrating, seen_at)
+      select e.value ->> 'uuid', ${sql.val(host)}, e.value ->> 'name', e.value ->> 'powerState',
+        cast(e.value ->> 'persistent' as integer), cast(e.value ->> 'vcpus' as integer),
+        cast(e.value ->> 'memoryKiB' as bigint), cast(e.value ->> 'migrating' as integer),
+        cast(${database.now().getTime()} as bigint)
+      from ${rows} as e`.execute(transaction);
+  });
+}
+
+function rowOfGuest(guest: ObservedGuest): object {
+  return { ...guest, persistent: guest.persistent ? 1 : 0, migrating: guest.migrating ? 1 : 0 };
+}

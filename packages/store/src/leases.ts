@@ -1,0 +1,70 @@
+import { type Migration, RUNNABLE } from "@drover/model";
+import { sql } from "kysely";
+import type { Database } from "./database.ts";
+import { migrationFromRow } from "./rows.ts";
+
+// A lease says who works on a migration; it is not what keeps two workers from writing (that is the generation). So a
+// conductor whose clock is wrong costs work done twice, never a wrong record.
+
+export async function acquireLeases(
+  database: Database,
+  owner: string,
+  leaseMs: number,
+  limit: number,
+): Promise<readonly Migration[]> {
+  const rows = await database.transact("taking leases of migrations", async (transaction) => {
+    const nowMs = database.now().getTime();
+    const free = transaction
+      .selectFrom("migrations")
+      .select("id")
+      .where("state", "in", [...RUNNABLE])
+      .where((e) => e.or([e("lease_owner", "is", null), e("lease_expires_at", "<=", nowMs)]))
+      .orderBy("created_at")
+      .orderBy("id")
+      .limit(limit);
+    const ids = await database.driver.skipLocked(free).execute();
+    if (ids.length === 0) return [];
+    return transaction
+      .updateTable("migrations")
+      .set({ lease_owner: owner, lease_expires_at: nowMs + leaseMs })
+      .where(
+        "id",
+        "in",
+        ids.map((row) => row.id),
+      )
+      .returningAll()
+      .execute();
+  });
+  return rows.map(migrationFromRow).sort((a, b) => a.createdAt.getTime() - b.createdAt.getTime() || a.id - b.id);
+}
+
+export async function renewLeases(
+  database: Database,
+  owner: string,
+  uuids: readonly string[],
+  leaseMs: number,
+): Promise<readonly string[]> {
+  if (uuids.length === 0) return [];
+  const expiresAt = database.now().getTime() + leaseMs;
+  const rows = await database.query("renewing leases of migrations", (db) =>
+    db
+      .updateTable("migrations")
+      .set({ lease_expires_at: expiresAt })
+      .where("lease_owner", "=", owner)
+      .where(sql<boolean>`uuid in (select value from ${database.driver.jsonTexts(uuids)})`)
+      .returning("uuid")
+      .execute(),
+  );
+  return rows.map((row) => row.uuid);
+}
+
+export async function releaseLease(database: Database, owner: string, uuid: string): Promise<void> {
+  await database.query(`releasing the lease of migration ${uuid}`, (db) =>
+    db
+      .updateTable("migrations")
+      .set({ lease_owner: null, lease_expires_at: null })
+      .where("uuid", "=", uuid)
+      .where("lease_owner", "=", owner)
+      .execute(),
+  );
+}

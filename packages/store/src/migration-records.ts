@@ -1,0 +1,225 @@
+import { randomUUID } from "node:crypto";
+import { DroverError, type Migration, type MigrationLogEntry, type MigrationState, TERMINAL } from "@drover/model";
+import { sql, type Transaction } from "kysely";
+import type { Database } from "./database.ts";
+import { columnsFromChange, logEntryFromRow, migrationFromRow } from "./rows.ts";
+import type { MigrationRow, Tables } from "./schema/tables.ts";
+import type { ExpectedVersion, LogLine, MigrationChange, MigrationFilter, NewMigration } from "./store.ts";
+
+const DEFAULT_LIMIT = 1000;
+
+export async function createMigration(database: Database, wanted: NewMigration, log: LogLine): Promise<Migration> {
+  const doing = `recording a migration of server ${wanted.serverUuid}`;
+  return database.transact(doing, async (transaction) => {
+    const atMs = database.now().getTime();
+    // The partial unique index decides a race: the later insert waits for the earlier transaction, then does nothing.
+    const row = await transaction
+      .insertInto("migrations")
+      .values({
+        uuid: randomUUID(),
+        server_uuid: wanted.serverUuid,
+        server_name: wanted.serverName,
+        state: "queued",
+        generation: 1,
+        source_host: wanted.sourceHost,
+        destination_host: wanted.requestedHost,
+        requested_host: wanted.requestedHost,
+        memory_kib: wanted.memoryKiB,
+        policy: JSON.stringify(wanted.policy),
+        flags: "[]",
+        step: wanted.step,
+        outputs: "{}",
+        agent_sequence: 0,
+        requested_by: wanted.requestedBy,
+        project_id: wanted.projectId,
+        request_id: wanted.requestId,
+        created_at: atMs,
+        updated_at: atMs,
+      })
+      .onConflict((conflict) => conflict.doNothing())
+      .returningAll()
+      .executeTakeFirst();
+    if (row === undefined) throw await alreadyMigrating(transaction, wanted);
+    await writeLog(transaction, row, log, atMs);
+    return migrationFromRow(row);
+  });
+}
+
+export async function getMigration(
+  database: Database,
+  key: { readonly uuid: string } | { readonly id: number },
+): Promise<Migration | undefined> {
+  const row = await database.query("reading a migration", (db) => {
+    const query = db.selectFrom("migrations").selectAll();
+    return "uuid" in key
+      ? query.where("uuid", "=", key.uuid).executeTakeFirst()
+      : query.where("id", "=", key.id).executeTakeFirst();
+  });
+  return row === undefined ? undefined : migrationFromRow(row);
+}
+
+export async function listMigrations(database: Database, filter: MigrationFilter): Promise<readonly Migration[]> {
+  if (filter.states?.length === 0) return [];
+  const rows = await database.query("listing migrations", async (db) => {
+    let query = db.selectFrom("migrations").selectAll();
+    const { serverUuid, states, host, sourceHost, destinationHost, projectId, userId, marker } = filter;
+    if (serverUuid !== undefined) query = query.where("server_uuid", "=", serverUuid);
+    if (states !== undefined) query = query.where("state", "in", [...states]);
+    if (host !== undefined) {
+      query = query.where((e) => e.or([e("source_host", "=", host), e("destination_host", "=", host)]));
+    }
+    if (sourceHost !== undefined) query = query.where("source_host", "=", sourceHost);
+    if (destinationHost !== undefined) query = query.where("destination_host", "=", destinationHost);
+    if (projectId !== undefined) query = query.where("project_id", "=", projectId);
+    if (userId !== undefined) query = query.where("requested_by", "=", userId);
+    if (filter.changedSince !== undefined) query = query.where("updated_at", ">=", filter.changedSince.getTime());
+    if (filter.changedBefore !== undefined) query = query.where("updated_at", "<=", filter.changedBefore.getTime());
+    if (marker !== undefined) {
+      const last = await db
+        .selectFrom("migrations")
+        .select(["created_at", "id"])
+        .where("uuid", "=", marker)
+        .executeTakeFirst();
+      if (last === undefined) throw unknownMarker(marker);
+      query = query.where(sql<boolean>`(created_at, id) < (${last.created_at}, ${last.id})`);
+    }
+    return query
+      .orderBy("created_at", "desc")
+      .orderBy("id", "desc")
+      .limit(filter.limit ?? DEFAULT_LIMIT)
+      .execute();
+  });
+  return rows.map(migrationFromRow);
+}
+
+export async function updateMigration(
+  database: Database,
+  uuid: string,
+  expected: ExpectedVersion,
+  change: MigrationChange,
+  log?: LogLine,
+): Promise<Migration> {
+  return database.transact(`writing migration ${uuid}`, (transaction) =>
+    compareAndSet(transaction, { uuid, expected, change, log, atMs: database.now().getTime() }),
+  );
+}
+
+export interface CompareAndSet {
+  readonly uuid: string;
+  readonly expected: ExpectedVersion;
+  readonly change: MigrationChange;
+  readonly log: LogLine | undefined;
+  readonly atMs: number;
+}
+
+/** The one write of a record. @throws `conflict` when state or generation differ; `not-found` */
+export async function compareAndSet(transaction: Transaction<Tables>, write: CompareAndSet): Promise<Migration> {
+  const row = await transaction
+    .updateTable("migrations")
+    .set(columnsFromChange(write.change))
+    .set((e) => ({ generation: e("generation", "+", 1), updated_at: write.atMs }))
+    .where("uuid", "=", write.uuid)
+    .where("state", "=", write.expected.state)
+    .where("generation", "=", write.expected.generation)
+    .returningAll()
+    .executeTakeFirst();
+  if (row === undefined) throw await whyNotWritten(transaction, write);
+  if (write.log !== undefined) await writeLog(transaction, row, write.log, write.atMs);
+  return migrationFromRow(row);
+}
+
+export async function readLog(database: Database, uuid: string): Promise<readonly MigrationLogEntry[]> {
+  const rows = await database.query(`reading the log of migration ${uuid}`, (db) =>
+    db.selectFrom("migration_log").selectAll().where("migration_uuid", "=", uuid).orderBy("id").execute(),
+  );
+  return rows.map(logEntryFromRow);
+}
+
+export async function appendLog(database: Database, uuid: string, state: MigrationState, line: LogLine): Promise<void> {
+  await database.transact(`adding to the log of migration ${uuid}`, async (transaction) => {
+    await requireMigration(transaction, uuid);
+    await writeLog(transaction, { uuid, state }, line, database.now().getTime());
+  });
+}
+
+/** @throws `not-found` */
+export async function requireMigration(
+  transaction: Transaction<Tables>,
+  uuid: string,
+): Promise<Pick<MigrationRow, "state" | "generation" | "source_host">> {
+  const row = await transaction
+    .selectFrom("migrations")
+    .select(["state", "generation", "source_host"])
+    .where("uuid", "=", uuid)
+    .executeTakeFirst();
+  if (row !== undefined) return row;
+  throw new DroverError("not-found", `there is no migration ${uuid}`, { details: { migrationUuid: uuid } });
+}
+
+/** For callers that hold a version: @throws `conflict` when the record has gone on; `not-found` */
+export async function requireVersion(
+  transaction: Transaction<Tables>,
+  uuid: string,
+  expected: ExpectedVersion,
+): Promise<Pick<MigrationRow, "source_host">> {
+  const row = await requireMigration(transaction, uuid);
+  if (row.state === expected.state && row.generation === expected.generation) return row;
+  throw changedMeanwhile(uuid, expected, row);
+}
+
+async function writeLog(
+  transaction: Transaction<Tables>,
+  migration: { readonly uuid: string; readonly state: string },
+  line: LogLine,
+  atMs: number,
+): Promise<void> {
+  await transaction
+    .insertInto("migration_log")
+    .values({
+      migration_uuid: migration.uuid,
+      at: atMs,
+      event: line.event,
+      state: migration.state,
+      message: line.message,
+    })
+    .execute();
+}
+
+async function alreadyMigrating(transaction: Transaction<Tables>, wanted: NewMigration): Promise<DroverError> {
+  const other = await transaction
+    .selectFrom("migrations")
+    .select(["uuid", "state"])
+    .where("server_uuid", "=", wanted.serverUuid)
+    .where("state", "not in", [...TERMINAL])
+    .executeTakeFirst();
+  return new DroverError("conflict", `server ${wanted.serverUuid} already has a migration in progress`, {
+    details: { serverUuid: wanted.serverUuid, migrationUuid: other?.uuid ?? null, state: other?.state ?? null },
+  });
+}
+
+async function whyNotWritten(transaction: Transaction<Tables>, write: CompareAndSet): Promise<DroverError> {
+  return changedMeanwhile(write.uuid, write.expected, await requireMigration(transaction, write.uuid));
+}
+
+function changedMeanwhile(
+  uuid: string,
+  expected: ExpectedVersion,
+  found: { readonly state: string; readonly generation: number },
+): DroverError {
+  return new DroverError(
+    "conflict",
+    `migration ${uuid} is ${found.state} in generation ${found.generation}, not ${expected.state} in generation ` +
+      `${expected.generation}: someone else wrote first`,
+    { details: { migrationUuid: uuid, state: found.state, generation: found.generation } },
+  );
+}
+
+function unknownMarker(marker: string): DroverError {
+  return new DroverError(
+    "bad-request",
+    `marker: there is no migration ${marker}; name the last one of the page before`,
+    {
+      details: { marker },
+    },
+  );
+}

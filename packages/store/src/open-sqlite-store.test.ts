@@ -1,0 +1,59 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import { silentLogger, systemClock } from "@drover/model";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { openSqliteStore } from "./open-sqlite-store.ts";
+import { log, newMigration } from "./suite/samples.ts";
+import { storeSuite } from "./suite/store-suite.ts";
+
+storeSuite("SQLite", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "drover-store-"));
+  return {
+    open: (clock) => openSqliteStore({ path: join(folder, "drover.db"), clock, logger: silentLogger }),
+    remove: () => rm(folder, { recursive: true }),
+  };
+});
+
+describe("a database file", () => {
+  let folder: string;
+  beforeEach(async () => {
+    folder = await mkdtemp(join(tmpdir(), "drover-store-"));
+  });
+  afterEach(async () => {
+    await rm(folder, { recursive: true });
+  });
+  const open = (path: string) => openSqliteStore({ path, clock: systemClock, logger: silentLogger });
+
+  it("gives its records back after a restart", async () => {
+    const path = join(folder, "new", "drover.db");
+    const before = await open(path);
+    const migration = await before.migrations.create(newMigration(), log);
+    await before.close();
+    const after = await open(path);
+    expect(await after.migrations.get(migration.uuid)).toEqual(migration);
+    await after.close();
+  });
+
+  it("of a newer release is refused and left as it is", async () => {
+    const path = join(folder, "drover.db");
+    await (await open(path)).close();
+    const raw = new DatabaseSync(path);
+    raw.exec("insert into drover_schema values (999, '0999-from-tomorrow', 0)");
+    raw.close();
+    await expect(open(path)).rejects.toMatchObject({ code: "refused", details: { schemaNumber: 999 } });
+  });
+
+  it("that cannot be opened is named", async () => {
+    await writeFile(join(folder, "file"), "");
+    const path = join(folder, "file", "drover.db");
+    await expect(open(path)).rejects.toThrow(path);
+  });
+
+  it("may be no file at all", async () => {
+    const store = await open(":memory:");
+    await store.ping();
+    await store.close();
+  });
+});

@@ -1,0 +1,85 @@
+import { mkdirSync } from "node:fs";
+import { dirname } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import { type Clock, DroverError, type Logger } from "@drover/model";
+import { Kysely, sql } from "kysely";
+import { Database } from "./database.ts";
+import type { DatabaseDriver, QueryFailure } from "./database-driver.ts";
+import { databaseStore } from "./database-store.ts";
+import { NodeSqliteDialect } from "./node-sqlite-dialect.ts";
+import type { Tables } from "./schema/tables.ts";
+import type { Store } from "./store.ts";
+
+export interface SqliteStoreOptions {
+  /** The database file; its folder is made when missing. `:memory:` keeps everything in this process. */
+  readonly path: string;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+/**
+ * SQLite waits so long by itself for another writer, ms. It does so on the event loop, where a writer in this very
+ * process could not go on: the patient waiting is asynchronous, in `Database`.
+ */
+const BUSY_TIMEOUT_MS = 10;
+
+/**
+ * Opens the store in a file; resolves when its schema is in place. Several processes, and several stores in one
+ * process, may have the same file open.
+ *
+ * Commits are on disk when a write resolves (WAL, `synchronous = full`).
+ *
+ * @throws `unavailable` when the file cannot be opened; `refused` when a newer release wrote it.
+ */
+export async function openSqliteStore(options: SqliteStoreOptions): Promise<Store> {
+  const { path, clock, logger } = options;
+  const database = new Database({ driver: sqliteDriver(openFile(path), path), clock, logger });
+  try {
+    await database.open();
+  } catch (error) {
+    await database.close();
+    throw error;
+  }
+  return databaseStore(database);
+}
+
+function openFile(path: string): DatabaseSync {
+  try {
+    if (path !== ":memory:") mkdirSync(dirname(path), { recursive: true });
+    return new DatabaseSync(path, { timeout: BUSY_TIMEOUT_MS, enableForeignKeyConstraints: true });
+  } catch (error) {
+    throw new DroverError("unavailable", `opening the database file ${path}: check that the path can be written`, {
+      cause: error,
+    });
+  }
+}
+
+function sqliteDriver(file: DatabaseSync, path: string): DatabaseDriver {
+  return {
+    kysely: new Kysely<Tables>({ dialect: new NodeSqliteDialect(file) }),
+    label: path,
+    schemaWords: { serialKey: "integer primary key autoincrement" },
+    prepare: async (db) => {
+      await sql`pragma journal_mode = wal`.execute(db);
+      await sql`pragma synchronous = full`.execute(db);
+    },
+    // `begin immediate` has locked the whole database already.
+    lock: async () => {},
+    skipLocked: (query) => query,
+    jsonObjects: (elements) => sql`json_each(${JSON.stringify(elements)})`,
+    jsonTexts: (elements) => sql`json_each(${JSON.stringify(elements)})`,
+    classify,
+  };
+}
+
+/** SQLite's primary result codes (sqlite.org/rescode.html). */
+const CONTENDED = new Set([5, 6]);
+const UNAVAILABLE = new Set([8, 10, 13, 14, 23]);
+
+function classify(error: unknown): QueryFailure {
+  if (!(error instanceof Error) || !("errcode" in error) || typeof error.errcode !== "number") return "internal";
+  // The low byte is the primary code, the rest says more about it.
+  const primary = error.errcode & 0xff;
+  if (CONTENDED.has(primary)) return "contended";
+  return UNAVAILABLE.has(primary) ? "unavailable" : "internal";
+}

@@ -1,0 +1,132 @@
+import type { GuestSighting, Host, Migration, MigrationLogEntry } from "@drover/model";
+import type { Updateable } from "kysely";
+import type { GuestRow, HostRow, MigrationLogRow, MigrationRow, MigrationTable } from "./schema/tables.ts";
+import type { MigrationChange } from "./store.ts";
+
+// The only place where stored values become the model's and back. What is read was written by this code, so its words
+// (states, power states) are taken as they are.
+
+export function migrationFromRow(row: MigrationRow): Migration {
+  return {
+    id: row.id,
+    uuid: row.uuid,
+    serverUuid: row.server_uuid,
+    serverName: row.server_name,
+    state: word<Migration["state"]>(row.state),
+    generation: row.generation,
+    sourceHost: row.source_host,
+    destinationHost: row.destination_host,
+    requestedHost: row.requested_host,
+    memoryKiB: row.memory_kib,
+    policy: fromJson<Migration["policy"]>(row.policy),
+    flags: fromJson<Migration["flags"]>(row.flags),
+    step: row.step,
+    outputs: fromJson<Migration["outputs"]>(row.outputs),
+    reason: row.reason,
+    failure: row.failure === null ? null : fromJson<Migration["failure"]>(row.failure),
+    outcome: row.outcome === null ? null : word<NonNullable<Migration["outcome"]>>(row.outcome),
+    agentSequence: row.agent_sequence,
+    requestedBy: row.requested_by,
+    projectId: row.project_id,
+    requestId: row.request_id,
+    abortRequestedAt: fromMs(row.abort_requested_at),
+    abortRequestedBy: row.abort_requested_by,
+    forceCompleteRequestedAt: fromMs(row.force_complete_requested_at),
+    forceCompleteRequestedBy: row.force_complete_requested_by,
+    requestAnswer: row.request_answer,
+    finalProgress: row.final_progress === null ? null : fromJson<Migration["finalProgress"]>(row.final_progress),
+    createdAt: new Date(row.created_at),
+    updatedAt: new Date(row.updated_at),
+    startedAt: fromMs(row.started_at),
+    endedAt: fromMs(row.ended_at),
+  };
+}
+
+/** Columns that `change` names; what it leaves out stays undefined, which Kysely leaves out too. */
+export function columnsFromChange(change: MigrationChange): Updateable<MigrationTable> {
+  return {
+    state: change.state,
+    destination_host: change.destinationHost,
+    policy: toJson(change.policy),
+    flags: toJson(change.flags),
+    step: change.step,
+    outputs: toJson(change.outputs),
+    reason: change.reason,
+    failure: toNullableJson(change.failure),
+    outcome: change.outcome,
+    agent_sequence: change.agentSequence,
+    abort_requested_at: toMs(change.abortRequestedAt),
+    abort_requested_by: change.abortRequestedBy,
+    force_complete_requested_at: toMs(change.forceCompleteRequestedAt),
+    force_complete_requested_by: change.forceCompleteRequestedBy,
+    request_answer: change.requestAnswer,
+    final_progress: toNullableJson(change.finalProgress),
+    started_at: toMs(change.startedAt),
+    ended_at: toMs(change.endedAt),
+  };
+}
+
+export function logEntryFromRow(row: MigrationLogRow): MigrationLogEntry {
+  return {
+    id: row.id,
+    migrationUuid: row.migration_uuid,
+    at: new Date(row.at),
+    event: row.event,
+    state: word<MigrationLogEntry["state"]>(row.state),
+    message: row.message,
+  };
+}
+
+export function hostFromRow(row: HostRow): Host {
+  return {
+    id: row.id,
+    uuid: row.uuid,
+    facts: fromJson<Host["facts"]>(row.facts),
+    agentVersion: row.agent_version,
+    enabled: row.enabled === 1,
+    disabledReason: row.disabled_reason,
+    registeredAt: new Date(row.registered_at),
+    lastSeenAt: new Date(row.last_seen_at),
+  };
+}
+
+export function sightingFromRow(row: GuestRow): GuestSighting {
+  return {
+    uuid: row.uuid,
+    host: row.host,
+    name: row.name,
+    powerState: word<GuestSighting["powerState"]>(row.power_state),
+    persistent: row.persistent === 1,
+    vcpus: row.vcpus,
+    memoryKiB: row.memory_kib,
+    migrating: row.migrating === 1,
+    seenAt: new Date(row.seen_at),
+  };
+}
+
+export function fromJson<T>(text: string): T {
+  const value: T = JSON.parse(text);
+  return value;
+}
+
+function word<T extends string>(text: string): T {
+  return text as T;
+}
+
+function toJson(value: object): string;
+function toJson(value: object | undefined): string | undefined;
+function toJson(value: object | undefined): string | undefined {
+  return value === undefined ? undefined : JSON.stringify(value);
+}
+
+function toNullableJson(value: object | null | undefined): string | null | undefined {
+  return value === null ? null : toJson(value);
+}
+
+function fromMs(ms: number | null): Date | null {
+  return ms === null ? null : new Date(ms);
+}
+
+function toMs(date: Date | null | undefined): number | null | undefined {
+  return date instanceof Date ? date.getTime() : date;
+}

@@ -1,0 +1,12 @@
+/** What differs between the drivers' SQL when a table is created. */
+export interface SchemaWords {
+  /** Type and constraints of a column `id` that numbers its rows from 1 and never uses a number twice. */
+  readonly serialKey: string;
+}
+
+/** One numbered change of the schema; never edited after a release, only followed by another. */
+export interface SchemaChange {
+  readonly number: number;
+  readonly name: string;
+  readonly statements: (words: SchemaWords) => readonly string[];
+}

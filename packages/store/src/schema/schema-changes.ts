@@ -1,0 +1,5 @@
+import { initial } from "./0001-initial.ts";
+import type { SchemaChange } from "./schema-change.ts";
+
+/** Every change in order; the last one's number is the version that this code works with. */
+export const schemaChanges: readonly SchemaChange[] = [initial];

@@ -1,0 +1,103 @@
+import type { Generated, Insertable, Selectable } from "kysely";
+
+/**
+ * The tables as both drivers hold them. Times are integers, ms since 1970 (so that both agree and order right);
+ * yes/no is 0 or 1; structures are JSON text. `../rows.ts` is the one place that converts.
+ */
+export interface Tables {
+  readonly hosts: HostTable;
+  readonly guests: GuestTable;
+  readonly migrations: MigrationTable;
+  readonly migration_log: MigrationLogTable;
+  readonly destination_claims: DestinationClaimTable;
+  readonly migration_progress: MigrationProgressTable;
+}
+
+export interface HostTable {
+  readonly id: Generated<number>;
+  readonly uuid: string;
+  readonly host: string;
+  readonly facts: string;
+  readonly agent_version: string;
+  readonly enabled: number;
+  readonly disabled_reason: string | null;
+  readonly registered_at: number;
+  readonly last_seen_at: number;
+}
+
+export interface GuestTable {
+  readonly uuid: string;
+  readonly host: string;
+  readonly name: string;
+  readonly power_state: string;
+  readonly persistent: number;
+  readonly vcpus: number;
+  readonly memory_kib: number;
+  readonly migrating: number;
+  readonly seen_at: number;
+}
+
+export interface MigrationTable {
+  readonly id: Generated<number>;
+  readonly uuid: string;
+  readonly server_uuid: string;
+  readonly server_name: string;
+  readonly state: string;
+  readonly generation: number;
+  readonly source_host: string;
+  readonly destination_host: string | null;
+  readonly requested_host: string | null;
+  readonly memory_kib: number;
+  readonly policy: string;
+  readonly flags: string;
+  readonly step: string | null;
+  readonly outputs: string;
+  readonly reason: string | null;
+  readonly failure: string | null;
+  readonly outcome: string | null;
+  readonly agent_sequence: number;
+  readonly requested_by: string;
+  readonly project_id: string;
+  readonly request_id: string;
+  readonly abort_requested_at: number | null;
+  readonly abort_requested_by: string | null;
+  readonly force_complete_requested_at: number | null;
+  readonly force_complete_requested_by: string | null;
+  readonly request_answer: string | null;
+  readonly final_progress: string | null;
+  readonly created_at: number;
+  readonly updated_at: number;
+  readonly started_at: number | null;
+  readonly ended_at: number | null;
+  readonly lease_owner: string | null;
+  readonly lease_expires_at: number | null;
+}
+
+export interface MigrationLogTable {
+  readonly id: Generated<number>;
+  readonly migration_uuid: string;
+  readonly at: number;
+  readonly event: string;
+  readonly state: string;
+  readonly message: string;
+}
+
+export interface DestinationClaimTable {
+  readonly migration_uuid: string;
+  readonly host: string;
+  readonly memory_kib: number;
+  readonly claimed_at: number;
+}
+
+export interface MigrationProgressTable {
+  readonly migration_uuid: string;
+  readonly sequence: number;
+  readonly observed_at: number;
+  readonly snapshot: string;
+}
+
+export type HostRow = Selectable<HostTable>;
+export type GuestRow = Selectable<GuestTable>;
+export type MigrationRow = Selectable<MigrationTable>;
+export type NewMigrationRow = Insertable<MigrationTable>;
+export type MigrationLogRow = Selectable<MigrationLogTable>;

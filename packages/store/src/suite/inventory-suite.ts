@@ -1,0 +1,86 @@
+import { describe, expect, it } from "vitest";
+import type { SuiteContext } from "./migration-store-suite.ts";
+import { hostFacts, observedGuest, snapshotOf } from "./samples.ts";
+
+/** What every driver promises about hosts, guests and flushed progress. */
+export function inventorySuite(context: () => SuiteContext): void {
+  describe("hosts", () => {
+    it("are numbered once and refreshed by each report", async () => {
+      const { hosts } = context().store;
+      const first = await hosts.report(hostFacts("east"), "0.1.0");
+      expect(first).toMatchObject({ id: 1, enabled: true, disabledReason: null, agentVersion: "0.1.0" });
+      context().clock.advance(5000);
+      const newer = { ...hostFacts("east"), memoryKiB: 1 };
+      const second = await hosts.report(newer, "0.2.0");
+      expect(second).toEqual({ ...first, facts: newer, agentVersion: "0.2.0", lastSeenAt: context().clock.now() });
+      await hosts.report(hostFacts("west"), "0.1.0");
+      expect((await hosts.list()).map((host) => host.facts.host)).toEqual(["east", "west"]);
+      expect(await hosts.get("east")).toEqual(second);
+      expect(await hosts.get("north")).toBeUndefined();
+    });
+
+    it("live on by heartbeats, and the unknown are named", async () => {
+      const { hosts } = context().store;
+      await hosts.report(hostFacts("east"), "0.1.0");
+      const silent = await hosts.report(hostFacts("west"), "0.1.0");
+      context().clock.advance(10_000);
+      expect(await hosts.heartbeat(["east", "nowhere"])).toEqual({ unknown: ["nowhere"] });
+      expect((await hosts.get("east"))?.lastSeenAt).toEqual(context().clock.now());
+      expect(await hosts.get("west")).toEqual(silent);
+      expect(await hosts.heartbeat([])).toEqual({ unknown: [] });
+    });
+  });
+
+  describe("guests", () => {
+    it("are what their host reported last", async () => {
+      const { guests } = context().store;
+      const stays = observedGuest({ name: "stays “here”" });
+      const goes = observedGuest({ powerState: "paused", persistent: false, migrating: true });
+      await guests.replaceSightings("east", [stays, goes]);
+      await guests.replaceSightings("west", [goes]);
+      const seenAt = context().clock.now();
+      expect(await guests.byServer(goes.uuid)).toEqual([
+        { ...goes, host: "east", seenAt },
+        { ...goes, host: "west", seenAt },
+      ]);
+      context().clock.advance(1000);
+      await guests.replaceSightings("east", [{ ...stays, powerState: "shutoff" }]);
+      const later = { ...stays, powerState: "shutoff", host: "east", seenAt: context().clock.now() };
+      expect(await guests.byHost("east")).toEqual([later]);
+      expect(await guests.list()).toHaveLength(2);
+      await guests.replaceSightings("east", []);
+      expect(await guests.byHost("east")).toEqual([]);
+      expect(await guests.byServer(stays.uuid)).toEqual([]);
+    });
+
+    it("arrive by the thousand, and reports of one host are never mixed", async () => {
+      const { guests } = context().store;
+      const other = await context().openAnother();
+      const reports = [0, 1, 2, 3].map((n) => Array.from({ length: 500 }, () => observedGuest({ name: `run ${n}` })));
+      await Promise.all(
+        reports.map((report, n) => (n % 2 === 0 ? guests : other.guests).replaceSightings("east", report)),
+      );
+      const kept = await guests.byHost("east");
+      expect(kept).toHaveLength(500);
+      expect(new Set(kept.map((guest) => guest.name)).size).toBe(1);
+    });
+  });
+
+  describe("flushed progress", () => {
+    it("keeps the newest of each migration, whatever order flushes come in", async () => {
+      const { progress } = context().store;
+      const [one, two] = [crypto.randomUUID(), crypto.randomUUID()];
+      await progress.flush([snapshotOf(one, 2), snapshotOf(two, 7)]);
+      await progress.flush([snapshotOf(one, 3), snapshotOf(one, 1), snapshotOf(two, 6)]);
+      const kept = await progress.read([one, two, crypto.randomUUID()]);
+      expect(kept).toEqual(
+        new Map([
+          [one, snapshotOf(one, 3)],
+          [two, snapshotOf(two, 7)],
+        ]),
+      );
+      await progress.flush([]);
+      expect(await progress.read([])).toEqual(new Map());
+    });
+  });
+}

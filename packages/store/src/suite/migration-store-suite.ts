@@ -1,0 +1,209 @@
+import type { Clock, Migration } from "@drover/model";
+import { beforeEach, describe, expect, it } from "vitest";
+import type { MigrationStore, Store } from "../store.ts";
+import { log, newMigration, roomy, snapshotOf } from "./samples.ts";
+
+/** Opens a store on one database; every call opens another store on the same one. */
+export type OpenAnother = () => Promise<Store>;
+
+/** A clock that stands still until it is moved; it sleeps in real time. */
+export interface TestClock extends Clock {
+  advance(ms: number): void;
+}
+
+export interface SuiteContext {
+  readonly clock: TestClock;
+  /** A store over an empty database. */
+  readonly store: Store;
+  readonly openAnother: OpenAnother;
+}
+
+/** What every driver promises about records of migrations. */
+export function migrationStoreSuite(context: () => SuiteContext): void {
+  let migrations: MigrationStore;
+  beforeEach(() => {
+    migrations = context().store.migrations;
+  });
+
+  async function prepare(migration: Migration): Promise<Migration> {
+    const prepared = await migrations.takeSourceSlot(migration.uuid, migration, roomy, { step: "x" }, log);
+    if (prepared === undefined) throw new Error("no slot");
+    return prepared;
+  }
+
+  async function end(migration: Migration): Promise<Migration> {
+    return migrations.update(migration.uuid, migration, { state: "cancelled", endedAt: context().clock.now() }, log);
+  }
+
+  describe("records of migrations", () => {
+    it("are read back whole, by uuid and by number", async () => {
+      const wanted = newMigration({ requestedHost: "west" });
+      const created = await migrations.create(wanted, log);
+      expect(created).toMatchObject({
+        ...wanted,
+        id: 1,
+        state: "queued",
+        generation: 1,
+        destinationHost: "west",
+        flags: [],
+        outputs: {},
+        agentSequence: 0,
+        abortRequestedAt: null,
+        createdAt: context().clock.now(),
+        updatedAt: context().clock.now(),
+      });
+      expect(await migrations.get(created.uuid)).toEqual(created);
+      expect(await migrations.getById(created.id)).toEqual(created);
+      expect(await migrations.get(crypto.randomUUID())).toBeUndefined();
+      expect(await migrations.getById(4711)).toBeUndefined();
+    });
+
+    it("keep every field that a conductor writes, to the millisecond", async () => {
+      const created = await migrations.create(newMigration(), log);
+      context().clock.advance(1);
+      const at = new Date(context().clock.now().getTime() + 1);
+      const change = {
+        state: "preparing",
+        destinationHost: "west",
+        policy: { ...created.policy, permitPostCopy: true },
+        flags: [{ name: "VIR_MIGRATE_LIVE", reason: "the guest runs" }],
+        step: "move-guest",
+        outputs: { attemptedHosts: ["north"], destination: { libvirtUri: "test:///", inboundAddress: "::1" } },
+        reason: "waits",
+        failure: { code: "libvirt", message: "no — “quoted”", details: { domain: 10 } },
+        outcome: "stayed",
+        agentSequence: 9_007_199_254_740_991,
+        abortRequestedAt: at,
+        abortRequestedBy: "bob",
+        forceCompleteRequestedAt: at,
+        forceCompleteRequestedBy: "eve",
+        requestAnswer: "too late",
+        finalProgress: snapshotOf(created.uuid, 3),
+        startedAt: at,
+        endedAt: at,
+      } as const;
+      const written = await migrations.update(created.uuid, created, change, log);
+      expect(written).toEqual({ ...created, ...change, generation: 2, updatedAt: context().clock.now() });
+      expect(await migrations.get(created.uuid)).toEqual(written);
+      const cleared = await migrations.update(created.uuid, written, { reason: null, failure: null, endedAt: null });
+      expect(cleared).toEqual({ ...written, reason: null, failure: null, endedAt: null, generation: 3 });
+    });
+
+    it("allow one migration in progress per server", async () => {
+      const first = await migrations.create(newMigration(), log);
+      const again = newMigration({ serverUuid: first.serverUuid });
+      await expect(migrations.create(again, log)).rejects.toMatchObject({
+        code: "conflict",
+        details: { migrationUuid: first.uuid },
+      });
+      await end(first);
+      expect((await migrations.create(again, log)).serverUuid).toBe(first.serverUuid);
+    });
+
+    it("are written only against the state and generation that the writer has read", async () => {
+      const read = await migrations.create(newMigration(), log);
+      const written = await migrations.update(read.uuid, read, { reason: "first" });
+      const late = migrations.update(read.uuid, read, { reason: "second" }, log);
+      await expect(late).rejects.toMatchObject({ code: "conflict", details: { generation: 2 } });
+      const wrongState = migrations.update(read.uuid, { state: "running", generation: 2 }, { reason: "third" });
+      await expect(wrongState).rejects.toMatchObject({ code: "conflict" });
+      expect(await migrations.get(read.uuid)).toEqual(written);
+      expect(await migrations.readLog(read.uuid)).toHaveLength(1);
+      await expect(migrations.update(crypto.randomUUID(), read, {})).rejects.toMatchObject({ code: "not-found" });
+    });
+
+    it("keep a log in order, each line with the state it led to", async () => {
+      const created = await migrations.create(newMigration(), { event: "created", message: "one" });
+      await migrations.update(created.uuid, created, { state: "failed" }, { event: "failed", message: "two" });
+      await migrations.appendLog(created.uuid, "failed", { event: "note", message: "three" });
+      const lines = await migrations.readLog(created.uuid);
+      expect(lines.map((line) => [line.state, line.event, line.message])).toEqual([
+        ["queued", "created", "one"],
+        ["failed", "failed", "two"],
+        ["failed", "note", "three"],
+      ]);
+      await expect(migrations.appendLog(crypto.randomUUID(), "failed", log)).rejects.toMatchObject({
+        code: "not-found",
+      });
+    });
+  });
+
+  describe("the list of migrations", () => {
+    it("comes newest first, in pages that follow a marker, also where times are equal", async () => {
+      const uuids: string[] = [];
+      for (const aheadMs of [0, 0, 5, 0, 5]) {
+        context().clock.advance(aheadMs);
+        uuids.unshift((await migrations.create(newMigration(), log)).uuid);
+      }
+      expect((await migrations.list({})).map((migration) => migration.uuid)).toEqual(uuids);
+      const paged: string[] = [];
+      for (let marker: string | undefined; ; marker = paged.at(-1)) {
+        const page = await migrations.list({ limit: 2, ...(marker === undefined ? {} : { marker }) });
+        if (page.length === 0) break;
+        paged.push(...page.map((migration) => migration.uuid));
+      }
+      expect(paged).toEqual(uuids);
+      await expect(migrations.list({ marker: "nobody" })).rejects.toMatchObject({ code: "bad-request" });
+    });
+
+    it("is narrowed by every filter", async () => {
+      const east = await migrations.create(newMigration({ requestedHost: "west", projectId: "p1" }), log);
+      context().clock.advance(10);
+      const west = await migrations.create(newMigration({ sourceHost: "west", requestedBy: "bob" }), log);
+      context().clock.advance(10);
+      const changed = await migrations.update(west.uuid, west, { state: "failed" });
+      const find = async (filter: Parameters<MigrationStore["list"]>[0]) =>
+        (await migrations.list(filter)).map((migration) => migration.uuid);
+      expect(await find({ host: "west" })).toEqual([west.uuid, east.uuid]);
+      expect(await find({ sourceHost: "west" })).toEqual([west.uuid]);
+      expect(await find({ destinationHost: "west" })).toEqual([east.uuid]);
+      expect(await find({ serverUuid: east.serverUuid })).toEqual([east.uuid]);
+      expect(await find({ states: ["failed", "error"] })).toEqual([west.uuid]);
+      expect(await find({ states: [] })).toEqual([]);
+      expect(await find({ projectId: "p1" })).toEqual([east.uuid]);
+      expect(await find({ userId: "bob" })).toEqual([west.uuid]);
+      expect(await find({ changedSince: changed.updatedAt })).toEqual([west.uuid]);
+      expect(await find({ changedBefore: east.updatedAt })).toEqual([east.uuid]);
+      expect(await find({ host: "west", states: ["queued"] })).toEqual([east.uuid]);
+    });
+  });
+
+  describe("leases", () => {
+    it("are taken oldest first and by one owner at a time", async () => {
+      const created: string[] = [];
+      for (let n = 0; n < 3; n++) {
+        created.push((await migrations.create(newMigration(), log)).uuid);
+        context().clock.advance(1);
+      }
+      const taken = async (owner: string) =>
+        (await migrations.acquireLeases(owner, 1000, 2)).map((migration) => migration.uuid);
+      expect(await taken("a")).toEqual(created.slice(0, 2));
+      expect(await taken("b")).toEqual(created.slice(2));
+      expect(await taken("a")).toEqual([]);
+    });
+
+    it("run out unless they are renewed, and what another took is not renewed", async () => {
+      const { uuid } = await migrations.create(newMigration(), log);
+      await migrations.acquireLeases("a", 1000, 10);
+      context().clock.advance(900);
+      expect(await migrations.renewLeases("a", [uuid], 1000)).toEqual([uuid]);
+      context().clock.advance(900);
+      expect(await migrations.acquireLeases("b", 1000, 10)).toEqual([]);
+      context().clock.advance(100);
+      expect(await migrations.acquireLeases("b", 1000, 10)).toHaveLength(1);
+      expect(await migrations.renewLeases("a", [uuid], 1000)).toEqual([]);
+      await migrations.releaseLease("a", uuid);
+      expect(await migrations.acquireLeases("a", 1000, 10)).toEqual([]);
+      await migrations.releaseLease("b", uuid);
+      expect(await migrations.acquireLeases("a", 1000, 10)).toHaveLength(1);
+    });
+
+    it("are not given for what is over or waits for a person, and leave the generation alone", async () => {
+      const runnable = await migrations.create(newMigration(), log);
+      await end(await migrations.create(newMigration(), log));
+      const stuck = await prepare(await migrations.create(newMigration(), log));
+      await migrations.update(stuck.uuid, stuck, { state: "error" });
+      expect(await migrations.acquireLeases("a", 1000, 10)).toEqual([runnable]);
+    });
+  });
+}

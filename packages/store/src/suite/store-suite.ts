@@ -1,0 +1,82 @@
+import { type Clock, systemClock } from "@drover/model";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import type { Store } from "../store.ts";
+import { inventorySuite } from "./inventory-suite.ts";
+import { migrationStoreSuite, type SuiteContext, type TestClock } from "./migration-store-suite.ts";
+import { racingSuite } from "./racing-suite.ts";
+
+/** A database of its own for one test. */
+export interface TestDatabase {
+  open(clock: Clock): Promise<Store>;
+  /** Called when all its stores are closed. */
+  remove(): Promise<void>;
+}
+
+/** The contract of a store: the same promises from every driver. */
+export function storeSuite(driver: string, createDatabase: () => Promise<TestDatabase>): void {
+  describe(`the store on ${driver}`, () => {
+    let context: SuiteContext | undefined;
+    let opened: Store[] = [];
+    let database: TestDatabase;
+
+    function current(): SuiteContext {
+      if (context === undefined) throw new Error("used outside a test");
+      return context;
+    }
+
+    beforeEach(async () => {
+      database = await createDatabase();
+      const clock = testClock();
+      const openAnother = async (): Promise<Store> => {
+        const store = await database.open(clock);
+        opened.push(store);
+        return store;
+      };
+      context = { clock, store: await openAnother(), openAnother };
+    });
+
+    afterEach(async () => {
+      await Promise.all(opened.map((store) => store.close()));
+      opened = [];
+      await database.remove();
+    });
+
+    migrationStoreSuite(current);
+    inventorySuite(current);
+    racingSuite(current);
+
+    it("answers a ping while open and says unavailable when closed", async () => {
+      const store = await current().openAnother();
+      await store.ping();
+      await store.close();
+      await store.close();
+      await expect(store.ping()).rejects.toMatchObject({ code: "unavailable" });
+      await expect(store.hosts.list()).rejects.toMatchObject({ code: "unavailable" });
+    });
+  });
+
+  describe(`several starters on an empty ${driver} database`, () => {
+    it("all find the schema in place", async () => {
+      const database = await createDatabase();
+      const stores = await Promise.all(Array.from({ length: 6 }, () => database.open(systemClock)));
+      try {
+        for (const store of stores) expect(await store.migrations.list({})).toEqual([]);
+      } finally {
+        await Promise.all(stores.map((store) => store.close()));
+        await database.remove();
+      }
+    });
+  });
+}
+
+function testClock(): TestClock {
+  let nowMs = 1_700_000_000_123;
+  return {
+    now: () => new Date(nowMs),
+    monotonicMs: systemClock.monotonicMs,
+    sleep: systemClock.sleep,
+    advance: (ms) => {
+      nowMs += ms;
+    },
+  };
+}
