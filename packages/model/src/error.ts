@@ -86,7 +86,8 @@ export function errorCodeOf(error: unknown): ErrorCode {
  */
 export function errorChain(error: unknown): string {
   const messages: string[] = [];
-  for (let link: unknown = error; link !== undefined && link !== null && messages.length < 8; ) {
+  let link: unknown = error;
+  for (let depth = 0; depth < 8 && link !== undefined && link !== null; depth++) {
     const message = link instanceof Error ? link.message : String(link);
     if (message !== "" && messages.at(-1) !== message) messages.push(message);
     link = link instanceof Error ? link.cause : undefined;
