@@ -23,7 +23,8 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { PAGE_BYTES = 4096, PAGE_WORDS = PAGE_BYTES / 8, PAGES_PER_MIB = 256, TICK_US = 2000, LARGE_GAP_US = 20000 };
+enum { PAGE_BYTES = 4096, PAGE_WORDS = PAGE_BYTES / 8, PAGES_PER_MIB = 256 };
+enum { TICK_US = 2000, BEAT_US = 100000, REPORT_US = 1000000, LARGE_GAP_US = 20000 };
 
 static uint64_t seed;
 static volatile uint64_t *memory;
@@ -95,7 +96,8 @@ int main(void) {
   uint64_t verified = 0, bad = 0, first_bad_page = 0;
   uint64_t dirtied = 0;
   uint64_t counter = 0, largest_gap_us = 0, large_gaps = 0, window_gap_us = 0;
-  uint64_t start_us = now_us(), last_us = start_us, next_report_us = start_us;
+  uint64_t start_us = now_us(), last_us = start_us;
+  uint64_t next_report_us = start_us, next_beat_us = start_us;
   uint64_t write_due = 0, verify_due = 0; /* in pages times a million, so that small rates are not lost to rounding */
 
   for (;;) {
@@ -121,6 +123,12 @@ int main(void) {
       if (++verify_cursor == page_count) verify_cursor = 0, passes++;
     }
 
+    if (us >= next_beat_us) {
+      printf("drover-beat us=%llu end\n", (unsigned long long)(now_us() - start_us));
+      fflush(stdout);
+      while (next_beat_us <= us) next_beat_us += BEAT_US;
+      last_us = now_us(); /* writing to the emulated serial port is slow; that is not the guest standing still */
+    }
     if (us >= next_report_us) {
       printf("drover-guest counter=%llu uptime_us=%llu passes=%llu verified_pages=%llu bad_pages=%llu "
              "first_bad_page=%llu dirtied_pages=%llu largest_gap_us=%llu gaps_over_20ms=%llu window_gap_us=%llu end\n",
@@ -130,9 +138,7 @@ int main(void) {
              (unsigned long long)window_gap_us);
       fflush(stdout);
       window_gap_us = 0;
-      next_report_us += 1000000;
-      if (next_report_us < us) next_report_us = us + 1000000;
-      /* Writing to the emulated serial port is slow; that is not the guest standing still. */
+      while (next_report_us <= us) next_report_us += REPORT_US;
       last_us = now_us();
     }
     usleep(TICK_US);

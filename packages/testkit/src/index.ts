@@ -1,7 +1,9 @@
+export { cacheFolder } from "./cache-folder.ts";
 export { type ConsoleReport, parseConsole, parseConsoleLine } from "./guest/console-report.ts";
 export type { CompleteGuestSpec, GuestSpec } from "./guest/guest-definition.ts";
-export { cacheFolder, type GuestImage, guestImage } from "./guest/guest-image.ts";
-export { defineGuest, type LabGuest, labGuest, startGuest } from "./guest/lab-guest.ts";
+export { type GuestImage, guestImage } from "./guest/guest-image.ts";
+export { type LabGuest, labGuest } from "./guest/lab-guest.ts";
+export { type Standstill, type StandstillWatch, watchStandstill } from "./guest/standstill.ts";
 export { type Lab, type LabOptions, startLab } from "./lab/lab.ts";
 export type { LabHost } from "./lab/lab-host.ts";
 export type { LabAddresses, LabNetworkName } from "./lab/lab-network.ts";

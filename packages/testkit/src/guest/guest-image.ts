@@ -1,9 +1,9 @@
 import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
 import { copyFile, mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
-import { homedir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { cacheFolder } from "../cache-folder.ts";
 import { runCommand } from "../process/run-command.ts";
 import { TestkitError } from "../testkit-error.ts";
 import { type CpioEntry, cpioArchive } from "./cpio-archive.ts";
@@ -31,11 +31,6 @@ const KERNEL_MODULES = [
 
 /** Changed when this file puts other things into the image, so that cached ones are not used. */
 const RECIPE = "1";
-
-/** Folder for what is expensive to make: `DROVER_CACHE_DIR`, or `~/.cache/drover`. */
-export function cacheFolder(): string {
-  return process.env.DROVER_CACHE_DIR ?? join(homedir(), ".cache", "drover");
-}
 
 /**
  * The guest image, made on first use: Debian's kernel for clouds, downloaded and unpacked but not installed, with a root

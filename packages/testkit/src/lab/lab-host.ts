@@ -1,12 +1,15 @@
 import { type ChildProcess, type SpawnOptions, spawn } from "node:child_process";
 import { openSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import type { GuestSpec } from "../guest/guest-definition.ts";
+import { defineGuest, type LabGuest, startGuest } from "../guest/lab-guest.ts";
 import { enterArguments, holdNamespaces } from "../process/namespace-holder.ts";
 import type { OwnedFolder } from "../process/owned-folder.ts";
 import { endProcess, identifyProcess, type ProcessIdentity, signalProcess } from "../process/process-identity.ts";
 import { type CommandOptions, type CommandOutput, runCommand } from "../process/run-command.ts";
 import { TestkitError } from "../testkit-error.ts";
 import { waitFor } from "../wait-for.ts";
+import { loadCapabilities } from "./capability-cache.ts";
 import { type HostFolders, writeHostFiles } from "./host-files.ts";
 import type { LabNetworkName, LabSwitch } from "./lab-network.ts";
 
@@ -70,6 +73,7 @@ export class LabHost {
   static async start(options: LabHostOptions): Promise<LabHost> {
     const root = join(options.folder.path, options.name);
     const folders = await writeHostFiles({ ...options, root, hostName: options.name });
+    await loadCapabilities(folders.cache);
     const holder = await holdNamespaces({
       namespaces: ["net", "uts"],
       script: readFileSync(join(root, "enter.sh"), "utf8"),
@@ -80,6 +84,8 @@ export class LabHost {
     await options.labSwitch.connect(options.index, holder);
     const host = new LabHost(options, folders, holder);
     await host.startLibvirtd();
+    // Makes libvirt ask QEMU what it can do, if it does not know: 3.5 s that belong to no guest's start or migration.
+    await host.virsh("domcapabilities", "--virttype", "qemu");
     return host;
   }
 
@@ -109,6 +115,20 @@ export class LabHost {
       ...options,
       cwd: "/",
     });
+  }
+
+  /** Defines a guest on this host, without starting it. */
+  defineGuest(spec: GuestSpec): Promise<LabGuest> {
+    return defineGuest(this, spec);
+  }
+
+  /**
+   * Defines and starts a guest; resolves when its program has filled its memory and made its first report.
+   *
+   * @param options.deadlineMs How long that may take. @default 60000
+   */
+  startGuest(spec: GuestSpec, options: { readonly deadlineMs?: number } = {}): Promise<LabGuest> {
+    return startGuest(this, spec, options);
   }
 
   /** Process id of libvirtd, or `undefined` while it is down. */

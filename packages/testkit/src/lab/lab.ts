@@ -1,5 +1,6 @@
 import { cleanUpAbandoned, createOwnedFolder, leftoversOf, type OwnedFolder } from "../process/owned-folder.ts";
 import { TestkitError } from "../testkit-error.ts";
+import { saveCapabilities } from "./capability-cache.ts";
 import { LabHost } from "./lab-host.ts";
 import { type LabAddresses, startSwitch } from "./lab-network.ts";
 
@@ -73,6 +74,8 @@ async function startIn(folder: OwnedFolder, options: LabOptions & { hosts: numbe
     });
   }
   const hosts = started.flatMap((result) => (result.status === "fulfilled" ? [result.value] : []));
+  const [first] = hosts;
+  if (first !== undefined) await saveCapabilities(first.folders.cache);
   const stop = () => folder.remove();
   return {
     hosts,
