@@ -147,7 +147,10 @@ export class LabHost {
   async startLibvirtd(): Promise<void> {
     if (this.libvirtdPid !== undefined) return;
     const log = openSync(join(this.folders.root, "libvirtd.log"), "a", 0o600);
-    const child = this.spawn("libvirtd", ["--listen"], {
+    // libvirt drops what it knows of QEMU when CPUID has changed, and CPUID names the very processor that asks: started on
+    // another one than last time, it would spend 3.5 s on asking QEMU again. So it starts on one and then may use all.
+    const allowed = allowedProcessors();
+    const child = this.spawn("taskset", ["--cpu-list", allowed.split(/[-,]/)[0] ?? "0", "libvirtd", "--listen"], {
       detached: true,
       cwd: "/",
       stdio: ["ignore", log, log],
@@ -166,6 +169,7 @@ export class LabHost {
       },
       { deadlineMs: 30_000, intervalMs: 100 },
     );
+    await runCommand("taskset", ["--all-tasks", "--cpu-list", "--pid", allowed, String(child.pid)]);
   }
 
   /** What libvirtd wrote so far. */
@@ -209,6 +213,11 @@ export class LabHost {
       if (pid > 0) yield [name.slice(0, -".pid".length), pid];
     }
   }
+}
+
+/** The processors this process may run on, as `taskset` takes them: "0-3,5". */
+function allowedProcessors(): string {
+  return /^Cpus_allowed_list:\s*(\S+)/m.exec(readFileSync("/proc/self/status", "utf8"))?.[1] ?? "0";
 }
 
 function listFiles(folder: string): string[] {
