@@ -16,8 +16,6 @@ export const selectDestinations = defineCall({
     sourceHost: hostName,
     /** Only this host, when the requester named one. */
     requestedHost: hostName.nullable(),
-    /** Hosts tried before. */
-    ignoreHosts: z.array(hostName),
   }),
   response: z.object({
     candidates: z.array(z.object({ host: hostName, weight: z.number() })),

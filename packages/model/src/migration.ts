@@ -17,10 +17,10 @@ export interface ChosenFlag {
 
 /** What the record keeps of the work done so far, so that another conductor can go on from it. */
 export interface MigrationStepOutputs {
-  /** Hosts tried and given up before the present destination. */
-  readonly attemptedHosts?: readonly string[];
   /** Where the destination takes the copy in: from `pre_live_migration`. */
   readonly destination?: DestinationPreparation;
+  /** The start command as it was first sent; it is sent again unchanged. */
+  readonly move?: { readonly generation: number; readonly notAfterMs: number };
 }
 
 /** What a prepared destination tells the source. */

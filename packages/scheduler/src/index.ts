@@ -1,1 +1,2 @@
-export {};
+export { type SchedulerConfig, schedulerConfig } from "./config.ts";
+export { type SchedulerDependencies, startScheduler } from "./start-scheduler.ts";

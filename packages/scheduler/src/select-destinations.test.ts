@@ -1,0 +1,98 @@
+import type { Host, HostFacts } from "@drover/model";
+import { describe, expect, it } from "vitest";
+import { viewHosts } from "./host-view.ts";
+import { selectDestinationsFrom } from "./select-destinations.ts";
+
+const now = new Date("2026-01-01T00:00:00Z");
+const GiB = 1024 * 1024;
+
+function host(name: string, change: Partial<Host> = {}): Host {
+  const facts: HostFacts = {
+    host: name,
+    hostUuid: "6f6e0c5c-0000-4000-8000-000000000001",
+    hypervisorType: "QEMU",
+    hypervisorVersion: 7002000,
+    libvirtVersion: 9000000,
+    cpuArch: "x86_64",
+    cpuModel: "qemu64",
+    cpus: 4,
+    memoryKiB: 8 * GiB,
+    inboundAddress: name,
+    libvirtUri: `qemu+tcp://${name}/system`,
+  };
+  return {
+    id: 1,
+    uuid: "6f6e0c5c-0000-4000-8000-000000000002",
+    facts,
+    agentVersion: "0.1.0",
+    enabled: true,
+    disabledReason: null,
+    registeredAt: now,
+    lastSeenAt: now,
+    ...change,
+  };
+}
+
+const request = { memoryKiB: 2 * GiB, vcpus: 1, sourceHost: "a", requestedHost: null };
+const options = { ramAllocationRatio: 1 };
+
+describe("choosing a destination", () => {
+  it("ranks the emptier host first and says why each other host fell out", () => {
+    const guest = (on: string, memoryKiB: number) => ({
+      uuid: `6f6e0c5c-0000-4000-8000-${on.padStart(12, "0")}`,
+      name: on,
+      powerState: "running" as const,
+      persistent: true,
+      vcpus: 1,
+      memoryKiB,
+      migrating: false,
+      host: on,
+      seenAt: now,
+    });
+    const hosts = viewHosts(
+      [
+        host("a"),
+        host("b"),
+        host("c"),
+        host("d", { lastSeenAt: new Date(0) }),
+        host("e", { enabled: false, disabledReason: "new fan" }),
+        host("f"),
+      ],
+      [guest("b", 4 * GiB), guest("f", 7 * GiB)],
+      [],
+      now,
+    );
+    const selection = selectDestinationsFrom(hosts, request, options);
+    expect(selection.candidates.map((candidate) => candidate.host)).toEqual(["c", "b"]);
+    expect(selection.eliminated).toEqual([
+      { host: "a", by: "different-host", reason: "the server is on it" },
+      { host: "d", by: "compute", reason: "its agent was last heard of at 1970-01-01T00:00:00.000Z" },
+      { host: "e", by: "enabled", reason: "disabled: new fan" },
+      { host: "f", by: "memory", reason: `${2 * GiB} KiB wanted, ${GiB} KiB free` },
+    ]);
+  });
+
+  it("prefers a host that nothing is migrating to over one with more memory", () => {
+    const claim = { migrationUuid: "m", host: "b", memoryKiB: 1 };
+    const hosts = viewHosts(
+      [host("b", { facts: { ...host("b").facts, memoryKiB: 64 * GiB } }), host("c")],
+      [],
+      [claim],
+      now,
+    );
+    expect(selectDestinationsFrom(hosts, request, options).candidates[0]?.host).toBe("c");
+  });
+
+  it("counts claimed memory as used", () => {
+    const claim = { migrationUuid: "m", host: "b", memoryKiB: 7 * GiB };
+    const selection = selectDestinationsFrom(viewHosts([host("b")], [], [claim], now), request, options);
+    expect(selection.candidates).toEqual([]);
+  });
+
+  it("keeps only the host that was asked for", () => {
+    const hosts = viewHosts([host("b"), host("c")], [], [], now);
+    const selection = selectDestinationsFrom(hosts, { ...request, requestedHost: "c" }, options);
+    expect(selection.candidates.map((candidate) => candidate.host)).toEqual(["c"]);
+    expect(selection.eliminated).toEqual([{ host: "b", by: "requested-host", reason: "c was asked for" }]);
+  });
+});

@@ -1,0 +1,39 @@
+import { randomUUID } from "node:crypto";
+import { type Bus, handle } from "@drover/bus";
+import { selectDestinations } from "@drover/contracts";
+import type { Clock } from "@drover/model";
+import type { RunningService } from "@drover/service-kit";
+import type { Store } from "@drover/store";
+import type { SchedulerConfig } from "./config.ts";
+import { viewHosts } from "./host-view.ts";
+import { selectDestinationsFrom } from "./select-destinations.ts";
+
+export interface SchedulerDependencies {
+  readonly bus: Bus;
+  /** Only read: hosts, guests and claims. */
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly config: SchedulerConfig;
+}
+
+/** Serves `select_destinations`. Any number of schedulers may run; they hold nothing between two requests. */
+export async function startScheduler(dependencies: SchedulerDependencies): Promise<RunningService> {
+  const { bus, store, clock, config } = dependencies;
+  const server = await bus.serve({
+    topic: selectDestinations.topic,
+    server: `scheduler-${randomUUID()}`,
+    handlers: [
+      handle(selectDestinations, async (request) => {
+        const [hosts, guests, claims] = await Promise.all([
+          store.hosts.list(),
+          store.guests.list(),
+          store.claims.list(),
+        ]);
+        const view = viewHosts(hosts, guests, claims, clock.now());
+        const selection = selectDestinationsFrom(view, request, { ramAllocationRatio: config.ram_allocation_ratio });
+        return { candidates: [...selection.candidates], eliminated: [...selection.eliminated] };
+      }),
+    ],
+  });
+  return { stop: () => server.close() };
+}
