@@ -1,0 +1,233 @@
+import type { Duplex } from "node:stream";
+import { DroverError } from "@drover/model";
+import { fromRemoteError } from "../libvirt-error.ts";
+import type { Procedure } from "../procedures/procedure.ts";
+import { remoteError } from "../procedures/shared-structures.ts";
+import { protocolError } from "../protocol-error.ts";
+import type { CallOptions } from "./call-options.ts";
+import { FrameSplitter } from "./frame-splitter.ts";
+import { DEFAULT_KEEPALIVE, Keepalive, type KeepaliveOptions } from "./keepalive.ts";
+import {
+  decodeBody,
+  encodeFrame,
+  type Frame,
+  KEEPALIVE_PROGRAM,
+  MessageStatus,
+  MessageType,
+  PROGRAM_VERSION,
+  REMOTE_PROGRAM,
+} from "./message.ts";
+import { PendingCall } from "./pending-call.ts";
+
+const KEEPALIVE_PING = 1;
+const KEEPALIVE_PONG = 2;
+
+export interface RpcChannelOptions {
+  readonly keepalive?: KeepaliveOptions;
+  readonly frameLimitBytes?: number;
+  /**
+   * Calls that may be with libvirtd at once; more wait here, in order. libvirtd stops reading a client at
+   * `max_client_requests` (5 by default), keepalive pings included, so the default leaves it one to read.
+   * @default 4
+   */
+  readonly maxOutstandingCalls?: number;
+}
+
+/**
+ * The client's half of a connection: numbers calls, pairs replies with them, hands on events, answers keepalive.
+ *
+ * It has two modes, open and closed, and goes from one to the other once: on {@link close}, at the end of the stream, on
+ * silence, or on the first byte it cannot trust. Every call then unanswered is rejected.
+ */
+export class RpcChannel {
+  readonly #socket: Duplex;
+  readonly #splitter: FrameSplitter;
+  readonly #keepalive: Keepalive;
+  readonly #maxOutstanding: number;
+  readonly #onEvent: (frame: Frame) => void;
+  readonly #outstanding = new Map<number, PendingCall>();
+  #waiting: PendingCall[] = [];
+  #lastSerial = 0;
+  #closed: { readonly cause: unknown } | undefined;
+  readonly #whenClosed = Promise.withResolvers<unknown>();
+
+  constructor(socket: Duplex, onEvent: (frame: Frame) => void, options: RpcChannelOptions = {}) {
+    this.#socket = socket;
+    this.#onEvent = onEvent;
+    this.#splitter = new FrameSplitter(options.frameLimitBytes);
+    this.#maxOutstanding = options.maxOutstandingCalls ?? 4;
+    this.#keepalive = new Keepalive(
+      options.keepalive ?? DEFAULT_KEEPALIVE,
+      () => this.#sendKeepalive(KEEPALIVE_PING),
+      () => this.close(new DroverError("unavailable", "libvirtd answered no keepalive; the connection is given up")),
+    );
+    socket.on("data", (chunk: Buffer) => this.#received(chunk));
+    socket.on("end", () => this.#ended());
+    socket.on("error", (error) => this.close(error));
+    socket.on("close", () => this.close(new DroverError("unavailable", "libvirtd closed the connection")));
+  }
+
+  get isClosed(): boolean {
+    return this.#closed !== undefined;
+  }
+
+  /** Resolves with the reason once the channel is closed; never rejects. */
+  get closed(): Promise<unknown> {
+    return this.#whenClosed.promise;
+  }
+
+  /** Starts sending pings. Only for a server that knows the keepalive program: others would drop the connection. */
+  startKeepalive(): void {
+    if (this.#closed === undefined) this.#keepalive.start();
+  }
+
+  /**
+   * Sends one call and waits for its answer.
+   *
+   * @param onReply Runs with the result before any later frame is looked at, so that an event right behind its
+   *   registration finds its listener.
+   */
+  async call<Args, Ret>(
+    name: string,
+    procedure: Procedure<Args, Ret>,
+    args: Args,
+    options: CallOptions = {},
+    onReply?: (ret: Ret) => void,
+  ): Promise<Ret> {
+    options.signal?.throwIfAborted();
+    const serial = this.#nextSerial();
+    const frame = encodeFrame(
+      {
+        program: REMOTE_PROGRAM,
+        version: PROGRAM_VERSION,
+        procedure: procedure.number,
+        type: MessageType.call,
+        serial,
+        status: MessageStatus.ok,
+      },
+      procedure.args,
+      args,
+    );
+    const answer = Promise.withResolvers<Ret>();
+    const call = new PendingCall(
+      { name, procedure: procedure.number, changes: procedure.changes, serial, frame },
+      options,
+      {
+        resolve: (reply) => {
+          try {
+            if (reply.header.status !== MessageStatus.ok) {
+              answer.reject(fromRemoteError(decodeBody(reply, remoteError, `the error of ${name}`), name));
+              return;
+            }
+            const ret = decodeBody(reply, procedure.ret, `the reply to ${name}`);
+            onReply?.(ret);
+            answer.resolve(ret);
+          } catch (error) {
+            answer.reject(error);
+            throw error;
+          }
+        },
+        reject: answer.reject,
+        abandoned: (abandoned) => this.#dropIfWaiting(abandoned),
+      },
+    );
+    if (this.#closed !== undefined) {
+      call.interrupt(this.#closed.cause);
+    } else {
+      this.#waiting.push(call);
+      this.#sendWaiting();
+    }
+    return answer.promise;
+  }
+
+  /** Closes at once. Calls on their way are rejected, as said at {@link PendingCall.interrupt}. */
+  close(cause: unknown): void {
+    if (this.#closed !== undefined) return;
+    this.#closed = { cause };
+    this.#keepalive.stop();
+    this.#socket.destroy();
+    const calls = [...this.#outstanding.values(), ...this.#waiting];
+    this.#outstanding.clear();
+    this.#waiting = [];
+    for (const call of calls) call.interrupt(cause);
+    this.#whenClosed.resolve(cause);
+  }
+
+  #nextSerial(): number {
+    // 0 is for events; a long-lived connection may come round to it.
+    this.#lastSerial = this.#lastSerial === 0xffff_ffff ? 1 : this.#lastSerial + 1;
+    return this.#lastSerial;
+  }
+
+  #sendWaiting(): void {
+    while (this.#outstanding.size < this.#maxOutstanding) {
+      const call = this.#waiting.shift();
+      if (call === undefined) return;
+      call.sent = true;
+      this.#outstanding.set(call.serial, call);
+      this.#socket.write(call.frame);
+    }
+  }
+
+  #dropIfWaiting(call: PendingCall): void {
+    this.#waiting = this.#waiting.filter((waiting) => waiting !== call);
+  }
+
+  #received(chunk: Buffer): void {
+    if (this.#closed !== undefined) return;
+    this.#keepalive.alive();
+    try {
+      this.#splitter.push(chunk);
+      for (let frame = this.#splitter.next(); frame !== undefined; frame = this.#splitter.next()) {
+        this.#route(frame);
+        if (this.isClosed) return;
+      }
+    } catch (error) {
+      this.close(error);
+    }
+  }
+
+  #ended(): void {
+    try {
+      this.#splitter.end();
+      this.close(new DroverError("unavailable", "libvirtd closed the connection"));
+    } catch (error) {
+      this.close(error);
+    }
+  }
+
+  #route(frame: Frame): void {
+    const { program, procedure, type, serial } = frame.header;
+    if (program === KEEPALIVE_PROGRAM) {
+      if (procedure === KEEPALIVE_PING) this.#sendKeepalive(KEEPALIVE_PONG);
+      return;
+    }
+    if (program !== REMOTE_PROGRAM) throw protocolError(`program 0x${program.toString(16)} is unknown`, 4);
+    if (type === MessageType.message) {
+      this.#onEvent(frame);
+      return;
+    }
+    if (type !== MessageType.reply) throw protocolError(`libvirtd sent a message of type ${type}, not a reply`, 16);
+    const call = this.#outstanding.get(serial);
+    if (call === undefined) throw protocolError(`a reply to call ${serial}, which nobody made`, 20);
+    if (call.procedure !== procedure) {
+      throw protocolError(`call ${serial} of procedure ${call.procedure} was answered by procedure ${procedure}`, 12);
+    }
+    this.#outstanding.delete(serial);
+    call.resolve(frame);
+    this.#sendWaiting();
+  }
+
+  #sendKeepalive(procedure: number): void {
+    this.#socket.write(
+      encodeFrame({
+        program: KEEPALIVE_PROGRAM,
+        version: PROGRAM_VERSION,
+        procedure,
+        type: MessageType.message,
+        serial: 0,
+        status: MessageStatus.ok,
+      }),
+    );
+  }
+}
