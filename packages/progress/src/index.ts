@@ -1,1 +1,3 @@
+export { type MemoryProgressOptions, openMemoryProgress } from "./open-memory-progress.ts";
 export type { ProgressCache, ProgressListener } from "./progress-cache.ts";
+export { type ProgressFlush, type ProgressFlushOptions, startProgressFlush } from "./start-progress-flush.ts";

@@ -4,11 +4,11 @@ import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { silentLogger, systemClock } from "@drover/model";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { log, newMigration } from "./contract/samples.ts";
+import { storeContract } from "./contract/store-contract.ts";
 import { openSqliteStore } from "./open-sqlite-store.ts";
-import { log, newMigration } from "./suite/samples.ts";
-import { storeSuite } from "./suite/store-suite.ts";
 
-storeSuite("SQLite", async () => {
+storeContract("SQLite", async () => {
   const folder = await mkdtemp(join(tmpdir(), "drover-store-"));
   return {
     open: (clock) => openSqliteStore({ path: join(folder, "drover.db"), clock, logger: silentLogger }),

@@ -1,9 +1,9 @@
 import { describe, expect, it } from "vitest";
-import type { SuiteContext } from "./migration-store-suite.ts";
+import type { ContractContext } from "./migration-contract.ts";
 import { hostFacts, observedGuest, snapshotOf } from "./samples.ts";
 
 /** What every driver promises about hosts, guests and flushed progress. */
-export function inventorySuite(context: () => SuiteContext): void {
+export function inventoryContract(context: () => ContractContext): void {
   describe("hosts", () => {
     it("are numbered once and refreshed by each report", async () => {
       const { hosts } = context().store;

@@ -1,9 +1,9 @@
 import { type Clock, systemClock } from "@drover/model";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { Store } from "../store.ts";
-import { inventorySuite } from "./inventory-suite.ts";
-import { migrationStoreSuite, type SuiteContext, type TestClock } from "./migration-store-suite.ts";
-import { racingSuite } from "./racing-suite.ts";
+import { inventoryContract } from "./inventory-contract.ts";
+import { type ContractContext, migrationContract, type TestClock } from "./migration-contract.ts";
+import { racingContract } from "./racing-contract.ts";
 
 /** A database of its own for one test. */
 export interface TestDatabase {
@@ -13,13 +13,13 @@ export interface TestDatabase {
 }
 
 /** The contract of a store: the same promises from every driver. */
-export function storeSuite(driver: string, createDatabase: () => Promise<TestDatabase>): void {
+export function storeContract(driver: string, createDatabase: () => Promise<TestDatabase>): void {
   describe(`the store on ${driver}`, () => {
-    let context: SuiteContext | undefined;
+    let context: ContractContext | undefined;
     let opened: Store[] = [];
     let database: TestDatabase;
 
-    function current(): SuiteContext {
+    function current(): ContractContext {
       if (context === undefined) throw new Error("used outside a test");
       return context;
     }
@@ -41,9 +41,9 @@ export function storeSuite(driver: string, createDatabase: () => Promise<TestDat
       await database.remove();
     });
 
-    migrationStoreSuite(current);
-    inventorySuite(current);
-    racingSuite(current);
+    migrationContract(current);
+    inventoryContract(current);
+    racingContract(current);
 
     it("answers a ping while open and says unavailable when closed", async () => {
       const store = await current().openAnother();

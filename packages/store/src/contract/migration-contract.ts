@@ -11,7 +11,7 @@ export interface TestClock extends Clock {
   advance(ms: number): void;
 }
 
-export interface SuiteContext {
+export interface ContractContext {
   readonly clock: TestClock;
   /** A store over an empty database. */
   readonly store: Store;
@@ -19,7 +19,7 @@ export interface SuiteContext {
 }
 
 /** What every driver promises about records of migrations. */
-export function migrationStoreSuite(context: () => SuiteContext): void {
+export function migrationContract(context: () => ContractContext): void {
   let migrations: MigrationStore;
   beforeEach(() => {
     migrations = context().store.migrations;

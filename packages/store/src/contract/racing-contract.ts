@@ -1,14 +1,14 @@
 import { isDroverError } from "@drover/model";
 import { beforeEach, describe, expect, it } from "vitest";
 import type { Store } from "../store.ts";
-import type { SuiteContext } from "./migration-store-suite.ts";
+import type { ContractContext } from "./migration-contract.ts";
 import { log, newMigration, roomy } from "./samples.ts";
 
 const CONDUCTORS = 4;
 const MIGRATIONS = 24;
 
 /** What every driver promises when several conductors write at once, each over a store of its own. */
-export function racingSuite(context: () => SuiteContext): void {
+export function racingContract(context: () => ContractContext): void {
   describe("racing conductors", () => {
     let stores: readonly Store[];
     const storeOf = (n: number): Store => stores[n % stores.length] ?? context().store;

@@ -1,0 +1,96 @@
+import { type Clock, type MigrationProgress, silentLogger, systemClock } from "@drover/model";
+import { beforeEach, describe, expect, it, vi } from "vitest";
+import { snapshotOf } from "./contract/samples.ts";
+import { openMemoryProgress } from "./open-memory-progress.ts";
+import type { ProgressCache } from "./progress-cache.ts";
+import { startProgressFlush } from "./start-progress-flush.ts";
+
+/** Sleeps until the test lets a tick happen. */
+function tickingClock(): Clock & { tick(): void } {
+  let wake: () => void = () => {};
+  return {
+    ...systemClock,
+    sleep: (_ms, signal) =>
+      new Promise((resolve, reject) => {
+        wake = resolve;
+        if (signal?.aborted) reject(signal.reason);
+        signal?.addEventListener("abort", () => reject(signal.reason));
+      }),
+    tick: () => wake(),
+  };
+}
+
+describe("the flush of progress", () => {
+  let clock: ReturnType<typeof tickingClock>;
+  let cache: ProgressCache;
+  let flushed: (readonly MigrationProgress[])[];
+  const options = () => ({ cache, clock, logger: silentLogger });
+  const sink = { flush: async (progress: readonly MigrationProgress[]) => void flushed.push(progress) };
+
+  beforeEach(() => {
+    clock = tickingClock();
+    cache = openMemoryProgress({ clock: systemClock, logger: silentLogger });
+    flushed = [];
+  });
+
+  it("takes all changed migrations at once, and makes no call when nothing changed", async () => {
+    await cache.publish("east", [snapshotOf("one", 1), snapshotOf("two", 1)]);
+    const changes = vi.spyOn(cache, "changedSince");
+    const flush = startProgressFlush({ ...options(), sink });
+    await vi.waitFor(() => expect(flushed).toEqual([[snapshotOf("one", 1), snapshotOf("two", 1)]]));
+    clock.tick();
+    await vi.waitFor(() => expect(changes).toHaveBeenCalledTimes(2));
+    await cache.publish("east", [snapshotOf("two", 2)]);
+    clock.tick();
+    await vi.waitFor(() => expect(flushed).toHaveLength(2));
+    expect(flushed[1]).toEqual([snapshotOf("two", 2)]);
+    await flush.stop();
+  });
+
+  it("loses nothing when the sink fails, and recovers by itself", async () => {
+    await cache.publish("east", [snapshotOf("one", 1)]);
+    const failing = vi.fn().mockRejectedValueOnce(new Error("away")).mockRejectedValueOnce(new Error("still away"));
+    failing.mockImplementation(sink.flush);
+    const flush = startProgressFlush({ ...options(), sink: { flush: failing } });
+    await vi.waitFor(() => expect(failing).toHaveBeenCalledTimes(1));
+    await cache.publish("east", [snapshotOf("two", 1)]);
+    clock.tick();
+    await vi.waitFor(() => expect(failing).toHaveBeenCalledTimes(2));
+    clock.tick();
+    await vi.waitFor(() => expect(flushed).toEqual([[snapshotOf("one", 1), snapshotOf("two", 1)]]));
+    await flush.stop();
+    expect(flushed).toHaveLength(1);
+  });
+
+  it("goes on after the cache was away", async () => {
+    const away = vi.spyOn(cache, "changedSince").mockRejectedValueOnce(new Error("away"));
+    const flush = startProgressFlush({ ...options(), sink });
+    await vi.waitFor(() => expect(away).toHaveBeenCalledTimes(1));
+    await cache.publish("east", [snapshotOf("one", 1)]);
+    clock.tick();
+    await vi.waitFor(() => expect(flushed).toHaveLength(1));
+    await flush.stop();
+  });
+
+  it("never runs twice at once, and stopping waits, then flushes what came last", async () => {
+    let release: () => void = () => {};
+    let running = 0;
+    let most = 0;
+    const slow = vi.fn(async (progress: readonly MigrationProgress[]) => {
+      most = Math.max(most, ++running);
+      if (flushed.length === 0) await new Promise<void>((resolve) => (release = resolve));
+      running -= 1;
+      flushed.push(progress);
+    });
+    await cache.publish("east", [snapshotOf("one", 1)]);
+    const flush = startProgressFlush({ ...options(), sink: { flush: slow } });
+    await vi.waitFor(() => expect(slow).toHaveBeenCalledTimes(1));
+    await cache.publish("east", [snapshotOf("one", 2)]);
+    clock.tick();
+    const stopped = flush.stop();
+    release();
+    await stopped;
+    expect(flushed).toEqual([[snapshotOf("one", 1)], [snapshotOf("one", 2)]]);
+    expect(most).toBe(1);
+  });
+});
