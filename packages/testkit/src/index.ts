@@ -7,6 +7,11 @@ export { type Standstill, type StandstillWatch, watchStandstill } from "./guest/
 export { type Lab, type LabOptions, startLab } from "./lab/lab.ts";
 export type { LabHost } from "./lab/lab-host.ts";
 export type { LabAddresses, LabNetworkName } from "./lab/lab-network.ts";
+export { freePort } from "./process/free-port.ts";
 export { type CommandOptions, type CommandOutput, runCommand } from "./process/run-command.ts";
+export type { RealService, ServiceOptions } from "./services/real-service.ts";
+export { type Postgres, startPostgres } from "./services/start-postgres.ts";
+export { type RabbitMq, startRabbitMq } from "./services/start-rabbitmq.ts";
+export { startRedis } from "./services/start-redis.ts";
 export { TestkitError } from "./testkit-error.ts";
 export { type WaitOptions, waitFor } from "./wait-for.ts";
