@@ -1,3 +1,5 @@
+export { type AmqpBusOptions, openAmqpBus } from "./amqp/amqp-bus.ts";
+export type { BrokerTls } from "./amqp/broker-address.ts";
 export {
   type Bus,
   type BusStatus,

@@ -13,6 +13,8 @@ interface PendingCall {
   readonly reject: (error: unknown) => void;
   /** Ends the deadline's timer and the listener on the caller's signal. */
   readonly release: () => void;
+  /** A server may have it. */
+  sent: boolean;
 }
 
 export interface CallLimits {
@@ -61,7 +63,7 @@ export class PendingCalls {
         timer.abort();
         limits.signal?.removeEventListener("abort", onAbort);
       };
-      this.#calls.set(messageId, { contract, resolve, reject, release });
+      this.#calls.set(messageId, { contract, resolve, reject, release, sent: false });
     });
     const response = result.then((value) => checkResponse(contract, value, "protocol"));
     // The caller may still be busy sending when the answer is a rejection.
@@ -84,8 +86,18 @@ export class PendingCalls {
     this.#take(messageId)?.reject(error);
   }
 
-  failAll(errorFor: (contract: CallContract<unknown, unknown>) => DroverError): void {
-    for (const [messageId, { contract }] of this.#calls) this.fail(messageId, errorFor(contract));
+  failAll(errorFor: (contract: CallContract<unknown, unknown>, sent: boolean) => DroverError): void {
+    for (const [messageId, { contract, sent }] of this.#calls) this.fail(messageId, errorFor(contract, sent));
+  }
+
+  /** Still waited for. */
+  has(messageId: string): boolean {
+    return this.#calls.has(messageId);
+  }
+
+  markSent(messageId: string): void {
+    const call = this.#calls.get(messageId);
+    if (call !== undefined) call.sent = true;
   }
 
   #take(messageId: string): PendingCall | undefined {

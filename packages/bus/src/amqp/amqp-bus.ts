@@ -1,0 +1,221 @@
+import {
+  type Clock,
+  DroverError,
+  errorChain,
+  isDroverError,
+  type Logger,
+  silentLogger,
+  systemClock,
+} from "@drover/model";
+import type { Bus, BusStatus, CallOptions, CastOptions, RpcServer, ServeOptions } from "../bus.ts";
+import type { CallContract, CastContract } from "../contract.ts";
+import { decodeReply, encodeRequest, type RequestEnvelope } from "../envelope.ts";
+import { busClosed, deadlineOf, nobodyServes, queueName, requestEnvelope } from "../outgoing.ts";
+import { PendingCalls } from "../pending-calls.ts";
+import { AmqpLink } from "./amqp-link.ts";
+import type { AmqpSession, PublishOutcome } from "./amqp-session.ts";
+import { type BrokerTls, brokerAddresses } from "./broker-address.ts";
+import { TopicServer } from "./topic-server.ts";
+import { declareTransientQueue, fanoutExchange, newReplyQueue } from "./topology.ts";
+
+/** A call or cast made while the broker is away waits this long for it. */
+const CONNECT_WAIT_MS = 5_000;
+/** A cast that the broker does not confirm within this is given up. */
+const CONFIRM_WAIT_MS = 10_000;
+
+export interface AmqpBusOptions {
+  /** `amqp://user:password@host:5672/vhost`, `amqps://…`; several name a cluster's members, tried in turn. */
+  readonly urls: readonly string[];
+  /** Names the connections at the broker. */
+  readonly name: string;
+  /** Topic exchange that stock oslo.messaging clients publish to; their `control_exchange`. @default "drover" */
+  readonly controlExchange?: string;
+  readonly tls?: BrokerTls;
+  readonly logger?: Logger;
+  readonly clock?: Clock;
+}
+
+/**
+ * A bus over RabbitMQ, in oslo.messaging's envelope and topology. Returns at once, also while no broker can be reached:
+ * it is looked for until {@link Bus.close}, and {@link Bus.status} tells.
+ *
+ * @throws {DroverError} `bad-request` if an address is not an AMQP one.
+ */
+export function openAmqpBus(options: AmqpBusOptions): Bus {
+  return new AmqpBus(options);
+}
+
+class AmqpBus implements Bus {
+  readonly #clock: Clock;
+  readonly #logger: Logger;
+  readonly #controlExchange: string;
+  readonly #link: AmqpLink;
+  readonly #pending: PendingCalls;
+  readonly #servers = new Set<TopicServer>();
+  readonly #replyQueue = newReplyQueue();
+
+  constructor(options: AmqpBusOptions) {
+    this.#clock = options.clock ?? systemClock;
+    this.#logger = options.logger ?? silentLogger;
+    this.#controlExchange = options.controlExchange ?? "drover";
+    this.#pending = new PendingCalls(this.#clock);
+    this.#link = new AmqpLink({
+      addresses: brokerAddresses(options.urls),
+      name: options.name,
+      tls: options.tls,
+      logger: this.#logger,
+      clock: this.#clock,
+      setups: [(session) => this.#consumeReplies(session)],
+    });
+  }
+
+  async call<Request, Response>(
+    contract: CallContract<Request, Response>,
+    request: Request,
+    options: CallOptions = {},
+  ): Promise<Response> {
+    const startedMs = this.#clock.monotonicMs();
+    const envelope = requestEnvelope(contract, request, options.context);
+    const deadlineMs = deadlineOf(contract, options);
+    const { signal } = options;
+    signal?.throwIfAborted();
+    const session = await this.#session(contract.method, Math.min(deadlineMs, CONNECT_WAIT_MS), signal);
+    const limits = { remainingMs: deadlineMs - (this.#clock.monotonicMs() - startedMs), deadlineMs, signal };
+    const { messageId, response } = this.#pending.add(contract, limits);
+    const reply = { messageId, queue: this.#replyQueue, monitorTimeoutSeconds: null };
+    const byMs = startedMs + deadlineMs;
+    this.#sendCall(session, contract, { ...envelope, reply }, options.server, byMs).catch((error) =>
+      this.#pending.fail(messageId, error),
+    );
+    return response;
+  }
+
+  async cast<Request>(contract: CastContract<Request>, request: Request, options: CastOptions = {}): Promise<void> {
+    const { topic, method } = contract;
+    const body = encodeRequest(requestEnvelope(contract, request, options.context));
+    const session = await this.#session(method, CONNECT_WAIT_MS);
+    const fanout = options.fanout === true;
+    const routingKey = fanout ? "" : queueName(topic, options.server);
+    const message = { exchange: fanout ? fanoutExchange(topic) : "", routingKey, body };
+    const outcome = await this.#confirmed(method, (isWanted) =>
+      fanout ? session.publishToAll(topic, { ...message, isWanted }) : session.publish({ ...message, isWanted }),
+    );
+    if (outcome === "returned") throw nobodyServes(method, fanout ? fanoutExchange(topic) : routingKey);
+  }
+
+  async serve(options: ServeOptions): Promise<RpcServer> {
+    const { topic } = options;
+    if (this.status() === "closed") throw new DroverError("unavailable", `serving ${topic}: the bus is closed`);
+    const server = new TopicServer({
+      ...options,
+      link: this.#link,
+      controlExchange: this.#controlExchange,
+      logger: this.#logger,
+      clock: this.#clock,
+    });
+    try {
+      await server.start();
+    } catch (cause) {
+      throw new DroverError("refused", `serving ${topic}: the broker refuses its queues`, { cause });
+    }
+    this.#servers.add(server);
+    return {
+      close: async () => {
+        this.#servers.delete(server);
+        await server.close();
+      },
+    };
+  }
+
+  status(): BusStatus {
+    return this.#link.status();
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([...this.#servers].map((server) => server.close()));
+    this.#servers.clear();
+    await this.#link.close();
+    this.#pending.failAll((contract) => busClosed(contract.method));
+  }
+
+  async #session(method: string, maxWaitMs: number, signal?: AbortSignal): Promise<AmqpSession> {
+    try {
+      return await this.#link.session(maxWaitMs, signal);
+    } catch (cause) {
+      if (!isDroverError(cause, "unavailable")) throw cause;
+      throw new DroverError("unavailable", `sending ${method}`, { cause });
+    }
+  }
+
+  async #sendCall(
+    session: AmqpSession,
+    contract: CallContract<unknown, unknown>,
+    request: RequestEnvelope & { readonly reply: { readonly messageId: string } },
+    server: string | undefined,
+    byMs: number,
+  ): Promise<void> {
+    const { messageId } = request.reply;
+    const queue = queueName(contract.topic, server);
+    const body = encodeRequest(request);
+    if ((await session.countConsumers(queue)) === 0) throw nobodyServes(contract.method, queue);
+    const outcome = await session.publish({
+      exchange: "",
+      routingKey: queue,
+      body,
+      expirationMs: () => Math.max(1, Math.floor(byMs - this.#clock.monotonicMs())),
+      isWanted: () => this.#pending.has(messageId),
+      onWritten: () => this.#pending.markSent(messageId),
+    });
+    if (outcome === "returned") throw nobodyServes(contract.method, queue);
+  }
+
+  /** Waits for a publish, {@link CONFIRM_WAIT_MS} at most; afterwards it is no longer wanted. */
+  async #confirmed(
+    method: string,
+    publish: (isWanted: () => boolean) => Promise<PublishOutcome>,
+  ): Promise<PublishOutcome> {
+    const timer = new AbortController();
+    const timeout = this.#clock.sleep(CONFIRM_WAIT_MS, timer.signal).then(() => {
+      throw new DroverError(
+        "unavailable",
+        `sending ${method}: no confirm from the broker within ${CONFIRM_WAIT_MS} ms`,
+      );
+    });
+    try {
+      return await Promise.race([publish(() => !timer.signal.aborted), timeout]);
+    } finally {
+      timer.abort();
+      timeout.catch(() => {});
+    }
+  }
+
+  /** The part of a new session that belongs to calls. */
+  async #consumeReplies(session: AmqpSession): Promise<void> {
+    const channel = await session.openChannel();
+    await declareTransientQueue(channel, this.#replyQueue);
+    await channel.consume(
+      this.#replyQueue,
+      (message) => {
+        if (message === null) session.fail(new Error("the broker ended our consumption of replies"));
+        else this.#receiveReply(message.content);
+      },
+      { noAck: true },
+    );
+    session.lost.addEventListener("abort", () => this.#pending.failAll(connectionLost));
+  }
+
+  #receiveReply(body: Buffer): void {
+    try {
+      const reply = decodeReply(body);
+      if (!this.#pending.settle(reply)) this.#logger.debug({ messageId: reply.messageId }, "a reply came too late");
+    } catch (error) {
+      this.#logger.warn({ reason: errorChain(error) }, "dropped a message that is no reply");
+    }
+  }
+}
+
+function connectionLost(contract: CallContract<unknown, unknown>, sent: boolean): DroverError {
+  const code = sent && !contract.idempotent ? "outcome-unknown" : "unavailable";
+  const taken = sent ? "it may have been carried out" : "it was not sent";
+  return new DroverError(code, `calling ${contract.method}: the connection to the broker broke; ${taken}`);
+}

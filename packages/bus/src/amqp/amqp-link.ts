@@ -1,0 +1,167 @@
+import { type Clock, DroverError, errorChain, type Logger } from "@drover/model";
+import type { BusStatus } from "../bus.ts";
+import { AmqpSession } from "./amqp-session.ts";
+import type { BrokerAddress, BrokerTls } from "./broker-address.ts";
+
+/** Waits between attempts double from the first to the longest; half of each is random, so that agents do not return as one. */
+const FIRST_RETRY_MS = 200;
+const LONGEST_RETRY_MS = 15_000;
+/** A connection that held this long counts as good: the next loss starts from the first wait again. */
+const STABLE_AFTER_MS = 10_000;
+
+/** What must be there on every new connection: queues, bindings, consumers. */
+export type SessionSetup = (session: AmqpSession) => Promise<void>;
+
+export interface AmqpLinkOptions {
+  readonly addresses: readonly BrokerAddress[];
+  readonly name: string;
+  readonly tls?: BrokerTls | undefined;
+  readonly logger: Logger;
+  readonly clock: Clock;
+  /** As by {@link AmqpLink.addSetup}, before the first connection. */
+  readonly setups: readonly SessionSetup[];
+}
+
+/** Keeps one session to one of several brokers, for ever. A session is shown only when every setup has run on it. */
+export class AmqpLink {
+  readonly #options: AmqpLinkOptions;
+  readonly #setups: Set<SessionSetup>;
+  readonly #closing = new AbortController();
+  readonly #finished: Promise<void>;
+  #session: AmqpSession | undefined;
+  #next = Promise.withResolvers<AmqpSession>();
+
+  constructor(options: AmqpLinkOptions) {
+    this.#options = options;
+    this.#setups = new Set(options.setups);
+    this.#next.promise.catch(() => {});
+    this.#finished = this.#keepConnected();
+  }
+
+  status(): BusStatus {
+    if (this.#closing.signal.aborted) return "closed";
+    return this.#session === undefined ? "connecting" : "connected";
+  }
+
+  /**
+   * The present session, or the next one.
+   *
+   * @throws {DroverError} `unavailable` when there is none within `maxWaitMs`; the reason of `signal` when it aborts first.
+   */
+  async session(maxWaitMs: number, signal?: AbortSignal): Promise<AmqpSession> {
+    if (this.#closing.signal.aborted) throw closed();
+    if (this.#session !== undefined) return this.#session;
+    const timer = new AbortController();
+    const timeout = this.#options.clock.sleep(maxWaitMs, AbortSignal.any([timer.signal, ...(signal ? [signal] : [])]));
+    try {
+      return await Promise.race([
+        this.#next.promise,
+        timeout.then(() => {
+          throw new DroverError("unavailable", `no broker could be reached within ${maxWaitMs} ms`);
+        }),
+      ]);
+    } catch (error) {
+      signal?.throwIfAborted();
+      throw error;
+    } finally {
+      timer.abort();
+      timeout.catch(() => {});
+    }
+  }
+
+  /**
+   * Runs `setup` on the present session, if there is one, and on each new one. Rejects, and forgets it, if the broker
+   * refuses it now; a connection that breaks meanwhile is no refusal.
+   */
+  async addSetup(setup: SessionSetup): Promise<void> {
+    this.#setups.add(setup);
+    const session = this.#session;
+    if (session === undefined) return;
+    try {
+      await setup(session);
+    } catch (error) {
+      if (!isRefusal(error)) return session.fail(error);
+      this.#setups.delete(setup);
+      session.fail(error);
+      throw error;
+    }
+  }
+
+  removeSetup(setup: SessionSetup): void {
+    this.#setups.delete(setup);
+  }
+
+  /** Never rejects. */
+  async close(): Promise<void> {
+    this.#closing.abort(closed());
+    this.#next.reject(closed());
+    await this.#session?.close();
+    await this.#finished;
+  }
+
+  async #keepConnected(): Promise<void> {
+    const { addresses, clock, logger } = this.#options;
+    let failures = 0;
+    for (let attempt = 0; !this.#closing.signal.aborted; attempt += 1) {
+      const address = addresses[attempt % addresses.length];
+      if (address === undefined) return;
+      const startedMs = clock.monotonicMs();
+      const reason = await this.#connectOnce(address);
+      if (this.#closing.signal.aborted) return;
+      failures = clock.monotonicMs() - startedMs > STABLE_AFTER_MS ? 1 : failures + 1;
+      const retryInMs = retryDelayMs(failures, Math.random());
+      logger.warn(
+        { broker: address.label, reason: errorChain(reason), failures, retryInMs },
+        "no connection to the broker",
+      );
+      await clock.sleep(retryInMs, this.#closing.signal).catch(() => {});
+    }
+  }
+
+  /** Connects and stays until the connection is lost; returns why it was. */
+  async #connectOnce(address: BrokerAddress): Promise<unknown> {
+    const { logger, name, tls } = this.#options;
+    let session: AmqpSession | undefined;
+    try {
+      session = await AmqpSession.open(address, { name, tls, logger });
+      for (const setup of this.#setups) await setup(session);
+      session.lost.throwIfAborted();
+      this.#closing.signal.throwIfAborted();
+    } catch (error) {
+      await session?.close();
+      return error;
+    }
+    logger.info({ broker: address.label }, "connected to the broker");
+    return await this.#show(session);
+  }
+
+  /** Hands the session out until it is lost; returns why it was. */
+  #show(session: AmqpSession): Promise<unknown> {
+    this.#session = session;
+    this.#next.resolve(session);
+    return new Promise((resolve) => {
+      session.lost.addEventListener("abort", () => {
+        this.#session = undefined;
+        this.#next = Promise.withResolvers();
+        this.#next.promise.catch(() => {});
+        if (this.#closing.signal.aborted) this.#next.reject(closed());
+        resolve(session.lost.reason);
+      });
+    });
+  }
+}
+
+/** @param random From 0 up to 1. */
+export function retryDelayMs(failures: number, random: number): number {
+  const longestMs = Math.min(LONGEST_RETRY_MS, FIRST_RETRY_MS * 2 ** Math.min(failures - 1, 30));
+  return Math.round(longestMs * (0.5 + random / 2));
+}
+
+/** The broker understood and said no: wrong flags (406), no permission (403), locked by another (405). */
+function isRefusal(error: unknown): boolean {
+  return error instanceof Error && "code" in error && [403, 405, 406].includes(Number(error.code));
+}
+
+function closed(): DroverError {
+  return new DroverError("unavailable", "the bus is closed");
+}
