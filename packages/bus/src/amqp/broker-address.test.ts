@@ -1,0 +1,35 @@
+import { expect, test } from "vitest";
+import { retryDelayMs } from "./amqp-link.ts";
+import { brokerAddresses } from "./broker-address.ts";
+
+test("a label has host, port and vhost, and no credentials", () => {
+  const urls = ["amqp://drover:secret@a.example/", "amqps://drover:secret@b.example/prod", "amqp://c.example:5673"];
+  const labels = brokerAddresses(urls).map(({ label }) => label);
+  expect(labels).toEqual(["a.example:5672/", "b.example:5671/prod", "c.example:5673"]);
+});
+
+test("a heartbeat is asked for, unless the address has its own", () => {
+  expect(brokerAddresses(["amqp://a.example"])[0]?.url).toContain("heartbeat=15");
+  expect(brokerAddresses(["amqp://a.example?heartbeat=60"])[0]?.url).toContain("heartbeat=60");
+});
+
+test.each(["http://drover:secret@a.example", "drover:secret@", ""])("%j is refused by its position", (url) => {
+  let message = "";
+  try {
+    brokerAddresses(["amqp://a.example", url]);
+  } catch (error) {
+    message = String(error);
+  }
+  expect(message).toContain("`urls[1]`");
+  expect(message).not.toContain("secret");
+});
+
+test("no address at all is refused", () => {
+  expect(() => brokerAddresses([])).toThrow(expect.objectContaining({ code: "bad-request" }));
+});
+
+test("retries wait 0.1 to 0.2 s at first and 7.5 to 15 s in the end", () => {
+  expect([retryDelayMs(1, 0), retryDelayMs(1, 1)]).toEqual([100, 200]);
+  expect([retryDelayMs(2, 0), retryDelayMs(2, 1)]).toEqual([200, 400]);
+  expect([retryDelayMs(1000, 0), retryDelayMs(1000, 1)]).toEqual([7500, 15000]);
+});

@@ -1,0 +1,49 @@
+import { DroverError, ERROR_CODES } from "@drover/model";
+import { expect, test } from "vitest";
+import { dispatchRefusal, errorOf, failureOf } from "./failure.ts";
+
+test.each(ERROR_CODES)("%s travels as the class of the failure and comes back", (code) => {
+  const failure = failureOf(new DroverError(code, "moving vm1", { details: { host: "hostb" } }));
+  expect(failure).toMatchObject({ class: code, module: "drover", message: "moving vm1", args: ["moving vm1"] });
+  expect(errorOf(failure)).toMatchObject({ code, message: "moving vm1", details: { host: "hostb" } });
+});
+
+test("no stack leaves the process", () => {
+  const { tb } = failureOf(new TypeError("boom"));
+  expect(tb).toEqual(["internal: boom\n"]);
+});
+
+test("details that JSON cannot carry do not cost the error", () => {
+  const failure = failureOf(new DroverError("libvirt", "no", { details: { bytes: 1n } }));
+  expect(errorOf(failure)).toMatchObject({ code: "libvirt", message: "no", details: {} });
+});
+
+test("the two refusals of a dispatcher have oslo's class, module and words", () => {
+  expect(failureOf(dispatchRefusal("no-such-method", "nosuch", "1.0"))).toMatchObject({
+    class: "NoSuchMethod",
+    module: "oslo_messaging.rpc.dispatcher",
+    message: "Endpoint does not support RPC method nosuch",
+    args: ["Endpoint does not support RPC method nosuch"],
+  });
+  expect(failureOf(dispatchRefusal("unsupported-version", "add", "7.0"))).toMatchObject({
+    class: "UnsupportedVersion",
+    message: "Endpoint does not support RPC version 7.0. Attempted method: add",
+  });
+});
+
+test("a stock server's refusal is understood", () => {
+  const failure = {
+    class: "UnsupportedVersion",
+    module: "oslo_messaging.rpc.dispatcher",
+    message: "Endpoint does not support RPC version 7.0. Attempted method: add",
+    tb: [],
+    args: [],
+    kwargs: {},
+  };
+  expect(errorOf(failure)).toMatchObject({ code: "bad-request", details: { reason: "unsupported-version" } });
+});
+
+test("a code that we do not know is a bug of the other side", () => {
+  const failure = { ...failureOf(new Error("x")), class: "brand-new-code" };
+  expect(errorOf(failure)).toMatchObject({ code: "internal", details: { class: "brand-new-code" } });
+});
