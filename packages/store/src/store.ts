@@ -73,7 +73,11 @@ export interface MigrationFilter {
   readonly marker?: string;
 }
 
-/** Records of migrations. Every write is a compare-and-set; zero rows changed is a `conflict`. */
+/**
+ * Records of migrations. Every write is a compare-and-set; zero rows changed is a `conflict`.
+ *
+ * The transition table is the caller's to obey: the store writes the state it is given.
+ */
 export interface MigrationStore {
   /** @throws `conflict` with `details.migrationUuid` when the server already has a migration in progress. */
   create(migration: NewMigration, log: LogLine): Promise<Migration>;
@@ -81,7 +85,11 @@ export interface MigrationStore {
   getById(id: number): Promise<Migration | undefined>;
   /** Newest first (created_at, then id). */
   list(filter: MigrationFilter): Promise<readonly Migration[]>;
-  /** Writes `change`, raises the generation by one. @throws `conflict` when state or generation differ. */
+  /**
+   * Writes `change`, raises the generation by one. Fields that are absent or undefined stay as they are.
+   *
+   * @throws `conflict` when state or generation differ, with the present ones in `details`; `not-found`
+   */
   update(uuid: string, expected: ExpectedVersion, change: MigrationChange, log?: LogLine): Promise<Migration>;
   /**
    * queued → preparing, only while fewer than `maxOutgoing` migrations hold a slot of the source (and fewer than
@@ -117,7 +125,8 @@ export interface ClaimStore {
    * another host the claim moves. Correct under racing conductors.
    *
    * @param limits.memoryKiB what may be claimed on the host in all: its memory less what its guests use.
-   * @throws `refused` with which limit stood in the way.
+   * @throws `refused` with which limit stood in the way, in the message and as `details.limit`; what the migration held
+   *   on another host it still holds. `not-found` for an unknown migration.
    */
   claim(claim: DestinationClaim, limits: { readonly memoryKiB: number; readonly maxIncoming: number }): Promise<void>;
   /** Nothing happens when there is none. */
@@ -145,12 +154,18 @@ export interface GuestStore {
 
 /** The flushed progress, in a table of its own: it never touches a record's generation. */
 export interface ProgressStore {
-  /** One statement for all; a row with a newer sequence stays as it is. */
+  /** One statement for all; a row with the same or a newer sequence stays as it is. */
   flush(progress: readonly MigrationProgress[]): Promise<void>;
   read(migrationUuids: readonly string[]): Promise<ReadonlyMap<string, MigrationProgress>>;
 }
 
-/** Everything that outlives a process. Drivers: `openSqliteStore`, `openPostgresStore`. */
+/**
+ * Everything that outlives a process. Drivers: `openSqliteStore`, `openPostgresStore`.
+ *
+ * Every operation may reject with `unavailable` while the database is away, and works again by itself once it is back.
+ * After a write that rejected so, the write may or may not have been done: read again, or repeat it (a repeated
+ * compare-and-set then rejects with `conflict`). Everything is written whole or not at all.
+ */
 export interface Store {
   readonly migrations: MigrationStore;
   readonly claims: ClaimStore;
