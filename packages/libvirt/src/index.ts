@@ -15,8 +15,18 @@ export { LibvirtHost } from "./host.ts";
 export { decodeJobStats, type JobOperation, type JobStats, type JobType } from "./job-stats.ts";
 export { isLibvirtError, LibvirtError, type LibvirtErrorFields } from "./libvirt-error.ts";
 export { encodeMigrationParams, type MigrationParams } from "./migration-params.ts";
+export type { EventBody, EventName } from "./procedures/event-messages.ts";
 export type { ArgsOf, ProcedureName, RetOf } from "./procedures/procedure-table.ts";
 export type { Domain, StoragePool, StorageVol, TypedParam } from "./procedures/shared-structures.ts";
+export type {
+  LibvirtHandlers,
+  OutgoingReply,
+  ReplyFate,
+  ServerEvent,
+  ServerOptions,
+} from "./server/libvirt-handlers.ts";
+export { serveConnection } from "./server/serve-connection.ts";
+export { LibvirtServerSession } from "./server/server-session.ts";
 export { type DialOptions, dial } from "./transport/dial.ts";
 export {
   DEFAULT_SOCKET_PATH,

@@ -8,6 +8,10 @@ export const REMOTE_PROGRAM = 0x2000_8086;
 export const KEEPALIVE_PROGRAM = 0x6b65_6570;
 export const PROGRAM_VERSION = 1;
 
+/** keepalive_procedure */
+export const KEEPALIVE_PING = 1;
+export const KEEPALIVE_PONG = 2;
+
 /** virNetMessageType */
 export const MessageType = {
   call: 0,
@@ -88,4 +92,16 @@ export function decodeBody<T>(frame: Frame, codec: Codec<T>, what: string): T {
   const body = codec.decode(reader);
   reader.finish(what);
   return body;
+}
+
+/** A message of the keepalive program (0.9.8): ping or pong. */
+export function keepaliveFrame(procedure: number): Buffer {
+  return encodeFrame({
+    program: KEEPALIVE_PROGRAM,
+    version: PROGRAM_VERSION,
+    procedure,
+    type: MessageType.message,
+    serial: 0,
+    status: MessageStatus.ok,
+  });
 }

@@ -11,16 +11,16 @@ import {
   decodeBody,
   encodeFrame,
   type Frame,
+  KEEPALIVE_PING,
+  KEEPALIVE_PONG,
   KEEPALIVE_PROGRAM,
+  keepaliveFrame,
   MessageStatus,
   MessageType,
   PROGRAM_VERSION,
   REMOTE_PROGRAM,
 } from "./message.ts";
 import { PendingCall } from "./pending-call.ts";
-
-const KEEPALIVE_PING = 1;
-const KEEPALIVE_PONG = 2;
 
 export interface RpcChannelOptions {
   readonly keepalive?: KeepaliveOptions;
@@ -58,7 +58,7 @@ export class RpcChannel {
     this.#maxOutstanding = options.maxOutstandingCalls ?? 4;
     this.#keepalive = new Keepalive(
       options.keepalive ?? DEFAULT_KEEPALIVE,
-      () => this.#sendKeepalive(KEEPALIVE_PING),
+      () => this.#socket.write(keepaliveFrame(KEEPALIVE_PING)),
       () => this.close(new DroverError("unavailable", "libvirtd answered no keepalive; the connection is given up")),
     );
     socket.on("data", (chunk: Buffer) => this.#received(chunk));
@@ -199,7 +199,7 @@ export class RpcChannel {
   #route(frame: Frame): void {
     const { program, procedure, type, serial } = frame.header;
     if (program === KEEPALIVE_PROGRAM) {
-      if (procedure === KEEPALIVE_PING) this.#sendKeepalive(KEEPALIVE_PONG);
+      if (procedure === KEEPALIVE_PING) this.#socket.write(keepaliveFrame(KEEPALIVE_PONG));
       return;
     }
     if (program !== REMOTE_PROGRAM) throw protocolError(`program 0x${program.toString(16)} is unknown`, 4);
@@ -216,18 +216,5 @@ export class RpcChannel {
     this.#outstanding.delete(serial);
     call.resolve(frame);
     this.#sendWaiting();
-  }
-
-  #sendKeepalive(procedure: number): void {
-    this.#socket.write(
-      encodeFrame({
-        program: KEEPALIVE_PROGRAM,
-        version: PROGRAM_VERSION,
-        procedure,
-        type: MessageType.message,
-        serial: 0,
-        status: MessageStatus.ok,
-      }),
-    );
   }
 }
