@@ -1,5 +1,5 @@
 /** What the conductor answers. Version history: 1.0 the first release. */
-import { defineCall } from "@drover/bus";
+import { defineCall, defineCast } from "@drover/bus";
 import { z } from "zod";
 import {
   chosenFlag,
@@ -140,4 +140,12 @@ export const reportHeartbeat = defineCall({
   idempotent: true,
   request: z.object({ host: hostName }),
   response: z.object({ known: z.boolean() }),
+});
+
+/** Told by one conductor to all: a record has changed that another may be working on. Losing it costs a delay, no more. */
+export const migrationChanged = defineCast({
+  topic,
+  method: "migration_changed",
+  version,
+  request: z.object({ migrationUuid: uuid }),
 });

@@ -16,6 +16,7 @@ export {
   abortMigration,
   forceCompleteMigration,
   liveMigrateInstance,
+  migrationChanged,
   reportHeartbeat,
   reportHost,
   reportMigrationEvent,

@@ -1,0 +1,21 @@
+import type { Bus, RpcContext } from "@drover/bus";
+import type { Clock, Logger, Migration, MigrationPolicy } from "@drover/model";
+import type { Store } from "@drover/store";
+import type { ConductorConfig } from "./config.ts";
+import type { MigrationSignals } from "./work/migration-signals.ts";
+
+/** What every part of a conductor works with. */
+export interface ConductorContext {
+  readonly bus: Bus;
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly config: ConductorConfig;
+  readonly policy: MigrationPolicy;
+  readonly signals: MigrationSignals;
+}
+
+/** The request id under which everything done for a migration can be found in all logs. */
+export function rpcContextOf(migration: Pick<Migration, "requestId" | "projectId" | "requestedBy">): RpcContext {
+  return { requestId: migration.requestId, projectId: migration.projectId, userId: migration.requestedBy };
+}

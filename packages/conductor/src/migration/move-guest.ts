@@ -1,0 +1,127 @@
+import {
+  liveMigration,
+  liveMigrationAbort,
+  liveMigrationForceComplete,
+  rollbackLiveMigration,
+} from "@drover/contracts";
+import { COPYING, DroverError, errorChain, isDroverError, type Migration } from "@drover/model";
+import { rpcContextOf } from "../conductor-context.ts";
+import { commandOf, destinationOf } from "./agent-command.ts";
+import type { StepContext, StepResult } from "./step.ts";
+
+/** Commands are sent again this often until a report answers them, ms. */
+const RESEND_MS = 2_000;
+
+/** A command that has not reached the agent by then is dropped by it, ms. */
+const COMMAND_LIFE_MS = 30_000;
+
+/**
+ * Has the source's agent start the copy, and keeps it company: sends the start, an abort or a force-complete again
+ * until a report answers. It never ends by itself; the agent's outcome moves the record on.
+ *
+ * @throws {DroverError} `agent-unreachable` when the start never reached the agent: nothing has begun.
+ */
+export async function moveGuest(context: StepContext, migration: Migration): Promise<StepResult> {
+  if (COPYING.has(migration.state)) return await accompany(context, migration);
+  const move = migration.outputs.move;
+  if (move === undefined) {
+    // The command is a fact in the record before it is sent: whoever goes on knows that it may be under way.
+    const notAfterMs = context.clock.now().getTime() + context.config.start_timeout_s * 1000;
+    return {
+      kind: "again",
+      change: { outputs: { ...migration.outputs, move: { generation: migration.generation, notAfterMs } } },
+      message: `${migration.sourceHost} is asked to copy to ${destinationOf(migration)}`,
+    };
+  }
+  if (context.clock.now().getTime() > move.notAfterMs) {
+    return { kind: "lost", message: `${migration.sourceHost} did not say whether the copy began` };
+  }
+  return await sendStart(context, migration, move);
+}
+
+async function sendStart(
+  context: StepContext,
+  migration: Migration,
+  move: { readonly generation: number; readonly notAfterMs: number },
+): Promise<StepResult> {
+  const destination = migration.outputs.destination;
+  if (destination === undefined) throw new DroverError("internal", "the destination was not prepared");
+  await castToSource(context, migration, () =>
+    context.bus.cast(
+      liveMigration,
+      {
+        ...commandOf(migration),
+        generation: move.generation,
+        notAfterMs: move.notAfterMs,
+        destinationHost: destinationOf(migration),
+        destination,
+        memoryKiB: migration.memoryKiB,
+        policy: migration.policy,
+      },
+      { server: migration.sourceHost, context: rpcContextOf(migration) },
+    ),
+  );
+  return { kind: "wait", ms: RESEND_MS };
+}
+
+/** While libvirt copies: pending requests are sent again, and a source that fell silent is noticed. */
+async function accompany(context: StepContext, migration: Migration): Promise<StepResult> {
+  const answered = migration.requestAnswer !== null;
+  if (migration.abortRequestedAt !== null && !answered)
+    return await sendRequest(context, migration, liveMigrationAbort);
+  if (migration.forceCompleteRequestedAt !== null && !answered) {
+    return await sendRequest(context, migration, liveMigrationForceComplete);
+  }
+  const source = await context.store.hosts.get(migration.sourceHost);
+  const silenceMs = context.clock.now().getTime() - (source?.lastSeenAt.getTime() ?? 0);
+  const limitMs = context.config.agent_silence_s * 1000;
+  if (silenceMs > limitMs) {
+    return { kind: "lost", message: `the agent of ${migration.sourceHost} was not heard of for ${limitMs / 1000} s` };
+  }
+  return { kind: "wait", ms: limitMs - silenceMs + RESEND_MS };
+}
+
+async function sendRequest(
+  context: StepContext,
+  migration: Migration,
+  request: typeof liveMigrationAbort | typeof liveMigrationForceComplete,
+): Promise<StepResult> {
+  const notAfterMs = context.clock.now().getTime() + COMMAND_LIFE_MS;
+  await castToSource(context, migration, () =>
+    context.bus.cast(
+      request,
+      { ...commandOf(migration), notAfterMs },
+      { server: migration.sourceHost, context: rpcContextOf(migration) },
+    ),
+  );
+  return { kind: "wait", ms: RESEND_MS };
+}
+
+/** An agent that is away gets the command when it is back: the caller waits and sends again. */
+async function castToSource(context: StepContext, migration: Migration, send: () => Promise<void>): Promise<void> {
+  try {
+    await send();
+  } catch (error) {
+    if (!isDroverError(error, "agent-unreachable") && !isDroverError(error, "unavailable")) throw error;
+    context.logger.warn(
+      { migrationId: migration.uuid, host: migration.sourceHost, problem: errorChain(error) },
+      "the source's agent did not get a command; it is sent again",
+    );
+  }
+}
+
+/**
+ * The undo, and only while the guest is on the source: the agent stops a copy that may have begun, runs a guest that it
+ * had paused, and forgets the migration.
+ *
+ * @throws {DroverError} `outcome-unknown` when the guest is not surely on the source.
+ */
+export async function clearMove(context: StepContext, migration: Migration): Promise<string> {
+  if (migration.outputs.move === undefined) return "no copy had been asked for";
+  await context.bus.call(rollbackLiveMigration, commandOf(migration), {
+    server: migration.sourceHost,
+    context: rpcContextOf(migration),
+    signal: context.signal,
+  });
+  return `${migration.serverName} runs on ${migration.sourceHost} as before`;
+}

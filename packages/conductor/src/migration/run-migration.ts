@@ -1,0 +1,254 @@
+import {
+  DroverError,
+  errorChain,
+  isDroverError,
+  type Migration,
+  type MigrationEvent,
+  serializeError,
+  TERMINAL,
+} from "@drover/model";
+import type { LogLine, MigrationChange } from "@drover/store";
+import type { ConductorContext } from "../conductor-context.ts";
+import { liveMigrateSteps } from "./live-migrate.ts";
+import { FIRST_STEP } from "./live-migrate-order.ts";
+import { reconcileMigration } from "./reconcile-migration.ts";
+import { transition } from "./record-change.ts";
+import type { MigrationStep, StepContext } from "./step.ts";
+
+/** A queued migration looks for a slot at least this often; usually it is told when one is free. */
+const QUEUE_LOOK_MS = 5_000;
+
+/** Pauses between two tries of something that has to be done, ms: the second try is quick, the later ones are patient. */
+const RETRY_MS = [200, 1_000, 2_000, 5_000, 10_000] as const;
+
+/** A call that nobody took, or that was not answered in time, is tried so often before the step counts as failed. */
+const TRIES_PER_STEP = 3;
+
+/** What the runner does next with a record. */
+type Next =
+  | { readonly kind: "look-again" }
+  | { readonly kind: "wait"; readonly ms: number; readonly slotOf?: string }
+  | { readonly kind: "over" };
+
+const lookAgain: Next = { kind: "look-again" };
+
+/**
+ * Walks one migration through its steps until it is over, waits for a person, or `stop` is aborted (the lease is lost
+ * or the conductor stops). Everything it knows is in the record: it may be cut off on any line and begun elsewhere.
+ *
+ * The caller holds the migration's lease. Writes by others (reports, requests) are conflicts here: the record is read
+ * again and the decision made anew.
+ */
+export async function runMigration(context: ConductorContext, uuid: string, stop: AbortSignal): Promise<void> {
+  const logger = context.logger.child({ migrationId: uuid });
+  context.signals.watch(uuid);
+  try {
+    await walk({ ...context, logger }, uuid, stop);
+  } finally {
+    context.signals.forget(uuid);
+  }
+}
+
+async function walk(context: ConductorContext, uuid: string, stop: AbortSignal): Promise<void> {
+  let failures = 0;
+  while (!stop.aborted) {
+    let next: Next;
+    try {
+      const migration = await context.store.migrations.get(uuid);
+      next = migration === undefined ? { kind: "over" } : await advance(context, migration, stop, failures);
+      failures = 0;
+    } catch (error) {
+      if (stop.aborted) return;
+      if (isDroverError(error, "conflict")) continue;
+      failures += 1;
+      const pauseMs = RETRY_MS[Math.min(failures, RETRY_MS.length) - 1] ?? 10_000;
+      context.logger.warn({ problem: errorChain(error), failures, pauseMs }, "a step is tried again");
+      next = { kind: "wait", ms: pauseMs };
+    }
+    if (next.kind === "over") return;
+    if (next.kind === "wait") await context.signals.wait(uuid, next.ms, stop, next.slotOf);
+  }
+}
+
+async function advance(
+  context: ConductorContext,
+  migration: Migration,
+  stop: AbortSignal,
+  failures: number,
+): Promise<Next> {
+  switch (migration.state) {
+    case "queued":
+      return await takeSlot(context, migration);
+    case "preparing":
+    case "running":
+    case "post-copy":
+    case "post-copy-paused":
+    case "post-migrating":
+      return await interruptible(context, migration, stop, (step) => runStep(step, migration, failures));
+    case "rolling-back":
+      return await interruptible(context, migration, stop, (step) => undoStep(step, migration));
+    case "unknown":
+      return await interruptible(context, migration, stop, (step) => reconcileMigration(step, migration));
+    case "error":
+    case "completed":
+    case "failed":
+    case "cancelled":
+      return { kind: "over" };
+  }
+}
+
+/** A change of the record ends the calls of its step; what they threw is no failure then. */
+async function interruptible(
+  context: ConductorContext,
+  migration: Migration,
+  stop: AbortSignal,
+  work: (step: StepContext) => Promise<Next>,
+): Promise<Next> {
+  return await context.signals.interruptible(migration.uuid, stop, async (signal) => {
+    try {
+      return await work({ ...context, signal });
+    } catch (error) {
+      if (signal.aborted) return lookAgain;
+      throw error;
+    }
+  });
+}
+
+async function takeSlot(context: ConductorContext, migration: Migration): Promise<Next> {
+  const { max_concurrent_live_migrations: maxOutgoing, max_concurrent_migrations: maxFleet } = context.config;
+  const taken = await context.store.migrations.takeSourceSlot(
+    migration.uuid,
+    migration,
+    { maxOutgoing, maxFleet },
+    { step: FIRST_STEP, reason: null },
+    { event: "schedule", message: `has one of ${maxOutgoing} slots of ${migration.sourceHost}` },
+  );
+  if (taken !== undefined) return lookAgain;
+  const reason = `waits for one of the ${maxOutgoing} outgoing slots of ${migration.sourceHost}`;
+  if (migration.reason !== reason) {
+    await context.store.migrations.update(migration.uuid, migration, { reason }, { event: "wait", message: reason });
+  }
+  return { kind: "wait", ms: QUEUE_LOOK_MS, slotOf: migration.sourceHost };
+}
+
+async function runStep(context: StepContext, migration: Migration, failures: number): Promise<Next> {
+  const step = stepOf(migration);
+  const logger = context.logger.child({ step: step.name });
+  try {
+    const result = await step.work({ ...context, logger }, migration);
+    switch (result.kind) {
+      case "wait":
+        return { kind: "wait", ms: result.ms };
+      case "again":
+        await write(context, migration, result.change, { event: step.name, message: result.message });
+        return lookAgain;
+      case "lost":
+        await move(context, migration, "lose", { reason: result.message }, result.message);
+        return lookAgain;
+      case "done":
+        await stepDone(context, migration, step, result.change, result.message);
+        return lookAgain;
+    }
+  } catch (error) {
+    if (context.signal.aborted || isDroverError(error, "conflict")) throw error;
+    if (isDroverError(error, "outcome-unknown")) {
+      await move(context, migration, "lose", { reason: errorChain(error) }, errorChain(error));
+      return lookAgain;
+    }
+    if (step.untilDone || isWorthRepeating(error, failures)) {
+      await noteWhyItWaits(context, migration, error);
+      throw error;
+    }
+    const failure = serializeError(error);
+    await move(context, migration, "fail", { failure, reason: failure.message }, failure.message);
+    return lookAgain;
+  }
+}
+
+async function stepDone(
+  context: StepContext,
+  migration: Migration,
+  step: MigrationStep,
+  change: MigrationChange,
+  message: string,
+): Promise<void> {
+  const following = liveMigrateSteps[liveMigrateSteps.findIndex((entry) => entry.name === step.name) + 1];
+  if (following !== undefined) {
+    await write(context, migration, { ...change, step: following.name, reason: null }, { event: step.name, message });
+    return;
+  }
+  await move(context, migration, "done", { ...change, step: null, reason: null }, message);
+}
+
+/** Undoes the step that the record names, then names the one before; after the first the migration is over. */
+async function undoStep(context: StepContext, migration: Migration): Promise<Next> {
+  const step = stepOf(migration);
+  const index = liveMigrateSteps.findIndex((entry) => entry.name === step.name);
+  let message = "";
+  try {
+    message = (await step.undo?.(context, migration)) ?? "nothing to undo";
+  } catch (error) {
+    if (!isDroverError(error, "outcome-unknown")) {
+      if (!context.signal.aborted && !isDroverError(error, "conflict")) await noteWhyItWaits(context, migration, error);
+      throw error;
+    }
+    await move(context, migration, "lose", { reason: errorChain(error) }, errorChain(error));
+    return lookAgain;
+  }
+  const before = liveMigrateSteps[index - 1];
+  if (before !== undefined) {
+    await write(context, migration, { step: before.name }, { event: `undo ${step.name}`, message });
+    return lookAgain;
+  }
+  const ending: MigrationEvent = migration.failure === null ? "undoneOnRequest" : "undone";
+  const reason = migration.failure?.message ?? migration.reason;
+  await move(context, migration, ending, { step: null, reason }, message);
+  return lookAgain;
+}
+
+function stepOf(migration: Migration): MigrationStep {
+  const step = liveMigrateSteps.find((entry) => entry.name === migration.step);
+  if (step !== undefined) return step;
+  throw new DroverError(
+    "internal",
+    `migration ${migration.uuid} is ${migration.state} at the unknown step ${migration.step}`,
+  );
+}
+
+/** The broker or a scheduler that is away is waited for; a silent agent gets a few tries. */
+function isWorthRepeating(error: unknown, failures: number): boolean {
+  if (isDroverError(error, "unavailable")) return true;
+  const silent = isDroverError(error, "agent-unreachable") || isDroverError(error, "deadline-exceeded");
+  return silent && failures + 1 < TRIES_PER_STEP;
+}
+
+/** People see why nothing happens. Best effort: the store itself may be what is away. */
+async function noteWhyItWaits(context: StepContext, migration: Migration, error: unknown): Promise<void> {
+  const problem = errorChain(error);
+  context.logger.warn({ step: migration.step, problem }, "a step waits");
+  if (migration.reason === problem) return;
+  await write(context, migration, { reason: problem }, { event: "wait", message: problem });
+}
+
+async function write(
+  context: ConductorContext,
+  migration: Migration,
+  change: MigrationChange,
+  log: LogLine,
+): Promise<void> {
+  await context.store.migrations.update(migration.uuid, migration, change, log);
+}
+
+async function move(
+  context: ConductorContext,
+  migration: Migration,
+  event: MigrationEvent,
+  change: MigrationChange,
+  message: string,
+): Promise<void> {
+  const after = await transition(context, migration, [event], change, { event, message });
+  const ended = TERMINAL.has(after.state);
+  const fields = { state: after.state, reason: after.reason, host: after.destinationHost ?? after.sourceHost };
+  if (ended) context.logger.info(fields, "a migration is over");
+  else context.logger.info(fields, "a migration changed its state");
+}

@@ -1,0 +1,47 @@
+import type { Migration } from "@drover/model";
+import type { MigrationChange } from "@drover/store";
+import type { ConductorContext } from "../conductor-context.ts";
+
+/** What a step works with: the conductor's parts, and the signal that ends its calls when the record changes under it. */
+export interface StepContext extends ConductorContext {
+  readonly signal: AbortSignal;
+}
+
+/**
+ * - `done`: `change` is stored before the next step starts, so a restart goes on from there.
+ * - `again`: `change` is stored and the same step runs again: what it is about to do is a fact first.
+ * - `wait`: a report will move the record on; look again after `ms` at the latest.
+ * - `lost`: contact is lost and the guest may be on either host: the reconciler asks.
+ */
+export type StepResult =
+  | { readonly kind: "done" | "again"; readonly change: MigrationChange; readonly message: string }
+  | { readonly kind: "wait"; readonly ms: number }
+  | { readonly kind: "lost"; readonly message: string };
+
+export type StepWork = (context: StepContext, migration: Migration) => Promise<StepResult>;
+
+/** Takes back what the step did, or may have done. Idempotent; returns a sentence for the log. */
+export type StepUndo = (context: StepContext, migration: Migration) => Promise<string>;
+
+/**
+ * One step of a flow. Every step is idempotent: after a crash on any line it is run again.
+ *
+ * A step that throws is undone, and so are those before it; a step `untilDone` is past the point of no return and is
+ * repeated instead.
+ */
+export interface MigrationStep {
+  readonly name: string;
+  readonly work: StepWork;
+  readonly undo: StepUndo | undefined;
+  readonly untilDone: boolean;
+}
+
+export function step(
+  name: string,
+  work: StepWork,
+  options: { undo: StepUndo } | { retry: "until-done" },
+): MigrationStep {
+  return "undo" in options
+    ? { name, work, undo: options.undo, untilDone: false }
+    : { name, work, undo: undefined, untilDone: true };
+}

@@ -1,0 +1,65 @@
+import type { reportMigrationEvent } from "@drover/contracts";
+import { type Migration, type MigrationEvent, TERMINAL } from "@drover/model";
+import type { MigrationChange } from "@drover/store";
+import type { ConductorContext } from "../conductor-context.ts";
+import { decideOnFreshRecord, transition } from "../migration/record-change.ts";
+
+export type EventReport = ReturnType<(typeof reportMigrationEvent.request)["parse"]>;
+
+/**
+ * Takes in what an agent reports of a running copy. A report that is late, repeated or of another attempt changes
+ * nothing; it is acknowledged all the same, so that the agent stops sending it.
+ */
+export async function takeInEvent(context: ConductorContext, report: EventReport): Promise<void> {
+  await decideOnFreshRecord(context.store, report.migrationUuid, async (migration) => {
+    if (!isNews(migration, report)) return;
+    const change: MigrationChange = { agentSequence: report.sequence, ...changeFor(report) };
+    const event = transitionFor(migration, report.event);
+    const log = { event: report.event, message: report.message };
+    if (event !== undefined) await transition(context, migration, [event], change, log);
+    else await context.store.migrations.update(migration.uuid, migration, change, log);
+    context.signals.changed(migration.uuid);
+  });
+}
+
+/** True for a report that the record has not taken in yet and that belongs to the copy it knows. */
+export function isNews(
+  migration: Migration,
+  report: { readonly generation: number; readonly sequence: number; readonly host: string },
+): boolean {
+  return (
+    !TERMINAL.has(migration.state) &&
+    report.host === migration.sourceHost &&
+    report.generation === migration.outputs.move?.generation &&
+    report.sequence > migration.agentSequence
+  );
+}
+
+function transitionFor(migration: Migration, event: EventReport["event"]): MigrationEvent | undefined {
+  switch (event) {
+    case "started":
+      return migration.state === "preparing" ? "started" : migration.state === "unknown" ? "stillCopying" : undefined;
+    case "post-copy":
+      return migration.state === "running" ? "postCopy" : migration.state === "unknown" ? "stillPostCopy" : undefined;
+    case "post-copy-paused":
+      return migration.state === "post-copy" ? "linkBroken" : undefined;
+    case "post-copy-resumed":
+      return migration.state === "post-copy-paused" ? "resumed" : undefined;
+    default:
+      return undefined;
+  }
+}
+
+function changeFor(report: EventReport): MigrationChange {
+  switch (report.event) {
+    case "started":
+      return { reason: null, ...(report.flags === undefined ? {} : { flags: report.flags }) };
+    case "abort-sent":
+    case "abort-refused":
+    case "force-complete-sent":
+    case "force-complete-refused":
+      return { requestAnswer: report.message };
+    default:
+      return {};
+  }
+}

@@ -1,0 +1,91 @@
+import type { Clock } from "@drover/model";
+
+interface Watched {
+  /** The record changed since its runner last looked. */
+  pending: boolean;
+  /** Ends the wait that the runner is in. */
+  wait: AbortController | undefined;
+  /** Ends the call that the runner's step is waiting for. */
+  interrupt: AbortController | undefined;
+  /** The host whose slot it waits for. */
+  slotOf: string | undefined;
+}
+
+/**
+ * Tells the runner of a migration that its record has changed, without asking the database. A signal that comes while
+ * its runner is busy is kept until the next wait, so none is lost between reading a record and waiting for its change.
+ *
+ * What another conductor runs is announced to all of them (`announce`); an announcement that gets lost costs a delay,
+ * never a migration: every wait ends by itself.
+ */
+export class MigrationSignals {
+  readonly #clock: Clock;
+  readonly #announce: (uuid: string) => void;
+  readonly #watched = new Map<string, Watched>();
+
+  constructor(clock: Clock, announce: (uuid: string) => void) {
+    this.#clock = clock;
+    this.#announce = announce;
+  }
+
+  /** Signals for `uuid` are kept from now on, until `forget`. */
+  watch(uuid: string): void {
+    this.#watched.set(uuid, { pending: false, wait: undefined, interrupt: undefined, slotOf: undefined });
+  }
+
+  forget(uuid: string): void {
+    this.#watched.delete(uuid);
+  }
+
+  /** The record of `uuid` has changed: ends its runner's wait and the call of its step, wherever it runs. */
+  changed(uuid: string): void {
+    if (!this.heard(uuid)) this.#announce(uuid);
+  }
+
+  /** As `changed`, for this conductor alone; false when `uuid` is not run here. */
+  heard(uuid: string): boolean {
+    const watched = this.#watched.get(uuid);
+    if (watched === undefined) return false;
+    watched.pending = true;
+    watched.interrupt?.abort(new Error("the migration's record has changed"));
+    watched.wait?.abort();
+    return true;
+  }
+
+  /** An outgoing slot of `host` may be free: who waits for one looks again, in the order in which they came. */
+  slotFreed(host: string): void {
+    for (const watched of this.#watched.values()) if (watched.slotOf === host) watched.wait?.abort();
+  }
+
+  /** Resolves at the next change of `uuid`, after `ms`, or when `stop` is aborted; with `slotOf` also when a slot is freed there. */
+  async wait(uuid: string, ms: number, stop: AbortSignal, slotOf?: string): Promise<void> {
+    const watched = this.#watched.get(uuid);
+    if (watched === undefined || stop.aborted) return;
+    if (!watched.pending) {
+      const wait = new AbortController();
+      watched.wait = wait;
+      watched.slotOf = slotOf;
+      try {
+        await this.#clock.sleep(ms, AbortSignal.any([wait.signal, stop]));
+      } catch (error) {
+        // A sleep rejects only with its signal's reason: the change, or the stop.
+        if (!wait.signal.aborted && !stop.aborted) throw error;
+      }
+    }
+    watched.wait = undefined;
+    watched.slotOf = undefined;
+    watched.pending = false;
+  }
+
+  /** Runs `work` with a signal that the next change of `uuid` aborts. */
+  async interruptible<T>(uuid: string, stop: AbortSignal, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    const watched = this.#watched.get(uuid);
+    const interrupt = new AbortController();
+    if (watched !== undefined) watched.interrupt = interrupt;
+    try {
+      return await work(AbortSignal.any([interrupt.signal, stop]));
+    } finally {
+      if (watched !== undefined) watched.interrupt = undefined;
+    }
+  }
+}
