@@ -1,0 +1,52 @@
+import type { Command } from "commander";
+import type { CommandHost } from "../command-context.ts";
+import { EXIT } from "../exit-code.ts";
+import { routeWords, stateWords } from "../format/migration-words.ts";
+import { printable } from "../format/printable.ts";
+import { serverFacts, serverTable } from "../format/server-table.ts";
+import { runCommand } from "../run-command.ts";
+import { watchCommand } from "../watch/watch-command.ts";
+
+export function addServerCommands(program: Command, host: CommandHost): void {
+  const group = program.command("server").description("guests, on whichever host they run");
+  group
+    .command("list")
+    .description("the servers that the hosts report")
+    .option("--host <host>", "only those on this host")
+    .option("--name <name>", "only those of this name")
+    .action(
+      runCommand<{ host: string; name: string }>(host, async (context, _argument, filter) => {
+        context.answer(await context.client().servers(filter), ({ servers }) => serverTable(servers));
+        return EXIT.ok;
+      }),
+    );
+  group
+    .command("show")
+    .description("one server")
+    .argument("<server>", "uuid or name")
+    .action(
+      runCommand(host, async (context, server) => {
+        context.answer(await context.client().server(server), (detail) => serverFacts(detail.server));
+        return EXIT.ok;
+      }),
+    );
+  group
+    .command("migrate")
+    .description("move a running server to another host")
+    .argument("<server>", "uuid or name")
+    .option("--to <host>", "the destination; without it the scheduler chooses")
+    .option("--watch", "show the progress and end with the migration's outcome (see the exit codes of drover --help)")
+    .action(
+      runCommand<{ to: string; watch: boolean }>(host, async (context, server, { to = null, watch = false }) => {
+        const started = await context.client().migrate(server, { host: to });
+        if (watch) return await watchCommand(context, started.migration);
+        context.answer(started, ({ migration }) =>
+          printable(
+            `migration ${migration.id} of ${migration.server.name} is ${stateWords(migration.state)} ` +
+              `(${routeWords(migration)}); drover migration watch ${migration.id} shows how it goes`,
+          ).concat("\n"),
+        );
+        return EXIT.ok;
+      }),
+    );
+}

@@ -1,0 +1,115 @@
+import type { MigrationDetail, MigrationView } from "@drover/api-client";
+import { IN_PROGRESS } from "@drover/model";
+import { durationWords, percentDone, routeWords, stateWords } from "./migration-words.ts";
+import { formatBytes, formatDuration, formatRate } from "./quantity.ts";
+import { formatFacts, formatTable } from "./table.ts";
+
+/** `drover migration list` for people. */
+export function migrationTable(migrations: readonly MigrationView[], now: Date): string {
+  if (migrations.length === 0) return "No migrations.\n";
+  return formatTable(
+    ["ID", "SERVER", "STATUS", "FROM", "TO", "DONE", "TOOK", "CREATED"],
+    migrations.map((migration) => [
+      String(migration.id),
+      migration.server.name,
+      stateWords(migration.state),
+      migration.sourceHost,
+      migration.destinationHost ?? migration.requestedHost ?? "",
+      IN_PROGRESS.has(migration.state) && migration.progress !== null ? `${percentDone(migration)} %` : "",
+      durationWords(migration, now),
+      migration.createdAt,
+    ]),
+  );
+}
+
+/** `drover migration show` for people: the record, the numbers, the flags with their reasons, what happened. */
+export function migrationFacts({ migration, log }: MigrationDetail, now: Date): string {
+  const sections = [
+    formatFacts(recordFacts(migration, now)),
+    ...(migration.progress === null ? [] : [`Copy\n${indent(formatFacts(progressFacts(migration.progress)))}`]),
+    ...(migration.flags.length === 0 ? [] : [`Flags used, and why\n${indent(flagTable(migration))}`]),
+    ...(log.length === 0 ? [] : [`What happened\n${indent(logTable(log))}`]),
+  ];
+  return sections.join("\n");
+}
+
+type Facts = readonly (readonly [string, string])[];
+
+function recordFacts(migration: MigrationView, now: Date): Facts {
+  const { policy } = migration;
+  return [
+    ["migration", `${migration.id} (${migration.uuid})`],
+    ["server", `${migration.server.name} (${migration.server.uuid})`],
+    ["status", `${stateWords(migration.state)}`],
+    ["route", routeWords(migration)],
+    ["requested", `${migration.createdAt} by ${migration.requestedBy} (${migration.requestId})`],
+    ["took", durationWords(migration, now)],
+    ...optional("reason", migration.reason),
+    ...optional("failure", migration.failure && `${migration.failure.message} (${migration.failure.code})`),
+    ...optional(
+      "force-complete",
+      migration.forceCompleteRequestedAt && `asked for ${migration.forceCompleteRequestedAt}`,
+    ),
+    ...optional("abort", migration.abortRequestedAt && `asked for ${migration.abortRequestedAt}`),
+    ...optional("agent's answer", migration.requestAnswer),
+    [
+      "policy",
+      [
+        `standstill up to ${policy.downtimeMs} ms`,
+        policy.bandwidthMiBps === 0 ? "bandwidth not limited" : `bandwidth ${policy.bandwidthMiBps} MiB/s`,
+        policy.completionTimeoutSPerGiB === 0
+          ? "no time limit"
+          : `${policy.timeoutAction} after ${policy.completionTimeoutSPerGiB} s per GiB`,
+        `post-copy ${policy.permitPostCopy ? "permitted" : "not permitted"}`,
+        `auto-converge ${policy.permitAutoConverge ? "permitted" : "not permitted"}`,
+      ].join(", "),
+    ],
+  ];
+}
+
+function progressFacts(progress: NonNullable<MigrationView["progress"]>): Facts {
+  const disk: Facts =
+    progress.diskTotalBytes === 0
+      ? []
+      : [["disk", `${formatBytes(progress.diskRemainingBytes)} of ${formatBytes(progress.diskTotalBytes)} left`]];
+  return [
+    ["phase", `${progress.phase}, pass ${progress.iteration}`],
+    ["memory", `${formatBytes(progress.memoryRemainingBytes)} of ${formatBytes(progress.memoryTotalBytes)} left`],
+    ["copied", formatBytes(progress.memoryProcessedBytes)],
+    ...disk,
+    ["rate", formatRate(progress.memoryBytesPerSecond)],
+    ["dirtied", formatRate(progress.dirtyBytesPerSecond)],
+    progress.downtimeMs === null
+      ? [
+          "standstill",
+          `${formatDuration(progress.expectedDowntimeMs)} expected, ${formatDuration(progress.downtimeLimitMs)} allowed`,
+        ]
+      : ["standstill", formatDuration(progress.downtimeMs)],
+    ...(progress.autoConvergeThrottlePercent === 0
+      ? []
+      : ([["slowed by", `${progress.autoConvergeThrottlePercent} %`]] as const)),
+    ["as of", progress.source === "record" ? "the end" : `${formatDuration(progress.ageMs)} ago (${progress.source})`],
+  ];
+}
+
+function flagTable({ flags }: MigrationView): string {
+  return formatTable(
+    ["FLAG", "VALUE", "REASON"],
+    flags.map(({ name, value, reason }) => [name, value === undefined ? "" : String(value), reason]),
+  );
+}
+
+function logTable(log: MigrationDetail["log"]): string {
+  return formatTable(
+    ["AT", "EVENT", "STATE", "MESSAGE"],
+    log.map(({ at, event, state, message }) => [at, event, state, message]),
+  );
+}
+
+function optional(name: string, value: string | null): Facts {
+  return value === null || value === "" ? [] : [[name, value]];
+}
+
+function indent(text: string): string {
+  return text.replaceAll(/^(?=.)/gm, "  ");
+}

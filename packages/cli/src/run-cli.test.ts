@@ -1,0 +1,154 @@
+import { afterEach, expect, test } from "vitest";
+import { runCli } from "./run-cli.ts";
+import { capturedIo } from "./testing/captured-io.ts";
+import { sampleDetail, sampleHost, sampleMigration, sampleServer } from "./testing/sample-views.ts";
+import { type ApiScript, openScriptedApi, refusal, type ScriptedApi } from "./testing/scripted-api.ts";
+
+const opened: ScriptedApi[] = [];
+
+afterEach(async () => {
+  await Promise.all(opened.splice(0).map((api) => api.close()));
+});
+
+/** One invocation against a scripted API, through DROVER_URL. */
+async function drover(script: ApiScript, ...argv: string[]) {
+  const api = await openScriptedApi(script);
+  opened.push(api);
+  const io = capturedIo({ DROVER_URL: api.url });
+  const code = await runCli(argv, io);
+  return { code, out: io.out(), err: io.err(), requests: api.requests };
+}
+
+test("host list is a table for people and /v1's JSON for programs", async () => {
+  const body = { hosts: [sampleHost(), sampleHost({ name: "host-2", enabled: false, disabledReason: "bad fan" })] };
+  const table = await drover({ "GET /v1/hosts": { body } }, "host", "list");
+  expect(table.out).toBe(
+    [
+      "HOST     STATE   ENABLED       SERVERS   CPUS   MEMORY   HYPERVISOR   LIBVIRT   LAST SEEN\n",
+      "host-1   up      yes           4         16     64 GiB   QEMU 7.2.0   9.0.0     3.0 s ago\n",
+      "host-2   up      no: bad fan   4         16     64 GiB   QEMU 7.2.0   9.0.0     3.0 s ago\n",
+    ].join(""),
+  );
+  const json = await drover({ "GET /v1/hosts": { body } }, "host", "list", "--json");
+  expect(JSON.parse(json.out)).toEqual(body);
+});
+
+test("filters reach /v1", async () => {
+  const body = { migrations: [sampleMigration()] };
+  const script = { "GET /v1/migrations": { body }, "GET /v1/servers": { body: { servers: [] } } };
+  const listed = await drover(script, "migration", "list", "--server", "busy", "--active", "--limit", "5");
+  expect(listed.requests).toEqual(["GET /v1/migrations?server=busy&active=true&limit=5"]);
+  expect(listed.out).toMatch(/^12 +busy +running +host-1 +host-2/m);
+  const servers = await drover(script, "--json", "server", "list", "--host", "host-1");
+  expect(servers.requests).toEqual(["GET /v1/servers?host=host-1"]);
+});
+
+test("server migrate without --watch says how to follow it", async () => {
+  const queued = { status: 202, body: { migration: sampleMigration({ state: "queued", destinationHost: null }) } };
+  const script = { "POST /v1/servers/busy/migrations": queued };
+  const { code, out, requests } = await drover(script, "server", "migrate", "busy", "--to", "host-2");
+  expect(code).toBe(0);
+  expect(out).toBe("migration 12 of busy is queued (host-1 -> ?); drover migration watch 12 shows how it goes\n");
+  expect(requests).toEqual(['POST /v1/servers/busy/migrations {"host":"host-2","blockMigration":null}']);
+});
+
+test("a migration is addressed by id, or by the server it moves", async () => {
+  const script = {
+    "GET /v1/migrations/12": { body: sampleDetail() },
+    "GET /v1/servers/busy": { body: { server: sampleServer({ migration: { id: 12, uuid: "u", status: "running" } }) } },
+    "POST /v1/migrations/12/abort": { status: 202, body: { answer: "accepted" } },
+    "POST /v1/migrations/12/force-complete": { status: 202, body: { answer: "ignored" } },
+  };
+  const abort = await drover(script, "migration", "abort", "busy");
+  expect(abort).toMatchObject({ code: 0, err: "" });
+  expect(abort.out).toContain("abort of migration 12 of busy is requested");
+  expect(abort.requests.at(-1)).toBe("POST /v1/migrations/12/abort");
+  const force = await drover(script, "migration", "force-complete", "12", "--json");
+  expect(JSON.parse(force.out)).toEqual({ answer: "ignored" });
+});
+
+test("a server that is not being moved has nothing to abort, but its last migration can be shown", async () => {
+  const script = {
+    "GET /v1/servers/busy": { body: { server: sampleServer() } },
+    "GET /v1/migrations": { body: { migrations: [sampleMigration({ id: 3 }), sampleMigration({ id: 12 })] } },
+    "GET /v1/migrations/12": { body: sampleDetail({ state: "completed" }) },
+  };
+  const abort = await drover(script, "migration", "abort", "busy");
+  expect(abort.code).toBe(3);
+  expect(abort.err).toMatch(/^drover: no migration of busy is under way; `drover migration list .*\n$/);
+  const shown = await drover(script, "migration", "show", "busy");
+  expect(shown.out).toMatch(/^migration: +12 .*$/m);
+  expect(shown.out).toMatch(/VIR_MIGRATE_LIVE +- +the guest is running/);
+});
+
+test("an unknown number that is no server's name either gives the first answer", async () => {
+  const { code, err } = await drover({}, "migration", "show", "99");
+  expect(code).toBe(3);
+  expect(err).toBe("drover: there is no GET /v1/migrations/99\n");
+});
+
+test.each([
+  ["refused", 409, 4],
+  ["conflict", 409, 4],
+  ["pre-check-failed", 400, 4],
+  ["no-eligible-host", 507, 4],
+  ["bad-request", 400, 2],
+  ["not-found", 404, 3],
+  ["unavailable", 503, 7],
+  ["agent-unreachable", 503, 7],
+  ["deadline-exceeded", 504, 1],
+  ["internal", 500, 1],
+  ["something-newer", 418, 1],
+])("an answer of %s (%i) ends with %i", async (errorCode, status, exitCode) => {
+  const script = { "POST /v1/servers/vm/migrations": refusal(status, errorCode, "this is why") };
+  const { code, err, out } = await drover(script, "server", "migrate", "vm", "--json");
+  expect(code).toBe(exitCode);
+  expect(err).toMatch(/^drover: this is why.*\n$/);
+  expect(JSON.parse(out)).toMatchObject({ error: { code: errorCode, message: "this is why", requestId: "req-9" } });
+});
+
+test("failed checks are told, each once, on the one line", async () => {
+  const checks = [
+    { check: "cpu-compatible", passed: false, message: "host-2 lacks avx512f" },
+    { check: "name-free", passed: true, message: "no guest of that name" },
+    { check: "memory-free", passed: false, message: "host-2 has\n1 GiB free" },
+  ];
+  const script = {
+    "POST /v1/servers/vm/migrations": refusal(400, "pre-check-failed", "vm cannot move to host-2", { checks }),
+  };
+  const { err } = await drover(script, "server", "migrate", "vm");
+  expect(err).toBe("drover: vm cannot move to host-2; host-2 lacks avx512f; host-2 has 1 GiB free\n");
+});
+
+test("nobody at the URL ends with 7 and the remedy", async () => {
+  const api = await openScriptedApi({});
+  await api.close();
+  const io = capturedIo({ DROVER_URL: "http://127.0.0.1:9" });
+  expect(await runCli(["--url", api.url, "host", "list"], io)).toBe(7);
+  expect(io.err()).toContain(`cannot reach Drover's API at ${api.url} (connection refused); start Drover with`);
+});
+
+test.each([
+  [["hst"], /unknown command 'hst' \(Did you mean host\?\); see drover --help/],
+  [["server", "show"], /missing required argument 'server'; see/],
+  [["host", "list", "--jsn"], /unknown option '--jsn' \(Did you mean --json\?\); see/],
+  [["migration", "list", "--limit", "0"], /'0' is invalid\. It must be a whole number from 1; see/],
+  [["--url", "nonsense", "host", "list"], /value of --url cannot be used: "nonsense" is not the URL of an API/],
+])("%j is a usage error: 2 and one line", async (argv, complaint) => {
+  const io = capturedIo();
+  expect(await runCli(argv, io)).toBe(2);
+  expect(io.err()).toMatch(complaint);
+  expect(io.err().trim().split("\n")).toHaveLength(1);
+});
+
+test("--help documents every exit code and ends with 0", async () => {
+  const io = capturedIo();
+  expect(await runCli(["--help"], io)).toBe(0);
+  for (const code of [0, 1, 2, 3, 4, 5, 6, 7, 8, 130]) expect(io.out()).toMatch(new RegExp(`^  ${code} `, "m"));
+});
+
+test("a name cannot steer the terminal", async () => {
+  const body = { servers: [sampleServer({ name: "\u001b[2Jevil\u202e\nname" })] };
+  const { out } = await drover({ "GET /v1/servers": { body } }, "server", "list");
+  expect(out).toContain("?[2Jevil? name");
+});

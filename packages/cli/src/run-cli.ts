@@ -1,0 +1,69 @@
+import { Command, CommanderError } from "commander";
+import { type CliIo, wantsColor } from "./cli-io.ts";
+import type { CommandHost } from "./command-context.ts";
+import { addHostCommands } from "./commands/host.ts";
+import { addMigrationCommands } from "./commands/migration.ts";
+import { addServerCommands } from "./commands/server.ts";
+import { addUpCommand } from "./commands/up.ts";
+import { errorJson, errorLine } from "./error-line.ts";
+import { EXIT, EXIT_CODE_HELP, exitCodeOfError } from "./exit-code.ts";
+
+const ENVIRONMENT_HELP = `Environment:
+  DROVER_URL  where Drover's API listens, when --url is not given
+  NO_COLOR    no colours, when set to anything`;
+
+/**
+ * Runs one invocation of `drover`; `argv` holds the arguments alone. Resolves with the exit code (`EXIT`), never
+ * rejects: errors are told on stderr in one line, and with `--json` on stdout too, in the shape of /v1.
+ */
+export async function runCli(argv: readonly string[], io: CliIo): Promise<number> {
+  let exitCode: number = EXIT.ok;
+  const program = buildProgram({
+    io,
+    setExitCode: (code) => {
+      exitCode = code;
+    },
+  });
+  try {
+    await program.parseAsync(argv, { from: "user" });
+    return exitCode;
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
+    if (program.opts<{ json?: boolean }>().json === true) io.stdout.write(`${JSON.stringify(errorJson(error))}\n`);
+    io.stderr.write(`${errorLine(error)}\n`);
+    return exitCodeOfError(error);
+  }
+}
+
+function buildProgram(host: CommandHost): Command {
+  const { io } = host;
+  const program = new Command("drover")
+    .description("Moves running virtual machines between libvirt hosts, and keeps you in control while it does.")
+    .option("--url <url>", "where Drover's API listens (default: $DROVER_URL, or http://127.0.0.1:8774)")
+    .option("--json", "answer with JSON, one document per line, as /v1 gives it")
+    .configureHelp({ showGlobalOptions: true })
+    .configureOutput({
+      writeOut: (text) => void io.stdout.write(text),
+      writeErr: (text) => void io.stderr.write(text),
+      getOutHasColors: () => wantsColor(io),
+      getErrHasColors: () => false,
+      outputError: (text, write) => write(`${usageLine(text)}\n`),
+    })
+    .exitOverride()
+    .addHelpText("after", `\n${ENVIRONMENT_HELP}\n\n${EXIT_CODE_HELP}`);
+  addUpCommand(program, host);
+  addHostCommands(program, host);
+  addServerCommands(program, host);
+  addMigrationCommands(program, host);
+  return program;
+}
+
+/** Commander's complaint in our form: one line, with the way out. */
+function usageLine(text: string): string {
+  const complaint = text
+    .replace(/^error: /, "")
+    .trim()
+    .replace(/\.$/, "")
+    .replaceAll(/\s*\n\s*/g, " ");
+  return `drover: ${complaint}; see drover --help`;
+}

@@ -1,0 +1,16 @@
+import type { Command } from "commander";
+import { type CommandContext, type CommandHost, commandContext } from "./command-context.ts";
+
+/**
+ * A commander action around a command's work: builds the context, passes the command's argument ("" where it has none) and
+ * its own options, and keeps the exit code. Errors pass through to `runCli`.
+ */
+export function runCommand<Options extends object = object>(
+  host: CommandHost,
+  work: (context: CommandContext, argument: string, options: Partial<Options>) => Promise<number>,
+): (this: Command) => Promise<void> {
+  return async function (this: Command) {
+    const [argument = ""] = this.processedArgs.map(String);
+    host.setExitCode(await work(commandContext(host.io, this), argument, this.opts<Partial<Options>>()));
+  };
+}

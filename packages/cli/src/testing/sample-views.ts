@@ -1,0 +1,121 @@
+import type { HostView, MigrationDetail, MigrationView, ProgressView, ServerView } from "@drover/api-client";
+import { defaultPolicy, SHOWN_STATUS } from "@drover/model";
+
+const MiB = 1024 * 1024;
+const SERVER_UUID = "11111111-0000-4000-8000-000000000001";
+const MIGRATION_UUID = "22222222-0000-4000-8000-000000000012";
+
+/** The clock of a test starts here. */
+export const SAMPLE_NOW = new Date("2026-03-01T12:00:00.000Z");
+
+/** A copy in its third pass: 2 GiB of which 812 MiB are left, dirtied faster than it is sent. */
+export function sampleProgress(over: Partial<ProgressView> = {}): ProgressView {
+  return {
+    migrationUuid: MIGRATION_UUID,
+    sequence: 9,
+    observedAtMs: SAMPLE_NOW.getTime(),
+    phase: "pre-copy",
+    elapsedMs: 12_000,
+    memoryTotalBytes: 2048 * MiB,
+    memoryProcessedBytes: 1500 * MiB,
+    memoryRemainingBytes: 812 * MiB,
+    memoryBytesPerSecond: 118 * MiB,
+    dirtyBytesPerSecond: 130 * MiB,
+    iteration: 3,
+    diskTotalBytes: 0,
+    diskProcessedBytes: 0,
+    diskRemainingBytes: 0,
+    expectedDowntimeMs: 900,
+    downtimeLimitMs: 500,
+    autoConvergeThrottlePercent: 0,
+    downtimeMs: null,
+    source: "cache",
+    ageMs: 120,
+    ...over,
+  };
+}
+
+/** Migration 12 of `busy`, host-1 to host-2, running unless said otherwise. */
+export function sampleMigration(over: Partial<MigrationView> = {}): MigrationView {
+  const state = over.state ?? "running";
+  return {
+    id: 12,
+    uuid: MIGRATION_UUID,
+    server: { uuid: SERVER_UUID, name: "busy" },
+    state,
+    status: SHOWN_STATUS[state],
+    sourceHost: "host-1",
+    destinationHost: "host-2",
+    requestedHost: null,
+    reason: null,
+    failure: null,
+    flags: [{ name: "VIR_MIGRATE_LIVE", reason: "the guest is running" }],
+    policy: { ...defaultPolicy },
+    requestedBy: "operator",
+    requestId: "req-1",
+    abortRequestedAt: null,
+    forceCompleteRequestedAt: null,
+    requestAnswer: null,
+    createdAt: "2026-03-01T11:59:40.000Z",
+    updatedAt: "2026-03-01T11:59:59.000Z",
+    startedAt: "2026-03-01T11:59:48.000Z",
+    endedAt: null,
+    progress: null,
+    ...over,
+  };
+}
+
+export function sampleDetail(over: Partial<MigrationView> = {}): MigrationDetail {
+  const migration = sampleMigration(over);
+  const entry = {
+    at: migration.createdAt,
+    event: "schedule",
+    state: "preparing",
+    message: "host-2 was chosen",
+  } as const;
+  return { migration, log: [entry] };
+}
+
+export function sampleServer(over: Partial<ServerView> = {}): ServerView {
+  return {
+    uuid: SERVER_UUID,
+    name: "busy",
+    host: "host-1",
+    powerState: "running",
+    vcpus: 2,
+    memoryKiB: 2 * 1024 * 1024,
+    persistent: true,
+    seenAt: "2026-03-01T11:59:59.000Z",
+    leftovers: [],
+    runsTwice: [],
+    migration: null,
+    ...over,
+  };
+}
+
+export function sampleHost(over: Partial<HostView> = {}): HostView {
+  return {
+    id: 1,
+    uuid: "33333333-0000-4000-8000-000000000001",
+    name: "host-1",
+    state: "up",
+    enabled: true,
+    disabledReason: null,
+    facts: {
+      host: "host-1",
+      hostUuid: "44444444-0000-4000-8000-000000000001",
+      hypervisorType: "QEMU",
+      hypervisorVersion: 7_002_000,
+      libvirtVersion: 9_000_000,
+      cpuArch: "x86_64",
+      cpuModel: "EPYC",
+      cpus: 16,
+      memoryKiB: 64 * 1024 * 1024,
+      inboundAddress: "127.0.0.1",
+      libvirtUri: "qemu+tcp://127.0.0.1:16509/system",
+    },
+    lastSeenAt: "2026-03-01T11:59:57.000Z",
+    servers: 4,
+    ...over,
+  };
+}
