@@ -1,0 +1,127 @@
+import { type TypedParam, VIR_MIGRATE, VIR_MIGRATE_PARAM } from "@drover/libvirt";
+import { type DomainDefinition, parseDomainXml } from "./domain-xml.ts";
+import { invalidArgument, unsupportedArgument } from "./refusals.ts";
+
+/** What a call of `domainMigratePerform3Params` asks for, checked. */
+export interface MigrationRequest {
+  readonly destinationUri: string;
+  readonly flags: number;
+  readonly migrateUri: string | null;
+  readonly listenAddress: string | null;
+  readonly destinationName: string | null;
+  readonly destinationDefinition: DomainDefinition | null;
+  readonly persistentDefinition: DomainDefinition | null;
+  /** MiB/s; null leaves the guest's own limit (`migrate_set_speed`). */
+  readonly bandwidthMiBps: number | null;
+  readonly postCopyBandwidthMiBps: number | null;
+  readonly autoConverge: { readonly initialPercent: number; readonly incrementPercent: number } | null;
+}
+
+const KNOWN_FLAGS = Object.values(VIR_MIGRATE).reduce((all, flag) => all | flag, 0);
+
+/** Which arm of a typed parameter libvirt wants for each name (QEMU_MIGRATION_PARAMETERS, libvirt 9.0). */
+const PARAM_TYPES: ReadonlyMap<string, TypedParam["value"]["type"]> = new Map([
+  [VIR_MIGRATE_PARAM.VIR_MIGRATE_PARAM_URI, "string"],
+  [VIR_MIGRATE_PARAM.VIR_MIGRATE_PARAM_DEST_NAME, "string"],
+  [VIR_MIGRATE_PARAM.VIR_MIGRATE_PARAM_DEST_XML, "string"],
+  [VIR_MIGRATE_PARAM.VIR_MIGRATE_PARAM_PERSIST_XML, "string"],
+  [VIR_MIGRATE_PARAM.VIR_MIGRATE_PARAM_BANDWIDTH, "ullong"],
+  [VIR_MIGRATE_PARAM.VIR_MIGRATE_PARAM_BANDWIDTH_POSTCOPY, "ullong"],
+  [VIR_MIGRATE_PARAM.VIR_MIGRATE_PARAM_GRAPHICS_URI, "string"],
+  [VIR_MIGRATE_PARAM.VIR_MIGRATE_PARAM_LISTEN_ADDRESS, "string"],
+  [VIR_MIGRATE_PARAM.VIR_MIGRATE_PARAM_MIGRATE_DISKS, "string"],
+  [VIR_MIGRATE_PARAM.VIR_MIGRATE_PARAM_DISKS_PORT, "int"],
+  [VIR_MIGRATE_PARAM.VIR_MIGRATE_PARAM_DISKS_URI, "string"],
+  [VIR_MIGRATE_PARAM.VIR_MIGRATE_PARAM_COMPRESSION, "string"],
+  [VIR_MIGRATE_PARAM.VIR_MIGRATE_PARAM_COMPRESSION_MT_LEVEL, "int"],
+  [VIR_MIGRATE_PARAM.VIR_MIGRATE_PARAM_COMPRESSION_MT_THREADS, "int"],
+  [VIR_MIGRATE_PARAM.VIR_MIGRATE_PARAM_COMPRESSION_MT_DTHREADS, "int"],
+  [VIR_MIGRATE_PARAM.VIR_MIGRATE_PARAM_COMPRESSION_XBZRLE_CACHE, "ullong"],
+  [VIR_MIGRATE_PARAM.VIR_MIGRATE_PARAM_AUTO_CONVERGE_INITIAL, "int"],
+  [VIR_MIGRATE_PARAM.VIR_MIGRATE_PARAM_AUTO_CONVERGE_INCREMENT, "int"],
+  [VIR_MIGRATE_PARAM.VIR_MIGRATE_PARAM_PARALLEL_CONNECTIONS, "int"],
+  [VIR_MIGRATE_PARAM.VIR_MIGRATE_PARAM_TLS_DESTINATION, "string"],
+]);
+
+/**
+ * Checks a migration call the way libvirt does before it looks at any guest.
+ *
+ * @throws {LibvirtError} VIR_ERR_INVALID_ARG for unknown flags and parameters of the wrong type,
+ *   VIR_ERR_ARGUMENT_UNSUPPORTED for combinations it does not have, VIR_ERR_XML_ERROR for bad documents.
+ */
+export function parseMigrationRequest(
+  destinationUri: string | null,
+  params: readonly TypedParam[],
+  flags: number,
+): MigrationRequest {
+  const unknown = (flags & ~KNOWN_FLAGS) >>> 0;
+  if (unknown !== 0) {
+    throw invalidArgument(`unsupported flags (0x${unknown.toString(16)}) in function qemuDomainMigratePerform3Params`);
+  }
+  for (const { field, value } of params) {
+    const wanted = PARAM_TYPES.get(field);
+    if (wanted === undefined) throw unsupportedArgument(`parameter '${field}' not supported`);
+    if (wanted !== value.type) {
+      throw invalidArgument(`invalid type '${value.type}' for parameter '${field}', expected '${wanted}'`);
+    }
+  }
+  if ((flags & VIR_MIGRATE.VIR_MIGRATE_PEER2PEER) === 0 || destinationUri === null) {
+    throw unsupportedArgument("the simulated host migrates peer-to-peer only; set VIR_MIGRATE_PEER2PEER");
+  }
+  const tunnelled = (flags & VIR_MIGRATE.VIR_MIGRATE_TUNNELLED) !== 0;
+  const migrateUri = stringOf(params, VIR_MIGRATE_PARAM.VIR_MIGRATE_PARAM_URI);
+  if (tunnelled && migrateUri !== null) {
+    throw unsupportedArgument("migration URI is not supported by tunnelled migration");
+  }
+  if (tunnelled && (flags & VIR_MIGRATE.VIR_MIGRATE_POSTCOPY) !== 0) {
+    throw unsupportedArgument("post-copy is not supported with tunnelled migration");
+  }
+  if (migrateUri !== null && !/^(tcp|rdma|unix):/.test(migrateUri)) {
+    throw invalidArgument(`unsupported scheme ${migrateUri.split(":")[0]} in migration URI ${migrateUri}`);
+  }
+  return {
+    destinationUri,
+    flags,
+    migrateUri,
+    listenAddress: stringOf(params, VIR_MIGRATE_PARAM.VIR_MIGRATE_PARAM_LISTEN_ADDRESS),
+    destinationName: stringOf(params, VIR_MIGRATE_PARAM.VIR_MIGRATE_PARAM_DEST_NAME),
+    destinationDefinition: definitionOf(params, VIR_MIGRATE_PARAM.VIR_MIGRATE_PARAM_DEST_XML),
+    persistentDefinition: definitionOf(params, VIR_MIGRATE_PARAM.VIR_MIGRATE_PARAM_PERSIST_XML),
+    bandwidthMiBps: positive(numberOf(params, VIR_MIGRATE_PARAM.VIR_MIGRATE_PARAM_BANDWIDTH)),
+    postCopyBandwidthMiBps: positive(numberOf(params, VIR_MIGRATE_PARAM.VIR_MIGRATE_PARAM_BANDWIDTH_POSTCOPY)),
+    autoConverge: autoConvergeOf(params, flags),
+  };
+}
+
+function autoConvergeOf(params: readonly TypedParam[], flags: number): MigrationRequest["autoConverge"] {
+  const initial = numberOf(params, VIR_MIGRATE_PARAM.VIR_MIGRATE_PARAM_AUTO_CONVERGE_INITIAL);
+  const increment = numberOf(params, VIR_MIGRATE_PARAM.VIR_MIGRATE_PARAM_AUTO_CONVERGE_INCREMENT);
+  if ((flags & VIR_MIGRATE.VIR_MIGRATE_AUTO_CONVERGE) === 0) {
+    const field = [initial, increment].findIndex((value) => value !== null);
+    if (field === -1) return null;
+    const name = field === 0 ? "auto_converge.initial" : "auto_converge.increment";
+    throw invalidArgument(`Turn auto convergence on to tune it (parameter '${name}')`);
+  }
+  return { initialPercent: initial ?? 20, incrementPercent: increment ?? 10 };
+}
+
+function stringOf(params: readonly TypedParam[], field: string): string | null {
+  const value = params.find((param) => param.field === field)?.value;
+  return value?.type === "string" ? value.value : null;
+}
+
+function numberOf(params: readonly TypedParam[], field: string): number | null {
+  const value = params.find((param) => param.field === field)?.value;
+  if (value === undefined || value.type === "string" || value.type === "boolean") return null;
+  return Number(value.value);
+}
+
+/** libvirt takes a bandwidth of 0 for "not given". */
+function positive(value: number | null): number | null {
+  return value === 0 ? null : value;
+}
+
+function definitionOf(params: readonly TypedParam[], field: string): DomainDefinition | null {
+  const xml = stringOf(params, field);
+  return xml === null ? null : parseDomainXml(xml);
+}

@@ -1,0 +1,100 @@
+import { LibvirtError, VIR_FROM } from "@drover/libvirt";
+
+/*
+ * What libvirtd 9.0 with QEMU says no with. Code, domain and text are those of its source: the domain is that of the
+ * file which reports the error (domain_conf.c and virdomainobjlist.c speak as "domain", the driver as "qemu"), and the
+ * text begins with what virErrorMsg puts before the detail.
+ */
+
+export function noDomainByUuid(uuid: string, name?: string): LibvirtError {
+  const known = name === undefined ? "" : ` (${name})`;
+  return LibvirtError.refusal("VIR_ERR_NO_DOMAIN", `Domain not found: no domain with matching uuid '${uuid}'${known}`);
+}
+
+export function noDomainByName(name: string): LibvirtError {
+  return LibvirtError.refusal("VIR_ERR_NO_DOMAIN", `Domain not found: no domain with matching name '${name}'`);
+}
+
+export function noDomainById(id: number): LibvirtError {
+  return LibvirtError.refusal("VIR_ERR_NO_DOMAIN", `Domain not found: no domain with matching id ${id}`);
+}
+
+/** "Requested operation is not valid": the commonest no, for a guest in the wrong state. */
+export function notValidNow(detail: string, domain: number = VIR_FROM.VIR_FROM_QEMU): LibvirtError {
+  return LibvirtError.refusal("VIR_ERR_OPERATION_INVALID", `Requested operation is not valid: ${detail}`, domain);
+}
+
+export function notRunning(): LibvirtError {
+  return notValidNow("domain is not running", VIR_FROM.VIR_FROM_DOMAIN);
+}
+
+export function operationFailed(detail: string, domain: number = VIR_FROM.VIR_FROM_QEMU): LibvirtError {
+  return LibvirtError.refusal("VIR_ERR_OPERATION_FAILED", `operation failed: ${detail}`, domain);
+}
+
+export function invalidArgument(detail: string, domain: number = VIR_FROM.VIR_FROM_QEMU): LibvirtError {
+  return LibvirtError.refusal("VIR_ERR_INVALID_ARG", `invalid argument: ${detail}`, domain);
+}
+
+export function unsupportedArgument(detail: string): LibvirtError {
+  return LibvirtError.refusal("VIR_ERR_ARGUMENT_UNSUPPORTED", `argument unsupported: ${detail}`);
+}
+
+export function unsupportedOperation(detail: string): LibvirtError {
+  return LibvirtError.refusal("VIR_ERR_OPERATION_UNSUPPORTED", `Operation not supported: ${detail}`);
+}
+
+export function internalError(detail: string): LibvirtError {
+  return LibvirtError.refusal("VIR_ERR_INTERNAL_ERROR", `internal error: ${detail}`);
+}
+
+export function xmlError(detail: string): LibvirtError {
+  return LibvirtError.refusal("VIR_ERR_XML_ERROR", `XML error: ${detail}`, VIR_FROM.VIR_FROM_DOMAIN);
+}
+
+/** A job holds the guest and this call may not run beside it; libvirtd gives up after 30 s. */
+export function jobLockTimeout(holder: string): LibvirtError {
+  return LibvirtError.refusal(
+    "VIR_ERR_OPERATION_TIMEOUT",
+    `Timed out during operation: cannot acquire state change lock (held by monitor=${holder})`,
+  );
+}
+
+/** What the migration call answers after an abort while QEMU copied. */
+export function canceledByClient(): LibvirtError {
+  return LibvirtError.refusal("VIR_ERR_OPERATION_ABORTED", "operation aborted: job 'migration out' canceled by client");
+}
+
+/** The same for an abort that came before QEMU had begun. */
+export function canceledBeforeCopy(): LibvirtError {
+  return LibvirtError.refusal("VIR_ERR_OPERATION_ABORTED", "operation aborted: migration out: canceled by client");
+}
+
+/** The other libvirtd cannot be reached; `reason` is the C library's. */
+export function cannotConnect(host: string, port: number, reason: string): LibvirtError {
+  return LibvirtError.refusal(
+    "VIR_ERR_SYSTEM_ERROR",
+    `unable to connect to server at '${host}:${port}': ${reason}`,
+    VIR_FROM.VIR_FROM_RPC,
+  );
+}
+
+export function unsafeMigration(): LibvirtError {
+  return LibvirtError.refusal("VIR_ERR_MIGRATE_UNSAFE", "Unsafe migration: Migration without shared storage is unsafe");
+}
+
+export function noStoragePool(name: string): LibvirtError {
+  return LibvirtError.refusal(
+    "VIR_ERR_NO_STORAGE_POOL",
+    `Storage pool not found: no storage pool with matching name '${name}'`,
+    VIR_FROM.VIR_FROM_STORAGE,
+  );
+}
+
+export function noStorageVolume(name: string): LibvirtError {
+  return LibvirtError.refusal(
+    "VIR_ERR_NO_STORAGE_VOL",
+    `Storage volume not found: no storage vol with matching name '${name}'`,
+    VIR_FROM.VIR_FROM_STORAGE,
+  );
+}

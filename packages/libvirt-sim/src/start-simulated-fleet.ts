@@ -1,0 +1,141 @@
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import { type Clock, type Logger, silentLogger, systemClock } from "@drover/model";
+import type { FaultBoard } from "./fault-board.ts";
+import { FleetFile, restoreFleet, snapshotFleet } from "./fleet-file.ts";
+import { type GuestOptions, guestDefinition } from "./guest-spec.ts";
+import { HostServer } from "./host-server.ts";
+import { type HostOptions, hostSpec } from "./host-spec.ts";
+import type { LinkSpec } from "./network.ts";
+import { SimulatedFleet } from "./simulated-fleet.ts";
+import { DEFAULT_TIMINGS, type MigrationTimings } from "./simulated-migration.ts";
+
+/** Hosts, guests and the network between them. */
+export interface FleetSpec {
+  readonly hosts: readonly HostOptions[];
+  readonly guests?: readonly GuestOptions[];
+  /** What each pair of hosts can carry between them; pairs not named get {@link defaultLinkMiBps}. */
+  readonly links?: readonly LinkSpec[];
+  /** MiB/s in one direction. @default 1000, about a 10 Gbit/s network */
+  readonly defaultLinkMiBps?: number;
+}
+
+export interface SimulatedFleetOptions extends FleetSpec {
+  /** Folder for the hosts' sockets; made if it is missing. A socket's path must stay under 108 bytes. */
+  readonly directory: string;
+  /** Keeps hosts' guests here across restarts. Once the file exists, `guests` is not looked at any more. */
+  readonly stateFile?: string;
+  /** @default the machine's clock */
+  readonly clock?: Clock;
+  /** @default silent */
+  readonly logger?: Logger;
+  /** What surrounds the copy itself, ms. @default 20 to connect, 400 to prepare, 10 to confirm */
+  readonly timings?: Partial<MigrationTimings>;
+  /** Calls a connection may have under way before nothing more is read from it. @default 5, as libvirtd */
+  readonly maxClientRequests?: number;
+}
+
+/** A running host, as a client needs to know it. */
+export interface SimulatedHostHandle {
+  readonly name: string;
+  readonly uuid: string;
+  /** For clients on this machine: `qemu+unix:///system?socket=…`. Another host of the fleet takes it as a destination too. */
+  readonly uri: string;
+  readonly socketPath: string;
+  /** How the fleet's other hosts call it in a peer-to-peer migration: `qemu+tcp://NAME/system`. */
+  readonly peerUri: string;
+  /** Where it listens on TCP, if it was asked to. */
+  readonly tcpPort: number | null;
+  readonly memoryMiB: number;
+  readonly cpus: number;
+  readonly cpuModel: string;
+}
+
+export interface RunningFleet {
+  readonly hosts: readonly SimulatedHostHandle[];
+  readonly faults: FaultBoard;
+  /** @throws {RangeError} for a name that is not in the fleet. */
+  host(name: string): SimulatedHostHandle;
+  /** Defines a guest, and starts it unless it was asked not to. Returns its UUID. */
+  addGuest(guest: GuestOptions): string;
+  /** Changes how a guest uses its memory, also while it is copied. */
+  setGuestLoad(uuid: string, load: { readonly workingSetMiB?: number; readonly dirtyMiBps?: number }): void;
+  /** Ends migrations where they are, closes every connection and socket, and writes the state file a last time. */
+  close(): Promise<void>;
+}
+
+/**
+ * Starts a fleet of simulated libvirtds, each on a unix socket of its own, and resolves when all of them answer.
+ *
+ * Nothing of it is left when this rejects. Guests found in `stateFile` are where they were; a migration that was under
+ * way when the last process ended is gone, and its guest is where it ran.
+ */
+export async function startSimulatedFleet(options: SimulatedFleetOptions): Promise<RunningFleet> {
+  const clock = options.clock ?? systemClock;
+  const logger = options.logger ?? silentLogger;
+  const fleet = new SimulatedFleet({
+    hosts: options.hosts.map(hostSpec),
+    links: options.links ?? [],
+    defaultLinkMiBps: options.defaultLinkMiBps ?? 1000,
+    timings: { ...DEFAULT_TIMINGS, ...options.timings },
+    clock,
+  });
+  const file = options.stateFile === undefined ? null : new FleetFile(options.stateFile);
+  const saved = (await file?.read()) ?? null;
+  if (saved === null) for (const guest of options.guests ?? []) addGuest(fleet, guest);
+  else restoreFleet(fleet, saved);
+  if (file !== null) {
+    fleet.onChange(() => file.save(() => snapshotFleet(fleet)));
+    file.save(() => snapshotFleet(fleet));
+  }
+
+  await mkdir(options.directory, { recursive: true });
+  const servers = new Map(
+    [...fleet.hosts.values()].map((host) => [
+      host.name,
+      new HostServer(fleet, host, {
+        socketPath: join(options.directory, `${host.name}.sock`),
+        maxClientRequests: options.maxClientRequests,
+        logger: logger.child({ host: host.name }),
+      }),
+    ]),
+  );
+  fleet.onHostDown((host) => servers.get(host.name)?.disconnectAll());
+  const started = await Promise.allSettled([...servers.values()].map((server) => server.listen()));
+  const failed = started.find((result) => result.status === "rejected");
+  if (failed !== undefined) {
+    await Promise.all([...servers.values()].map((server) => server.close()));
+    throw failed.reason;
+  }
+
+  const handles = [...servers.values()].map((server) => server.handle);
+  logger.info({ hosts: handles.length, directory: options.directory }, "Simulated libvirtd fleet is listening");
+  return {
+    hosts: handles,
+    faults: fleet.faults,
+    host: (name) => {
+      const { name: known } = fleet.host(name);
+      return handles.find((handle) => handle.name === known) ?? unreachable(name);
+    },
+    addGuest: (guest) => addGuest(fleet, guest),
+    setGuestLoad: (uuid, load) => fleet.setGuestLoad(uuid, load),
+    close: async () => {
+      await fleet.stop();
+      await Promise.all([...servers.values()].map((server) => server.close()));
+      await file?.flush();
+    },
+  };
+}
+
+function addGuest(fleet: SimulatedFleet, options: GuestOptions): string {
+  const host = fleet.host(options.host);
+  const definition = guestDefinition(options);
+  if (options.persistent === false) return host.create(definition, false).uuid;
+  const guest = host.define(definition);
+  if (options.running !== false) host.start(guest);
+  return guest.uuid;
+}
+
+function unreachable(name: string): never {
+  throw new RangeError(`the simulated host "${name}" has no server`);
+}
