@@ -1,5 +1,5 @@
 import { DroverError, isDroverError } from "@drover/model";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { z } from "zod";
 import { type Bus, handle, type RpcHandler, type RpcServer } from "./bus.ts";
 import { defineCall, defineCast, type Schema } from "./contract.ts";
@@ -28,19 +28,6 @@ export function sampleContracts(topic: string) {
     }),
     note: defineCast({ topic, version, method: "note", request: z.object({ text: z.string() }) }),
   };
-}
-
-/** Resolves when `until` does not throw any more; the last failure after `withinMs`. */
-export async function eventually<Value>(until: () => Value | Promise<Value>, withinMs = 10_000): Promise<Value> {
-  const deadlineMs = performance.now() + withinMs;
-  for (;;) {
-    try {
-      return await until();
-    } catch (error) {
-      if (performance.now() > deadlineMs) throw error;
-      await new Promise((resolve) => setTimeout(resolve, 20));
-    }
-  }
 }
 
 /** What a promise was rejected with, as a DroverError. */
@@ -285,7 +272,7 @@ export function describeBusContract(driver: string, open: () => Promise<{ caller
       await caller.cast(contracts.note, { text: "one" }, { server: "hosta" });
       await caller.cast(contracts.note, { text: "any" });
       await caller.cast(contracts.note, { text: "all" }, { fanout: true });
-      await eventually(() => expect(heard).toHaveLength(4));
+      await vi.waitFor(() => expect(heard).toHaveLength(4));
       expect(heard).toContain("hosta:one");
       expect(heard.filter((line) => line.endsWith(":any"))).toHaveLength(1);
       expect(heard.filter((line) => line.endsWith(":all")).sort()).toEqual(["hosta:all", "hostb:all"]);
@@ -302,9 +289,9 @@ export function describeBusContract(driver: string, open: () => Promise<{ caller
       );
       await caller.cast(contracts.note, { text: "bad" });
       await caller.cast(contracts.note, { text: "good" });
-      await eventually(() => expect(heard).toContain("good"));
+      await vi.waitFor(() => expect(heard).toContain("good"));
       await caller.cast(contracts.note, { text: "last" });
-      await eventually(() => expect(heard).toContain("last"));
+      await vi.waitFor(() => expect(heard).toContain("last"));
       expect(heard.filter((text) => text === "bad")).toHaveLength(1);
     });
 

@@ -1,8 +1,8 @@
-import { afterAll, beforeAll, expect } from "vitest";
+import { type RabbitMq, startRabbitMq } from "@drover/testkit";
+import { afterAll, beforeAll, expect, vi } from "vitest";
 import type { Bus } from "../bus.ts";
-import { describeBusContract, eventually } from "../bus-contract.ts";
+import { describeBusContract } from "../bus-contract.ts";
 import { openAmqpBus } from "./amqp-bus.ts";
-import { type RabbitMq, startRabbitMq } from "./rabbit-process.ts";
 
 let broker: RabbitMq;
 
@@ -11,13 +11,13 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
-  await broker?.stop();
+  await broker?.remove();
 });
 
 /** A bus that has found its broker. */
 async function connectedBus(name: string): Promise<Bus> {
   const bus = openAmqpBus({ urls: [broker.url], name });
-  await eventually(() => expect(bus.status()).toBe("connected"));
+  await vi.waitFor(() => expect(bus.status()).toBe("connected"), 10_000);
   return bus;
 }
 

@@ -1,5 +1,4 @@
 import { expect, test } from "vitest";
-import { retryDelayMs } from "./amqp-link.ts";
 import { brokerAddresses } from "./broker-address.ts";
 
 test("a label has host, port and vhost, and no credentials", () => {
@@ -26,10 +25,4 @@ test.each(["http://drover:secret@a.example", "drover:secret@", ""])("%j is refus
 
 test("no address at all is refused", () => {
   expect(() => brokerAddresses([])).toThrow(expect.objectContaining({ code: "bad-request" }));
-});
-
-test("retries wait 0.1 to 0.2 s at first and 7.5 to 15 s in the end", () => {
-  expect([retryDelayMs(1, 0), retryDelayMs(1, 1)]).toEqual([100, 200]);
-  expect([retryDelayMs(2, 0), retryDelayMs(2, 1)]).toEqual([200, 400]);
-  expect([retryDelayMs(1000, 0), retryDelayMs(1000, 1)]).toEqual([7500, 15000]);
 });
