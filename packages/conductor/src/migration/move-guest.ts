@@ -33,17 +33,17 @@ export async function moveGuest(context: StepContext, migration: Migration): Pro
       message: `${migration.sourceHost} is asked to copy to ${destinationOf(migration)}`,
     };
   }
-  if (context.clock.now().getTime() > move.notAfterMs) {
-    return { kind: "lost", message: `${migration.sourceHost} did not say whether the copy began` };
-  }
-  return await sendStart(context, migration, move);
+  const leftMs = move.notAfterMs - context.clock.now().getTime();
+  if (leftMs < 0) return { kind: "lost", message: `${migration.sourceHost} did not say whether the copy began` };
+  await sendStart(context, migration, move);
+  return { kind: "wait", ms: Math.min(RESEND_MS, leftMs + 1) };
 }
 
 async function sendStart(
   context: StepContext,
   migration: Migration,
   move: { readonly generation: number; readonly notAfterMs: number },
-): Promise<StepResult> {
+): Promise<void> {
   const destination = migration.outputs.destination;
   if (destination === undefined) throw new DroverError("internal", "the destination was not prepared");
   await castToSource(context, migration, () =>
@@ -61,7 +61,6 @@ async function sendStart(
       { server: migration.sourceHost, context: rpcContextOf(migration) },
     ),
   );
-  return { kind: "wait", ms: RESEND_MS };
 }
 
 /** While libvirt copies: pending requests are sent again, and a source that fell silent is noticed. */

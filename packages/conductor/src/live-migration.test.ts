@@ -1,0 +1,288 @@
+import { abortMigration, forceCompleteMigration, liveMigrateInstance, reportMigrationOutcome } from "@drover/contracts";
+import { DroverError } from "@drover/model";
+import { afterEach, describe, expect, it } from "vitest";
+import { type AgentScript, guest, otherGuest, type Plane, startPlane } from "./suite/scripted-plane.ts";
+
+const request = { serverUuid: guest.uuid, host: null, blockMigration: null, requestedBy: "olga", projectId: "admin" };
+
+const copies: AgentScript = {
+  start: async ({ migrationUuid }, agent) => {
+    await agent.report(migrationUuid, "started");
+  },
+};
+
+let plane: Plane;
+afterEach(async () => {
+  // Whatever a migration ended in, nothing is held for it.
+  expect(await plane.store.claims.list()).toEqual([]);
+  await plane.close();
+});
+
+async function start(scripts: Parameters<typeof startPlane>[0], config: Record<string, number> = {}): Promise<string> {
+  plane = await startPlane(scripts, config);
+  const { migrationUuid } = await plane.bus.call(liveMigrateInstance, request);
+  return migrationUuid;
+}
+
+describe("a live migration", () => {
+  it("goes through its steps in order and completes", async () => {
+    const uuid = await start({ alpha: copies });
+    await plane.until(uuid, "running");
+    await plane.alpha.outcome(uuid, { outcome: "arrived", cause: null });
+    const migration = await plane.until(uuid, "completed");
+    expect(migration).toMatchObject({ destinationHost: "beta", outcome: "arrived", step: null, reason: null });
+    expect(plane.alpha.received).toEqual(["check-source", "start", "release"]);
+    expect(plane.beta.received).toEqual(["check-destination", "prepare", "finish"]);
+    const log = (await plane.store.migrations.readLog(uuid)).map((entry) => entry.event);
+    expect(log).toEqual([
+      "queued",
+      "schedule",
+      "choose-destination",
+      "prepare-destination",
+      "move-guest",
+      "started",
+      "outcome: arrived",
+      "finish-destination",
+      "done",
+    ]);
+  });
+
+  it("completes when the outcome overtakes the report that the copy began", async () => {
+    const uuid = await start({
+      alpha: { start: ({ migrationUuid }, agent) => agent.outcome(migrationUuid, { outcome: "arrived", cause: null }) },
+    });
+    const migration = await plane.until(uuid, "completed");
+    expect(migration.startedAt).not.toBeNull();
+  });
+
+  it("reports every failed check of the source and leaves nothing held", async () => {
+    const failed = ["usb device", "local disk"].map((message) => ({ check: "x", passed: false, message }));
+    const uuid = await start({ alpha: { sourceChecks: failed } });
+    const migration = await plane.until(uuid, "failed");
+    expect(migration.failure).toMatchObject({
+      code: "pre-check-failed",
+      message: "web cannot leave alpha: usb device; local disk",
+    });
+    expect(plane.beta.received).toEqual([]);
+  });
+
+  it("says why no host could take it", async () => {
+    const uuid = await start({ beta: { destinationChecks: [{ check: "cpu", passed: false, message: "no avx" }] } });
+    const migration = await plane.until(uuid, "failed");
+    expect(migration.failure).toMatchObject({
+      code: "no-eligible-host",
+      message: "no host can take web (beta: no avx)",
+    });
+  });
+
+  it("fails and rolls back when the destination cannot be made ready", async () => {
+    const uuid = await start({
+      beta: {
+        prepare: async () => {
+          throw new DroverError("refused", "the pool is full");
+        },
+      },
+    });
+    const migration = await plane.until(uuid, "failed");
+    expect(migration.reason).toBe("the pool is full");
+    expect(plane.beta.received).toEqual(["check-destination", "prepare", "rollback-destination"]);
+    expect(plane.alpha.received).toEqual(["check-source"]);
+  });
+
+  it("rolls back when libvirt failed: the guest stays", async () => {
+    const uuid = await start({ alpha: copies });
+    await plane.until(uuid, "running");
+    await plane.alpha.outcome(uuid, { outcome: "stayed", cause: "failed" });
+    expect((await plane.until(uuid, "failed")).outcome).toBe("stayed");
+    expect(plane.alpha.received).toContain("rollback-source");
+    expect(plane.beta.received).toContain("rollback-destination");
+  });
+
+  it("repeats what follows the arrival until it is done", async () => {
+    let tries = 0;
+    const uuid = await start({
+      alpha: copies,
+      beta: {
+        postAtDestination: async () => {
+          tries += 1;
+          if (tries < 3) throw new DroverError("libvirt", "busy");
+        },
+      },
+    });
+    await plane.until(uuid, "running");
+    await plane.alpha.outcome(uuid, { outcome: "arrived", cause: null });
+    await plane.until(uuid, "completed");
+    expect(tries).toBe(3);
+  });
+
+  it("takes in a repeated outcome once", async () => {
+    const uuid = await start({ alpha: copies });
+    const { outputs } = await plane.until(uuid, "running");
+    const report = {
+      migrationUuid: uuid,
+      generation: outputs.move?.generation ?? 0,
+      host: "alpha",
+      sequence: 9,
+      outcome: "arrived" as const,
+      cause: null,
+      error: null,
+      progress: null,
+    };
+    await plane.bus.call(reportMigrationOutcome, report);
+    await plane.bus.call(reportMigrationOutcome, report);
+    await plane.until(uuid, "completed");
+    await plane.bus.call(reportMigrationOutcome, { ...report, sequence: 10, outcome: "stayed", cause: "failed" });
+    expect((await plane.until(uuid, "completed")).outcome).toBe("arrived");
+  });
+
+  it("ignores an outcome of another attempt", async () => {
+    const uuid = await start({ alpha: copies });
+    await plane.until(uuid, "running");
+    await plane.bus.call(reportMigrationOutcome, {
+      migrationUuid: uuid,
+      generation: 1,
+      host: "alpha",
+      sequence: 99,
+      outcome: "stayed",
+      cause: "failed",
+      error: null,
+      progress: null,
+    });
+    expect((await plane.store.migrations.get(uuid))?.state).toBe("running");
+    await plane.alpha.outcome(uuid, { outcome: "arrived", cause: null });
+    await plane.until(uuid, "completed");
+  });
+});
+
+describe("an abort", () => {
+  it("settles a queued migration at once: nothing is held for it", async () => {
+    const first = await start({ alpha: copies }, { max_concurrent_live_migrations: 1 });
+    await plane.until(first, "running");
+    const { migrationUuid: second } = await plane.bus.call(liveMigrateInstance, {
+      ...request,
+      serverUuid: otherGuest.uuid,
+    });
+    await expect
+      .poll(async () => (await plane.store.migrations.get(second))?.reason)
+      .toBe("waits for one of the 1 outgoing slots of alpha");
+    await plane.bus.call(abortMigration, { migrationUuid: second, requestedBy: "olga" });
+    expect(await plane.until(second, "cancelled")).toMatchObject({ destinationHost: null, step: null });
+    await plane.alpha.outcome(first, { outcome: "arrived", cause: null });
+    await plane.until(first, "completed");
+  });
+
+  it("cuts preparation short and rolls back", async () => {
+    const uuid = await start({
+      beta: { prepare: (signal) => new Promise((_resolve, reject) => signal.addEventListener("abort", reject)) },
+    });
+    await plane.until(uuid, "preparing");
+    await expect.poll(() => plane.beta.received).toContain("prepare");
+    await plane.bus.call(abortMigration, { migrationUuid: uuid, requestedBy: "olga" });
+    const migration = await plane.until(uuid, "cancelled");
+    expect(migration).toMatchObject({ reason: "aborted on request of olga", abortRequestedBy: "olga", failure: null });
+    expect(plane.beta.received).toContain("rollback-destination");
+    expect(plane.alpha.received).not.toContain("start");
+  });
+
+  it("reaches the source's agent, and is over when libvirt says so", async () => {
+    const uuid = await start({
+      alpha: {
+        ...copies,
+        abort: async ({ migrationUuid }, agent) => {
+          await agent.report(migrationUuid, "abort-sent");
+          await agent.outcome(migrationUuid, { outcome: "stayed", cause: "aborted" });
+        },
+      },
+    });
+    await plane.until(uuid, "running");
+    const { answer } = await plane.bus.call(abortMigration, { migrationUuid: uuid, requestedBy: "olga" });
+    expect(answer).toBe("accepted");
+    const migration = await plane.until(uuid, "cancelled");
+    expect(migration).toMatchObject({ outcome: "stayed", requestAnswer: "abort-sent" });
+  });
+
+  it("is refused once the guest runs on the destination", async () => {
+    const uuid = await start({ alpha: copies });
+    await plane.until(uuid, "running");
+    await plane.alpha.report(uuid, "post-copy");
+    await expect(plane.bus.call(abortMigration, { migrationUuid: uuid, requestedBy: "olga" })).rejects.toMatchObject({
+      code: "refused",
+      message: expect.stringContaining("post-copy"),
+    });
+    await plane.alpha.outcome(uuid, { outcome: "arrived", cause: null });
+    await plane.until(uuid, "completed");
+  });
+});
+
+describe("a queue", () => {
+  it("moves on as soon as the slot is free", async () => {
+    const first = await start({ alpha: copies }, { max_concurrent_live_migrations: 1 });
+    await plane.until(first, "running");
+    const { migrationUuid: second } = await plane.bus.call(liveMigrateInstance, {
+      ...request,
+      serverUuid: otherGuest.uuid,
+    });
+    await expect.poll(async () => (await plane.store.migrations.get(second))?.reason).toContain("waits for");
+    await plane.alpha.outcome(first, { outcome: "arrived", cause: null });
+    await plane.until(second, "running");
+    await plane.alpha.outcome(second, { outcome: "arrived", cause: null });
+    await plane.until(second, "completed");
+    await plane.until(first, "completed");
+  });
+});
+
+describe("a force-complete", () => {
+  it("is sent to the source's agent", async () => {
+    const uuid = await start({ alpha: copies });
+    await plane.until(uuid, "running");
+    await plane.bus.call(forceCompleteMigration, { migrationUuid: uuid, requestedBy: "olga" });
+    await expect.poll(() => plane.alpha.received).toContain("force-complete");
+    await plane.alpha.outcome(uuid, { outcome: "arrived", cause: null });
+    await plane.until(uuid, "completed");
+  });
+});
+
+describe("what cannot be asked", () => {
+  it("a second migration of a server that migrates", async () => {
+    const uuid = await start({ alpha: copies });
+    await plane.until(uuid, "running");
+    await expect(plane.bus.call(liveMigrateInstance, request)).rejects.toMatchObject({
+      code: "refused",
+      message: expect.stringContaining("web is already migrating"),
+      details: { migrationUuid: uuid },
+    });
+    await plane.alpha.outcome(uuid, { outcome: "arrived", cause: null });
+    await plane.until(uuid, "completed");
+  });
+
+  it("an unknown server, an unknown host, the host it is on", async () => {
+    plane = await startPlane();
+    const ask = (change: Partial<typeof request> | { host: string }) =>
+      plane.bus.call(liveMigrateInstance, { ...request, ...change });
+    await expect(ask({ serverUuid: "6f6e0c5c-0000-4000-8000-00000000dead" })).rejects.toMatchObject({
+      code: "not-found",
+    });
+    await expect(ask({ host: "nohost" })).rejects.toMatchObject({ code: "not-found", details: { host: "nohost" } });
+    await expect(ask({ host: "alpha" })).rejects.toMatchObject({ code: "bad-request", details: { field: "host" } });
+  });
+});
+
+describe("a source that falls silent", () => {
+  it("has both hosts asked, and the record follows what they run", async () => {
+    const uuid = await start(
+      { alpha: { ...copies, found: { guest: null, job: "none" } }, beta: { found: { guest, job: "none" } } },
+      { agent_silence_s: 0.2 },
+    );
+    const migration = await plane.until(uuid, "completed");
+    expect(migration.outcome).toBe("arrived");
+    expect(plane.alpha.received).toContain("find");
+    expect(plane.beta.received).toContain("find");
+  });
+
+  it("leaves the guest where it is when it never left", async () => {
+    const uuid = await start({ alpha: { found: { guest, job: "none" } } }, { start_timeout_s: 0.2 });
+    const migration = await plane.until(uuid, "failed");
+    expect(migration).toMatchObject({ outcome: "stayed" });
+    expect(migration.failure?.code).toBe("outcome-unknown");
+  });
+});

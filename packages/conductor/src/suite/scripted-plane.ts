@@ -1,0 +1,250 @@
+/**
+ * A conductor over a real store and a real bus, with agents and a scheduler that answer what the test scripted. The
+ * agents' own behaviour is tested against libvirt; here they stand at the contract's boundary.
+ */
+import { type Bus, handle, openInProcessBus, type RpcHandler } from "@drover/bus";
+import {
+  checkCanLiveMigrateDestination,
+  checkCanLiveMigrateSource,
+  findGuest,
+  liveMigration,
+  liveMigrationAbort,
+  liveMigrationForceComplete,
+  postLiveMigration,
+  postLiveMigrationAtDestination,
+  preLiveMigration,
+  reportHost,
+  reportMigrationEvent,
+  reportMigrationOutcome,
+  rollbackLiveMigration,
+  rollbackLiveMigrationAtDestination,
+  selectDestinations,
+} from "@drover/contracts";
+import {
+  defaultPolicy,
+  type Migration,
+  type MigrationState,
+  type ObservedGuest,
+  silentLogger,
+  systemClock,
+} from "@drover/model";
+import { openMemoryProgress } from "@drover/progress";
+import { openSqliteStore, type Store } from "@drover/store";
+import { conductorConfig } from "../config.ts";
+import { startConductor } from "../start-conductor.ts";
+
+type OutcomeReport = ReturnType<(typeof reportMigrationOutcome.request)["parse"]>;
+
+export const guest: ObservedGuest = {
+  uuid: "6f6e0c5c-0000-4000-8000-000000000001",
+  name: "web",
+  powerState: "running",
+  persistent: true,
+  vcpus: 1,
+  memoryKiB: 262_144,
+  migrating: false,
+};
+
+/** A second guest on the same host. */
+export const otherGuest: ObservedGuest = { ...guest, uuid: "6f6e0c5c-0000-4000-8000-000000000002", name: "db" };
+
+/** What an agent does when a contract calls it; missing ones answer that all is well. */
+export interface AgentScript {
+  readonly sourceChecks?: readonly { check: string; passed: boolean; message: string }[];
+  readonly destinationChecks?: readonly { check: string; passed: boolean; message: string }[];
+  readonly prepare?: (signal: AbortSignal) => Promise<void>;
+  readonly start?: (command: StartCommand, agent: ScriptedAgent) => Promise<void>;
+  readonly abort?: (command: StartCommand, agent: ScriptedAgent) => Promise<void>;
+  readonly found?: { readonly guest: ObservedGuest | null; readonly job: "none" | "outgoing" | "incoming" };
+  readonly postAtDestination?: () => Promise<void>;
+}
+
+interface StartCommand {
+  readonly migrationUuid: string;
+  readonly generation: number;
+}
+
+/** One scripted host; `received` is every method it was asked, in order. */
+export class ScriptedAgent {
+  readonly received: string[] = [];
+  readonly host: string;
+  readonly #bus: Bus;
+  readonly #script: AgentScript;
+  #sequence = 0;
+  #startGeneration = 0;
+
+  constructor(host: string, bus: Bus, script: AgentScript) {
+    this.host = host;
+    this.#bus = bus;
+    this.#script = script;
+  }
+
+  async report(migrationUuid: string, event: "started" | "post-copy" | "abort-sent"): Promise<void> {
+    await this.#bus.call(reportMigrationEvent, { ...this.#header(migrationUuid), event, message: event });
+  }
+
+  async outcome(migrationUuid: string, outcome: Pick<OutcomeReport, "outcome" | "cause">): Promise<void> {
+    const rest = { error: null, progress: null };
+    await this.#bus.call(reportMigrationOutcome, { ...this.#header(migrationUuid), ...outcome, ...rest });
+  }
+
+  #header(migrationUuid: string) {
+    this.#sequence += 1;
+    return { migrationUuid, generation: this.#startGeneration, host: this.host, sequence: this.#sequence };
+  }
+
+  async serve(): Promise<void> {
+    await this.#bus.serve({ topic: "compute", server: this.host, handlers: this.#work() });
+    await this.#bus.serve({ topic: "compute-control", server: this.host, handlers: this.#control() });
+  }
+
+  #work(): readonly RpcHandler[] {
+    const script = this.#script;
+    return [
+      handle(checkCanLiveMigrateSource, async () => {
+        this.received.push("check-source");
+        return {
+          checks: [...(script.sourceChecks ?? [])],
+          requirements: {
+            memoryKiB: guest.memoryKiB,
+            vcpus: 1,
+            cpuXml: null,
+            virtType: "qemu",
+            machineType: "pc",
+            hypervisorVersion: 7_002_000,
+            hostUuid: "6f6e0c5c-0000-4000-8000-00000000000a",
+          },
+        };
+      }),
+      handle(checkCanLiveMigrateDestination, async () => {
+        this.received.push("check-destination");
+        return { checks: [...(script.destinationChecks ?? [])], memoryAvailableKiB: 1_048_576 };
+      }),
+      handle(preLiveMigration, async (_request, { signal }) => {
+        this.received.push("prepare");
+        await script.prepare?.(signal);
+        return { libvirtUri: `qemu+tcp://${this.host}/system`, inboundAddress: this.host };
+      }),
+      handle(liveMigration, async (command) => {
+        this.received.push("start");
+        this.#startGeneration = command.generation;
+        await script.start?.(command, this);
+      }),
+      handle(postLiveMigrationAtDestination, async () => {
+        this.received.push("finish");
+        await script.postAtDestination?.();
+        return {};
+      }),
+      handle(postLiveMigration, async () => this.#noted("release")),
+      handle(rollbackLiveMigrationAtDestination, async () => this.#noted("rollback-destination")),
+      handle(rollbackLiveMigration, async () => this.#noted("rollback-source")),
+    ];
+  }
+
+  #control(): readonly RpcHandler[] {
+    return [
+      handle(liveMigrationAbort, async (command) => {
+        this.received.push("abort");
+        await this.#script.abort?.(command, this);
+      }),
+      handle(liveMigrationForceComplete, async () => {
+        this.received.push("force-complete");
+      }),
+      handle(findGuest, async () => {
+        this.received.push("find");
+        return { ...(this.#script.found ?? { guest: null, job: "none" as const }), steering: false };
+      }),
+    ];
+  }
+
+  #noted(what: string): Record<string, never> {
+    this.received.push(what);
+    return {};
+  }
+}
+
+export interface Plane {
+  readonly bus: Bus;
+  readonly store: Store;
+  readonly alpha: ScriptedAgent;
+  readonly beta: ScriptedAgent;
+  /** Resolves with the record once it is in `state`. */
+  until(uuid: string, ...states: readonly MigrationState[]): Promise<Migration>;
+  close(): Promise<void>;
+}
+
+/** `web` and `db` run on alpha; beta is the only other host. */
+export async function startPlane(
+  scripts: { readonly alpha?: AgentScript; readonly beta?: AgentScript } = {},
+  config: Readonly<Record<string, number>> = {},
+): Promise<Plane> {
+  const bus = openInProcessBus({ logger: silentLogger, clock: systemClock });
+  const store = await openSqliteStore({ path: ":memory:", clock: systemClock, logger: silentLogger });
+  const progress = openMemoryProgress({ clock: systemClock, logger: silentLogger });
+  const alpha = new ScriptedAgent("alpha", bus, scripts.alpha ?? {});
+  const beta = new ScriptedAgent("beta", bus, scripts.beta ?? {});
+  await alpha.serve();
+  await beta.serve();
+  await bus.serve({
+    topic: "scheduler",
+    server: "scheduler-1",
+    handlers: [handle(selectDestinations, async () => ({ candidates: [{ host: "beta", weight: 1 }], eliminated: [] }))],
+  });
+  const conductor = await startConductor({
+    bus,
+    store,
+    progress,
+    clock: systemClock,
+    logger: silentLogger,
+    config: conductorConfig.parse(config),
+    policy: defaultPolicy,
+  });
+  for (const host of ["alpha", "beta"]) {
+    await bus.call(reportHost, {
+      facts: factsOf(host),
+      agentVersion: "test",
+      guests: host === "alpha" ? [guest, otherGuest] : [],
+    });
+  }
+  return {
+    bus,
+    store,
+    alpha,
+    beta,
+    until: (uuid, ...states) => untilState(store, uuid, states),
+    close: async () => {
+      await conductor.stop();
+      await bus.close();
+      await progress.close();
+      await store.close();
+    },
+  };
+}
+
+async function untilState(store: Store, uuid: string, states: readonly MigrationState[]): Promise<Migration> {
+  const deadline = performance.now() + 10_000;
+  let migration = await store.migrations.get(uuid);
+  while (migration === undefined || !states.includes(migration.state)) {
+    if (performance.now() > deadline)
+      throw new Error(`${uuid} is ${migration?.state}, waited for ${states.join(" or ")}`);
+    await systemClock.sleep(5);
+    migration = await store.migrations.get(uuid);
+  }
+  return migration;
+}
+
+function factsOf(host: string) {
+  return {
+    host,
+    hostUuid: `6f6e0c5c-0000-4000-8000-00000000000${host === "alpha" ? "a" : "b"}`,
+    hypervisorType: "QEMU",
+    hypervisorVersion: 7_002_000,
+    libvirtVersion: 9_000_000,
+    cpuArch: "x86_64",
+    cpuModel: "qemu64",
+    cpus: 2,
+    memoryKiB: 1_048_576,
+    inboundAddress: host,
+    libvirtUri: `qemu+tcp://${host}/system`,
+  };
+}
