@@ -7,7 +7,10 @@ export { type Standstill, type StandstillWatch, watchStandstill } from "./guest/
 export { type Lab, type LabOptions, startLab } from "./lab/lab.ts";
 export type { LabHost } from "./lab/lab-host.ts";
 export type { LabAddresses, LabNetworkName } from "./lab/lab-network.ts";
+export { type InstallOptions, installDebianPackages } from "./platform/debian-packages.ts";
+export { missingDebianPackages, type Tier, type TierAvailability, tierAvailability } from "./platform/tiers.ts";
 export { freePort } from "./process/free-port.ts";
+export { leftoversOf, stopGroup } from "./process/owned-folder.ts";
 export { type CommandOptions, type CommandOutput, runCommand } from "./process/run-command.ts";
 export type { RealService, ServiceOptions } from "./services/real-service.ts";
 export { type Postgres, startPostgres } from "./services/start-postgres.ts";

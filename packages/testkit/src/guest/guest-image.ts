@@ -73,7 +73,7 @@ export async function guestImage(): Promise<GuestImage> {
 }
 
 async function kernelPackage(folder: string): Promise<{ vmlinuzPath: string; modulesPath: string }> {
-  const architecture = process.arch === "arm64" ? "arm64" : "amd64";
+  const architecture = "amd64";
   const name = await newestKernelName(architecture);
   await mkdir(join(folder, "root"), { recursive: true });
   await runCommand("apt-get", ["download", name], { cwd: folder, deadlineMs: 300_000 });

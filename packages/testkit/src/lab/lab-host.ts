@@ -107,12 +107,21 @@ export class LabHost {
   /**
    * Starts a process inside the host's namespaces, for example an agent. Its id is the process's own, so that signals
    * reach it. It is killed when the lab stops, if it still runs.
+   *
+   * @param options.network "root" leaves it in the root network namespace, where loopback is the tests' own; libvirtd's
+   *   socket and the host's name are the host's all the same. @default "host"
    */
-  spawn(command: string, args: readonly string[] = [], options: SpawnOptions = {}): ChildProcess {
+  spawn(
+    command: string,
+    args: readonly string[] = [],
+    options: SpawnOptions & { readonly network?: "host" | "root" } = {},
+  ): ChildProcess {
+    const { network = "host", ...spawnOptions } = options;
+    const namespaces = ALL_NAMESPACES.filter((namespace) => network === "host" || namespace !== "net");
     // Changing the mount namespace sets the working directory to "/": it is set again inside.
     const cwd = String(options.cwd ?? process.cwd());
-    return spawn("nsenter", [...enterArguments(this.#holder, ALL_NAMESPACES), "env", "-C", cwd, command, ...args], {
-      ...options,
+    return spawn("nsenter", [...enterArguments(this.#holder, namespaces), "env", "-C", cwd, command, ...args], {
+      ...spawnOptions,
       cwd: "/",
     });
   }

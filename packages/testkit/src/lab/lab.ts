@@ -12,8 +12,8 @@ export interface LabOptions {
   readonly hostNames?: readonly string[];
   /** Every libvirtd's `max_client_requests`. @default libvirt's own, 5 */
   readonly maxClientRequests?: number;
-  /** Let the lab outlive this process; it is stopped by {@link cleanUpLab}. @default false */
-  readonly detached?: boolean;
+  /** Let the lab outlive this process, until {@link stopGroup} is called with this name. @default none */
+  readonly group?: string;
 }
 
 /**
@@ -40,11 +40,11 @@ export interface Lab extends AsyncDisposable {
  * @throws {TestkitError} with the log of what did not start.
  */
 export async function startLab(options: LabOptions = {}): Promise<Lab> {
-  const { hosts: hostCount = 2, detached = false } = options;
+  const { hosts: hostCount = 2, group } = options;
   await cleanUpAbandoned("lab");
-  const folder = await createOwnedFolder({ kind: "lab", detached });
+  const folder = await createOwnedFolder({ kind: "lab", group });
   try {
-    return await startIn(folder, { ...options, hosts: hostCount, detached });
+    return await startIn(folder, { ...options, hosts: hostCount, detached: group !== undefined });
   } catch (error) {
     await folder.remove();
     throw error;

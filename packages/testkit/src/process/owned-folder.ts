@@ -17,6 +17,8 @@ const RECORD = "owner.json";
 interface FolderRecord {
   /** `null` if it is to outlive the process that made it. */
   readonly owner: ProcessIdentity | null;
+  /** Given if it is to outlive that process: what it can be found by. */
+  readonly group?: string;
   /** Processes to end, the last started first. */
   readonly processes: readonly ProcessIdentity[];
   /** Network interfaces of the root namespace that go with the folder. */
@@ -41,15 +43,16 @@ export interface OwnedFolder {
 export interface OwnedFolderOptions {
   /** Part of the folder's name: "lab", "redis". */
   readonly kind: string;
-  /** Let what is started outlive this process. @default false */
-  readonly detached?: boolean;
+  /** Let what is started outlive this process, until {@link stopGroup} is called with this name. @default none */
+  readonly group?: string;
 }
 
 /** Makes a folder with a unique name, readable by its owner alone. */
-export async function createOwnedFolder({ kind, detached = false }: OwnedFolderOptions): Promise<OwnedFolder> {
+export async function createOwnedFolder({ kind, group }: OwnedFolderOptions): Promise<OwnedFolder> {
   const path = await mkdtemp(join(tmpdir(), `${PREFIX}${kind}-`));
   let record: FolderRecord = {
-    owner: detached ? null : (identifyProcess(process.pid) ?? null),
+    owner: group === undefined ? (identifyProcess(process.pid) ?? null) : null,
+    group,
     processes: [],
     links: [],
   };
@@ -60,7 +63,7 @@ export async function createOwnedFolder({ kind, detached = false }: OwnedFolderO
     renameSync(join(path, `${RECORD}.new`), join(path, RECORD));
   };
   write(record);
-  const dismissWarden = detached ? () => undefined : startWarden(path);
+  const dismissWarden = group === undefined ? startWarden(path) : () => undefined;
   return {
     path,
     addProcess: (identity) => write({ ...record, processes: [...record.processes, identity] }),
@@ -128,11 +131,28 @@ export async function cleanUpFolder(path: string): Promise<void> {
 
 /** Cleans up the folders of `kind` whose owner has ended. Folders that were to outlive their owner are left alone. */
 export async function cleanUpAbandoned(kind: string): Promise<void> {
-  const folders = readdirSync(tmpdir())
-    .filter((name) => name.startsWith(`${PREFIX}${kind}-`))
-    .map((name) => join(tmpdir(), name));
-  for (const folder of folders) {
+  for (const folder of foldersNamed(`${PREFIX}${kind}-`)) {
     const owner = readRecord(folder)?.owner;
     if (owner !== undefined && owner !== null && !isRunning(owner)) await cleanUpFolder(folder);
   }
+}
+
+/** The folders that were made for a group. */
+export function foldersOfGroup(group: string): string[] {
+  return foldersNamed(PREFIX).filter((folder) => readRecord(folder)?.group === group);
+}
+
+/**
+ * Stops everything that was started for a group, and removes its folders. A group of which nothing is left is fine.
+ *
+ * @throws {TestkitError} if something cannot be stopped.
+ */
+export async function stopGroup(group: string): Promise<void> {
+  for (const folder of foldersOfGroup(group)) await cleanUpFolder(folder);
+}
+
+function foldersNamed(prefix: string): string[] {
+  return readdirSync(tmpdir())
+    .filter((name) => name.startsWith(prefix))
+    .map((name) => join(tmpdir(), name));
 }

@@ -11,8 +11,8 @@ import { waitFor } from "../wait-for.ts";
 export interface ServiceOptions {
   /** The address it listens at; a lab's `rootAddress` makes it reachable from the lab's hosts. @default 127.0.0.1 */
   readonly listenAddress?: string;
-  /** Let it outlive this process. @default false */
-  readonly detached?: boolean;
+  /** Let it outlive this process, until {@link stopGroup} is called with this name. @default none */
+  readonly group?: string;
 }
 
 /**

@@ -26,10 +26,10 @@ const USER = "drover";
  * @throws {TestkitError} with the end of its log.
  */
 export async function startPostgres(options: ServiceOptions = {}): Promise<Postgres> {
-  const { listenAddress: address = "127.0.0.1", detached = false } = options;
+  const { listenAddress: address = "127.0.0.1", group } = options;
   const port = await freePort(address);
   const password = randomBytes(12).toString("hex");
-  const folder = await createOwnedFolder({ kind: "postgres", detached });
+  const folder = await createOwnedFolder({ kind: "postgres", group });
   const data = join(folder.path, "data");
   const url = `postgres://${USER}:${password}@${address}:${port}/postgres`;
   const env = { PATH: process.env.PATH, LANG: "C.UTF-8" };

@@ -29,11 +29,11 @@ const SCRIPTS = "/usr/lib/rabbitmq/bin";
  * @throws {TestkitError} with the end of its log.
  */
 export async function startRabbitMq(options: ServiceOptions = {}): Promise<RabbitMq> {
-  const { listenAddress: address = "127.0.0.1", detached = false } = options;
+  const { listenAddress: address = "127.0.0.1", group } = options;
   const [port, distributionPort, epmdPort] = await Promise.all([freePort(address), freePort(), freePort()]);
   const user = "drover";
   const password = randomBytes(12).toString("hex");
-  const folder = await createOwnedFolder({ kind: "rabbitmq", detached });
+  const folder = await createOwnedFolder({ kind: "rabbitmq", group });
   const inFolder = (name: string) => join(folder.path, name);
   const env: NodeJS.ProcessEnv = {
     PATH: process.env.PATH,

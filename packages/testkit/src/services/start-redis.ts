@@ -11,10 +11,10 @@ import { type RealService, type ServiceOptions, startService } from "./real-serv
  * @throws {TestkitError} with the end of its log.
  */
 export async function startRedis(options: ServiceOptions = {}): Promise<RealService> {
-  const { listenAddress: address = "127.0.0.1", detached = false } = options;
+  const { listenAddress: address = "127.0.0.1", group } = options;
   const port = await freePort(address);
   const password = randomBytes(12).toString("hex");
-  const folder = await createOwnedFolder({ kind: "redis", detached });
+  const folder = await createOwnedFolder({ kind: "redis", group });
   const settings = {
     port: String(port),
     bind: address,
