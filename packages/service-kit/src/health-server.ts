@@ -3,7 +3,7 @@ import type { AddressInfo } from "node:net";
 import { DroverError } from "@drover/model";
 import { requireLoopback, whyNotLocal } from "./loopback.ts";
 import type { Metrics } from "./metrics.ts";
-import type { Readiness } from "./readiness.ts";
+import { type Readiness, summarizeReadiness } from "./readiness.ts";
 import type { RunningService } from "./running-service.ts";
 
 export interface HealthServerOptions {
@@ -64,12 +64,8 @@ async function answer(request: IncomingMessage, response: ServerResponse, option
       return send(response, 200, { status: "ok", service: options.service });
     case "/readyz": {
       const checks = await options.readiness.report();
-      const ready = checks.every((check) => check.ready);
-      return send(response, ready ? 200 : 503, {
-        status: ready ? "ready" : "waiting",
-        service: options.service,
-        checks,
-      });
+      const { status, ready } = summarizeReadiness(checks);
+      return send(response, ready ? 200 : 503, { status, service: options.service, checks });
     }
     case "/metrics":
       response.writeHead(200, { "content-type": options.metrics.contentType }).end(await options.metrics.text());

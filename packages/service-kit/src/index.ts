@@ -14,7 +14,7 @@ export { type HealthServer, type HealthServerOptions, startHealthServer } from "
 export { createLogger, type LoggerOptions } from "./logger.ts";
 export { isLoopback, type LocalRequestHeaders, loopbackHost, requireLoopback, whyNotLocal } from "./loopback.ts";
 export { createMetrics, type MetricOptions, type Metrics } from "./metrics.ts";
-export { type Readiness, type ReadinessEntry, watchReadiness } from "./readiness.ts";
+export { type Readiness, type ReadinessEntry, summarizeReadiness, watchReadiness } from "./readiness.ts";
 export { redactSecrets } from "./redact.ts";
 export { EXIT_CODES, runService, type ServiceContext, type ServiceOptions, startService } from "./run-service.ts";
 export type { RunningService } from "./running-service.ts";

@@ -5,6 +5,8 @@ import { redactSecrets } from "./redact.ts";
 export interface ReadinessEntry {
   readonly name: string;
   readonly ready: boolean;
+  /** False for what the process can do its work without, if less well. */
+  readonly essential: boolean;
   /** Since when it is ready or away; null until it was looked at. */
   readonly since: string | null;
   /** Why it is not ready. */
@@ -13,8 +15,11 @@ export interface ReadinessEntry {
 
 /** What a process needs to do its work. Being unready stops nothing: work goes on when the other side is back. */
 export interface Readiness {
-  /** `check` rejects while the thing is away; it is asked every five seconds and by `/readyz`. */
-  add(name: string, check: () => Promise<void>): void;
+  /**
+   * `check` rejects while the thing is away; it is asked every five seconds and by `/readyz`. With `essential: false` its
+   * absence is told, but the process still counts as ready. @default essential true
+   */
+  add(name: string, check: () => Promise<void>, options?: { readonly essential?: boolean }): void;
   /** Asks all checks now, each for two seconds at most. */
   report(): Promise<readonly ReadinessEntry[]>;
 }
@@ -46,7 +51,7 @@ export function watchReadiness(options: {
       item.entry = { ...before, problem };
       return item.entry;
     }
-    item.entry = { name, ready: problem === null, since: clock.now().toISOString(), problem };
+    item.entry = { ...before, ready: problem === null, since: clock.now().toISOString(), problem };
     if (problem !== null) logger.warn({ dependency: name, problem }, "a dependency is away; waiting for it");
     else if (before.since !== null) logger.info({ dependency: name, awaySince: before.since }, "a dependency is back");
     return item.entry;
@@ -63,8 +68,8 @@ export function watchReadiness(options: {
 
   let watching = false;
   return {
-    add(name, check) {
-      tracked.set(name, { check, entry: { name, ready: false, since: null, problem: null } });
+    add(name, check, { essential = true } = {}) {
+      tracked.set(name, { check, entry: { name, ready: false, essential, since: null, problem: null } });
       if (watching) return;
       watching = true;
       void watch();
@@ -88,4 +93,13 @@ async function problemOf(check: () => Promise<void>, clock: Clock): Promise<stri
   } finally {
     ended.abort();
   }
+}
+
+/** One word for all checks, and whether the process counts as ready. */
+export function summarizeReadiness(checks: readonly ReadinessEntry[]): {
+  readonly status: "ready" | "degraded" | "waiting";
+  readonly ready: boolean;
+} {
+  if (checks.some((check) => check.essential && !check.ready)) return { status: "waiting", ready: false };
+  return { status: checks.every((check) => check.ready) ? "ready" : "degraded", ready: true };
 }
