@@ -1,3 +1,4 @@
 export { type MemoryProgressOptions, openMemoryProgress } from "./open-memory-progress.ts";
+export { openRedisProgress, type RedisProgressOptions } from "./open-redis-progress.ts";
 export type { ProgressCache, ProgressListener } from "./progress-cache.ts";
 export { type ProgressFlush, type ProgressFlushOptions, startProgressFlush } from "./start-progress-flush.ts";

@@ -1,6 +1,10 @@
 import type { MigrationProgress } from "@drover/model";
 
-/** Called with each change; slow listeners lose older snapshots of a migration, never the newest. */
+/**
+ * Called with the snapshots of each publication that were newer than what was there. It is called in the middle of other
+ * work, so it must hand over and return; what it throws is logged. While the cache is away nothing is told and nothing is
+ * told later: the next snapshot of a running migration is half a second old at most.
+ */
 export type ProgressListener = (progress: readonly MigrationProgress[]) => void;
 
 /**
@@ -9,20 +13,26 @@ export type ProgressListener = (progress: readonly MigrationProgress[]) => void;
  */
 export interface ProgressCache {
   /**
-   * Publishes one host's snapshots in one round trip; a snapshot with an older sequence than the cached one is
-   * dropped. @throws `unavailable` when the cache is away; callers that control a migration never wait for it.
+   * Publishes one host's snapshots in one round trip; a snapshot whose sequence is not larger than the cached one's is
+   * dropped. What is not published again within an hour expires.
+   *
+   * @throws `unavailable` when the cache is away; callers that control a migration never wait for it.
    */
   publish(host: string, snapshots: readonly MigrationProgress[]): Promise<void>;
   /** The newest of each; what has expired or never was is absent. @throws `unavailable` */
   read(migrationUuids: readonly string[]): Promise<ReadonlyMap<string, MigrationProgress>>;
-  /** Everything changed since the cursor of the call before (start: `null`), newest per migration, for the flush. */
+  /**
+   * Everything changed since the cursor of the call before (start: `null`), newest per migration, for the flush. Nothing
+   * is left out; after the cache has lost its data what is there is told again. @throws `unavailable`
+   */
   changedSince(
     cursor: string | null,
   ): Promise<{ readonly progress: readonly MigrationProgress[]; readonly cursor: string }>;
-  /** Forgets migrations that ended. */
+  /** Forgets migrations that ended. @throws `unavailable` */
   forget(migrationUuids: readonly string[]): Promise<void>;
-  /** Live feed; returns its own end. */
+  /** Live feed; returns its own end. It may be asked for while the cache is away: it flows once it is back. */
   subscribe(listener: ProgressListener): Promise<() => Promise<void>>;
+  /** @throws `unavailable` when the cache is away */
   ping(): Promise<void>;
   close(): Promise<void>;
 }
