@@ -14,3 +14,4 @@ export {
 } from "./bus.ts";
 export { type CallContract, type CastContract, defineCall, defineCast, type Schema } from "./contract.ts";
 export { type InProcessBusOptions, openInProcessBus } from "./in-process-bus.ts";
+export { type BusSettings, openBus } from "./open-bus.ts";

@@ -1,0 +1,33 @@
+import { openBus } from "@drover/bus";
+import { DroverError } from "@drover/model";
+import { openProgress } from "@drover/progress";
+import { busConfig, progressConfig, runService, storeConfig, storeOptions } from "@drover/service-kit";
+import { openStore } from "@drover/store";
+import { conductorConfig, policyConfig, policyFrom } from "./config.ts";
+import { startConductor } from "./start-conductor.ts";
+
+await runService({
+  name: "conductor",
+  sections: {
+    bus: busConfig,
+    store: storeConfig,
+    progress: progressConfig,
+    conductor: conductorConfig,
+    policy: policyConfig,
+  },
+  start: async ({ config, logger, clock, readiness, onStop }) => {
+    const bus = openBus(config.bus, { name: "drover-conductor", logger, clock });
+    onStop("bus", () => bus.close());
+    const store = await openStore(storeOptions(config), { logger, clock });
+    onStop("store", () => store.close());
+    const progress = await openProgress(config.progress, { logger, clock });
+    onStop("progress", () => progress.close());
+    readiness.add("bus", async () => {
+      if (bus.status() !== "connected") throw new DroverError("unavailable", "the broker is away");
+    });
+    readiness.add("store", () => store.ping());
+    readiness.add("progress", () => progress.ping());
+    const policy = policyFrom(config.policy);
+    return await startConductor({ bus, store, progress, clock, logger, config: config.conductor, policy });
+  },
+});

@@ -1,0 +1,22 @@
+import { openBus } from "@drover/bus";
+import { DroverError } from "@drover/model";
+import { busConfig, runService, storeConfig, storeOptions } from "@drover/service-kit";
+import { openStore } from "@drover/store";
+import { schedulerConfig } from "./config.ts";
+import { startScheduler } from "./start-scheduler.ts";
+
+await runService({
+  name: "scheduler",
+  sections: { bus: busConfig, store: storeConfig, scheduler: schedulerConfig },
+  start: async ({ config, logger, clock, readiness, onStop }) => {
+    const bus = openBus(config.bus, { name: "drover-scheduler", logger, clock });
+    onStop("bus", () => bus.close());
+    const store = await openStore(storeOptions(config), { logger, clock });
+    onStop("store", () => store.close());
+    readiness.add("bus", async () => {
+      if (bus.status() !== "connected") throw new DroverError("unavailable", "the broker is away");
+    });
+    readiness.add("store", () => store.ping());
+    return await startScheduler({ bus, store, clock, config: config.scheduler });
+  },
+});
