@@ -69,12 +69,15 @@ export type BusStatus = "connecting" | "connected" | "closed";
 /**
  * RPC between Drover's processes. Promises, the same for every driver:
  *
- * - A call is delivered at most once. It rejects with `agent-unreachable` when the broker knows that nobody serves the
- *   target, `deadline-exceeded` when our wait ended, `outcome-unknown` when the connection broke after the request was
- *   taken and the contract is not idempotent, `unavailable` when the broker is away, or with the handler's own
- *   DroverError (code, message and details travel).
- * - A cast resolves when the broker has it (at least once, in any order); rejects with `agent-unreachable` when no
- *   queue takes it, `unavailable` when the broker is away.
+ * - A call that is not idempotent runs at most once; one that is may run again where a connection broke. It rejects with
+ *   `agent-unreachable` when the broker knows that nobody serves the target, `deadline-exceeded` when our wait ended,
+ *   `outcome-unknown` when a connection broke after the request was sent and the contract is not idempotent,
+ *   `unavailable` when the broker is away (a call waits up to 5 s for it, within its deadline), `bad-request` naming the
+ *   field when the request breaks its schema, `protocol` when the response does, or with the handler's own DroverError
+ *   (code, message and details travel). A caller's signal rejects with the signal's own reason; the handler goes on.
+ * - A cast resolves when the broker has it (delivered at least once, in any order, also to a server that is away now);
+ *   rejects with `agent-unreachable` when no queue takes it, `unavailable` when the broker is away: then it may have
+ *   arrived all the same. One whose handler fails is logged and dropped: its sender learns from a missing report.
  * - A server that loses its broker declares and consumes again by itself.
  */
 export interface Bus {

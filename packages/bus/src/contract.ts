@@ -11,7 +11,7 @@ interface ContractBase<Request> {
   /** `major.minor`; a server takes the same major and any minor up to its own. */
   readonly version: string;
   readonly request: Schema<Request>;
-  /** Repeating it changes nothing; what is not idempotent is never sent twice by the bus. */
+  /** Repeating it changes nothing; what is not idempotent is never run twice by the bus. */
   readonly idempotent: boolean;
 }
 

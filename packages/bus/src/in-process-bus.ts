@@ -2,13 +2,12 @@ import { type Clock, DroverError, type Logger, silentLogger, systemClock } from 
 import type { Bus, BusStatus, CallOptions, CastOptions, RpcServer, ServeOptions } from "./bus.ts";
 import type { CallContract, CastContract } from "./contract.ts";
 import { decodeReply, decodeRequest, encodeReply, encodeRequest, type RequestEnvelope } from "./envelope.ts";
-import { busClosed, deadlineOf, nobodyServes, queueName, requestEnvelope } from "./outgoing.ts";
+import { busClosed, deadlineOf, maxInFlightOf, nobodyServes, queueName, requestEnvelope } from "./outgoing.ts";
 import { PendingCalls } from "./pending-calls.ts";
 import { RequestRunner } from "./request-runner.ts";
 
 /** Requests that may wait for one server; a broker would hold them, here it is our memory. */
 const MAX_WAITING = 10_000;
-const DEFAULT_MAX_IN_FLIGHT = 64;
 /** Names the queue in the envelope; nothing is ever sent to it. */
 const REPLY_QUEUE = "reply_in_process";
 
@@ -80,7 +79,7 @@ class InProcessBus implements Bus {
     const { topic, server } = options;
     const runner = new RequestRunner({
       handlers: options.handlers,
-      maxInFlight: options.maxInFlight ?? DEFAULT_MAX_IN_FLIGHT,
+      maxInFlight: maxInFlightOf(options),
       logger: this.#logger.child({ topic, server }),
       clock: this.#clock,
     });

@@ -1,5 +1,5 @@
 import { DroverError } from "@drover/model";
-import type { CallOptions, RpcContext } from "./bus.ts";
+import type { CallOptions, RpcContext, ServeOptions } from "./bus.ts";
 import type { CallContract, CastContract } from "./contract.ts";
 import { contextToWire, newMessageId, newRequestId, type RequestEnvelope } from "./envelope.ts";
 import { checkRequest, namedArguments } from "./validation.ts";
@@ -29,6 +29,15 @@ export function deadlineOf(contract: CallContract<unknown, unknown>, options: Ca
 /** Name of the queue that takes requests of a topic, or of one server of it. */
 export function queueName(topic: string, server: string | undefined): string {
   return server === undefined ? topic : `${topic}.${server}`;
+}
+
+const DEFAULT_MAX_IN_FLIGHT = 64;
+
+/** @throws {DroverError} `bad-request` for what is no whole number from 1 up. */
+export function maxInFlightOf(options: ServeOptions): number {
+  const { maxInFlight = DEFAULT_MAX_IN_FLIGHT, topic } = options;
+  if (Number.isInteger(maxInFlight) && maxInFlight >= 1) return maxInFlight;
+  throw new DroverError("bad-request", `serving ${topic}: \`maxInFlight\` must be a whole number from 1 up`);
 }
 
 export function nobodyServes(method: string, queue: string): DroverError {

@@ -20,6 +20,8 @@ import { declareTransientQueue, fanoutExchange, newReplyQueue } from "./topology
 
 /** A call or cast made while the broker is away waits this long for it. */
 const CONNECT_WAIT_MS = 5_000;
+/** Casts that wait for the broker at the same time; further ones are refused at once. */
+const MAX_PENDING_CASTS = 10_000;
 /** A cast that the broker does not confirm within this is given up. */
 const CONFIRM_WAIT_MS = 10_000;
 
@@ -53,6 +55,7 @@ class AmqpBus implements Bus {
   readonly #pending: PendingCalls;
   readonly #servers = new Set<TopicServer>();
   readonly #replyQueue = newReplyQueue();
+  #pendingCasts = 0;
 
   constructor(options: AmqpBusOptions) {
     this.#clock = options.clock ?? systemClock;
@@ -93,14 +96,22 @@ class AmqpBus implements Bus {
   async cast<Request>(contract: CastContract<Request>, request: Request, options: CastOptions = {}): Promise<void> {
     const { topic, method } = contract;
     const body = encodeRequest(requestEnvelope(contract, request, options.context));
-    const session = await this.#session(method, CONNECT_WAIT_MS);
     const fanout = options.fanout === true;
     const routingKey = fanout ? "" : queueName(topic, options.server);
     const message = { exchange: fanout ? fanoutExchange(topic) : "", routingKey, body };
-    const outcome = await this.#confirmed(method, (isWanted) =>
-      fanout ? session.publishToAll(topic, { ...message, isWanted }) : session.publish({ ...message, isWanted }),
-    );
-    if (outcome === "returned") throw nobodyServes(method, fanout ? fanoutExchange(topic) : routingKey);
+    if (this.#pendingCasts >= MAX_PENDING_CASTS) {
+      throw new DroverError("unavailable", `sending ${method}: ${MAX_PENDING_CASTS} casts wait for the broker already`);
+    }
+    this.#pendingCasts += 1;
+    try {
+      const session = await this.#session(method, CONNECT_WAIT_MS);
+      const outcome = await this.#confirmed(method, (isWanted) =>
+        fanout ? session.publishToAll(topic, { ...message, isWanted }) : session.publish({ ...message, isWanted }),
+      );
+      if (outcome === "returned") throw nobodyServes(method, fanout ? fanoutExchange(topic) : routingKey);
+    } finally {
+      this.#pendingCasts -= 1;
+    }
   }
 
   async serve(options: ServeOptions): Promise<RpcServer> {

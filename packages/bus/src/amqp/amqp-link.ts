@@ -122,6 +122,8 @@ export class AmqpLink {
   async #connectOnce(address: BrokerAddress): Promise<unknown> {
     const { logger, name, tls } = this.#options;
     let session: AmqpSession | undefined;
+    const onClosing = () => session?.close();
+    this.#closing.signal.addEventListener("abort", onClosing, { once: true });
     try {
       session = await AmqpSession.open(address, { name, tls, logger });
       for (const setup of this.#setups) await setup(session);
@@ -130,6 +132,8 @@ export class AmqpLink {
     } catch (error) {
       await session?.close();
       return error;
+    } finally {
+      this.#closing.signal.removeEventListener("abort", onClosing);
     }
     logger.info({ broker: address.label }, "connected to the broker");
     return await this.#show(session);

@@ -3,6 +3,7 @@ import { DroverError, type Logger } from "@drover/model";
 import { type Channel, type ChannelModel, type ConfirmChannel, connect } from "amqplib";
 import { isObject, newMessageId } from "../envelope.ts";
 import type { BrokerAddress, BrokerTls } from "./broker-address.ts";
+import { Gate } from "./gate.ts";
 import { declareFanoutExchange } from "./topology.ts";
 
 const CONNECT_TIMEOUT_MS = 10_000;
@@ -34,8 +35,8 @@ export class AmqpSession {
   readonly #returned = new Set<string>();
   readonly #counts = new Map<string, Promise<number>>();
   #probe: Promise<Channel> | undefined;
-  #unblocked: Promise<void> | undefined;
-  #drained: Promise<void> | undefined;
+  /** Shut while the broker takes nothing (a memory or disk alarm), and while what we wrote is not out. */
+  readonly #gate = new Gate();
 
   private constructor(model: ChannelModel, publisher: ConfirmChannel, logger: Logger) {
     this.#model = model;
@@ -43,17 +44,16 @@ export class AmqpSession {
     this.#watch(publisher);
     publisher.on("return", ({ properties }) => this.#returned.add(String(properties.messageId)));
     model.on("close", (error) => this.fail(error ?? new Error("the broker closed the connection")));
+    publisher.on("drain", () => this.#gate.open("full"));
     model.on("blocked", (reason) => {
       logger.warn({ reason }, "the broker takes no messages; sending waits");
-      this.#unblocked = new Promise((resolve) => {
-        model.once("unblocked", resolve);
-        this.lost.addEventListener("abort", () => resolve());
-      });
+      this.#gate.shut("blocked");
     });
     model.on("unblocked", () => {
-      this.#unblocked = undefined;
       logger.info({}, "the broker takes messages again");
+      this.#gate.open("blocked");
     });
+    this.lost.addEventListener("abort", () => this.#gate.open());
   }
 
   static async open(
@@ -94,10 +94,12 @@ export class AmqpSession {
     if (this.lost.aborted) return;
     const closed = this.#model.close().catch(() => {});
     this.#lost.abort(new Error("the bus was closed"));
-    // A broker that hangs does not answer; its socket ends with the heartbeat.
-    const timer = new AbortController();
-    await Promise.race([closed, delay(CLOSE_TIMEOUT_MS, undefined, { signal: timer.signal }).catch(() => {})]);
-    timer.abort();
+    await withinCloseTimeout(closed);
+  }
+
+  /** A step of an orderly end that a broker which is away or hangs need not hold up. Never rejects. */
+  async tidy(step: () => Promise<unknown>): Promise<void> {
+    if (!this.lost.aborted) await withinCloseTimeout(step().catch(() => {}));
   }
 
   /** A channel whose failure ends the session. */
@@ -111,9 +113,7 @@ export class AmqpSession {
    * Rejects with `unavailable` if the connection broke first: the message may have arrived.
    */
   async publish(message: Publication): Promise<PublishOutcome> {
-    while (this.#unblocked !== undefined || this.#drained !== undefined) {
-      await (this.#unblocked ?? this.#drained);
-    }
+    await this.#gate.pass();
     if (this.lost.aborted) throw this.#unavailable(this.lost.reason);
     if (message.isWanted?.() === false) return "unwanted";
     const messageId = newMessageId();
@@ -139,7 +139,7 @@ export class AmqpSession {
       },
     );
     message.onWritten?.();
-    if (!roomLeft) this.#waitForDrain();
+    if (!roomLeft) this.#gate.shut("full");
     return promise;
   }
 
@@ -195,16 +195,14 @@ export class AmqpSession {
     return channel;
   }
 
-  #waitForDrain(): void {
-    this.#drained ??= new Promise<void>((resolve) => {
-      this.#publisher.once("drain", resolve);
-      this.lost.addEventListener("abort", () => resolve());
-    }).then(() => {
-      this.#drained = undefined;
-    });
-  }
-
   #unavailable(cause: unknown): DroverError {
     return new DroverError("unavailable", "the connection to the broker broke", { cause });
   }
+}
+
+/** A broker that hangs does not answer; its socket ends with the heartbeat. */
+async function withinCloseTimeout(work: Promise<unknown>): Promise<void> {
+  const timer = new AbortController();
+  await Promise.race([work, delay(CLOSE_TIMEOUT_MS, undefined, { signal: timer.signal }).catch(() => {})]);
+  timer.abort();
 }

@@ -2,15 +2,17 @@ import { type Clock, errorChain, type Logger } from "@drover/model";
 import type { Channel, ConsumeMessage } from "amqplib";
 import type { RpcServer, ServeOptions } from "../bus.ts";
 import { decodeRequest, encodeReply, type ReplyEnvelope, type RequestEnvelope } from "../envelope.ts";
+import { maxInFlightOf } from "../outgoing.ts";
 import { RequestRunner } from "../request-runner.ts";
 import type { AmqpLink } from "./amqp-link.ts";
 import type { AmqpSession } from "./amqp-session.ts";
 import { RecentIds } from "./recent-ids.ts";
 import { declareTopic, type TopicQueues, topicQueues } from "./topology.ts";
 
-const DEFAULT_MAX_IN_FLIGHT = 64;
 /** Oslo remembers 16; ours must reach over all that a reconnect can bring again. */
 const REMEMBERED_IDS = 4096;
+/** How long a closing server tries to send its last replies. */
+const REPLY_FLUSH_MS = 5_000;
 /** How long a reply to a caller without a deadline waits for our own connection. */
 const REPLY_LIMIT_MS = 60_000;
 
@@ -42,7 +44,9 @@ export class TopicServer implements RpcServer {
   /** Casts under way, by unique id: one that comes again meanwhile is settled by the run that has begun. */
   readonly #casts = new Map<string, Incoming>();
   readonly #replies = new Set<Promise<void>>();
-  #consuming: { readonly channel: Channel; readonly tags: readonly string[] } | undefined;
+  #consuming:
+    | { readonly session: AmqpSession; readonly channel: Channel; readonly tags: readonly string[] }
+    | undefined;
   #closed: Promise<void> | undefined;
 
   constructor(options: TopicServerOptions) {
@@ -50,7 +54,7 @@ export class TopicServer implements RpcServer {
     this.#options = options;
     this.#logger = options.logger.child({ topic, server });
     this.#queues = topicQueues(topic, server);
-    this.#maxInFlight = options.maxInFlight ?? DEFAULT_MAX_IN_FLIGHT;
+    this.#maxInFlight = maxInFlightOf(options);
     this.#runner = new RequestRunner({ handlers, maxInFlight: this.#maxInFlight, logger: this.#logger, clock });
   }
 
@@ -77,7 +81,9 @@ export class TopicServer implements RpcServer {
       });
       tags.push(consumerTag);
     }
-    this.#consuming = { channel, tags };
+    this.#consuming = { session, channel, tags };
+    // Closed while a new connection was being set up: what was just declared is not ours to consume any more.
+    if (this.#closed !== undefined) await this.#stopConsuming();
   };
 
   #receive(incoming: Incoming): void {
@@ -167,13 +173,21 @@ export class TopicServer implements RpcServer {
 
   async #close(): Promise<void> {
     this.#options.link.removeSetup(this.#setUp);
-    const consuming = this.#consuming;
-    const ignore = () => {};
-    for (const tag of consuming?.tags ?? []) await consuming?.channel.cancel(tag).catch(ignore);
+    await this.#stopConsuming();
     await this.#runner.close();
-    await Promise.allSettled(this.#replies);
-    await consuming?.channel.deleteQueue(this.#queues.fanout).catch(ignore);
-    await consuming?.channel.close().catch(ignore);
+    const timer = new AbortController();
+    const limit = this.#options.clock.sleep(REPLY_FLUSH_MS, timer.signal).catch(() => {});
+    await Promise.race([Promise.allSettled(this.#replies), limit]);
+    timer.abort();
+    const { session, channel } = this.#consuming ?? {};
+    await session?.tidy(async () => channel?.deleteQueue(this.#queues.fanout));
+    await session?.tidy(async () => channel?.close());
+  }
+
+  /** Takes no new message; the channel stays for the acknowledgements of those under way. */
+  async #stopConsuming(): Promise<void> {
+    const { session, channel, tags = [] } = this.#consuming ?? {};
+    await session?.tidy(async () => Promise.all(tags.map((tag) => channel?.cancel(tag))));
   }
 }
 
