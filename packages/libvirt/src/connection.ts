@@ -177,5 +177,6 @@ export class LibvirtConnection {
 
 /** The table's entry with the types its name stands for; the compiler cannot follow them through the union. */
 function tableEntry<Name extends ProcedureName>(name: Name): Procedure<ArgsOf<Name>, RetOf<Name>> {
-  return procedures[name] as Procedure<never, never> as Procedure<ArgsOf<Name>, RetOf<Name>>;
+  const entry: Procedure<unknown, unknown> = procedures[name];
+  return entry as Procedure<ArgsOf<Name>, RetOf<Name>>;
 }

@@ -2,6 +2,7 @@ import { decodeJobStats, type JobStats } from "./job-stats.ts";
 import { type EventBody, type EventName, eventMessages } from "./procedures/event-messages.ts";
 import type { Domain } from "./procedures/shared-structures.ts";
 import { decodeBody, type Frame } from "./wire/message.ts";
+import type { Codec } from "./xdr/codec.ts";
 
 /** What libvirtd tells unasked about domains. `dom` is the domain as it was when the event was made. */
 export type DomainEvent =
@@ -12,7 +13,7 @@ export type DomainEvent =
       readonly event: number;
       readonly detail: number;
     }
-  /** A job ended; `stats.success` says how (1.3.3). */
+  /** A migration, save, dump or backup ended, with its last numbers (1.3.3). */
   | { readonly type: "job-completed"; readonly dom: Domain; readonly stats: JobStats }
   /** A migration began a further pass over memory, counted from 1 (1.3.2). */
   | { readonly type: "migration-iteration"; readonly dom: Domain; readonly iteration: number }
@@ -36,7 +37,7 @@ export interface EventsLost {
 /** An event and the registration it answers, or undefined for a message that is not one of ours. */
 export function decodeDomainEvent(frame: Frame): { callbackID: number; event: DomainEvent } | undefined {
   const decode = <Name extends EventName>(name: Name): EventBody<Name> =>
-    decodeBody<EventBody<Name>>(frame, eventMessages[name].body as never, `a ${name} event`);
+    decodeBody<EventBody<Name>>(frame, eventMessages[name].body as Codec<EventBody<Name>>, `a ${name} event`);
   switch (frame.header.procedure) {
     case eventMessages.lifecycle.number: {
       const { callbackID, dom, event, detail } = decode("lifecycle");

@@ -29,7 +29,7 @@ export type JobOperation = (typeof jobOperations)[number];
  * Names and units as at VIR_DOMAIN_JOB_… in libvirt-domain.h, 9.0.0.
  */
 export interface JobStats {
-  /** Undefined in a job-completed event, which has {@link success} instead. */
+  /** Undefined in a job-completed event, which libvirt sends without it. */
   readonly type: JobType | undefined;
   readonly operation: JobOperation;
   readonly elapsedMs: number | undefined;
@@ -65,9 +65,9 @@ export interface JobStats {
   readonly compressionCacheMisses: number | undefined;
   readonly compressionOverflow: number | undefined;
   readonly autoConvergeThrottlePercent: number | undefined;
-  /** Of a completed job (6.0.0). */
+  /** Of a completed backup job (6.0.0); migrations do not have it. */
   readonly success: boolean | undefined;
-  /** Why a completed job failed (6.3.0). */
+  /** Why a completed backup job failed (6.3.0). */
   readonly errorText: string | undefined;
 }
 

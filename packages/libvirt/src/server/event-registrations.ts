@@ -26,7 +26,7 @@ export class EventRegistrations {
   }
 
   /** One message per registration that an event answers, ready to encode. */
-  messagesFor(event: ServerEvent): readonly { number: number; codec: Codec<never>; body: never }[] {
+  messagesFor(event: ServerEvent): readonly { number: number; codec: Codec<unknown>; body: unknown }[] {
     const message = eventMessages[event.name];
     return [...this.#registrations.values()]
       .filter(
@@ -35,8 +35,8 @@ export class EventRegistrations {
       )
       .map(({ callbackID }) => ({
         number: message.number,
-        codec: message.body as Codec<never>,
-        body: { callbackID, ...event.body } as never,
+        codec: message.body,
+        body: { callbackID, ...event.body },
       }));
   }
 }

@@ -22,9 +22,14 @@ import {
   PROGRAM_VERSION,
   REMOTE_PROGRAM,
 } from "../wire/message.ts";
+import type { Codec } from "../xdr/codec.ts";
+import { none } from "../xdr/composites.ts";
 import { defaultHandlers } from "./default-handlers.ts";
 import { EventRegistrations } from "./event-registrations.ts";
 import type { LibvirtHandlers, OutgoingReply, ServerEvent, ServerOptions } from "./libvirt-handlers.ts";
+
+/** What libvirtd 9.0.0 puts there, although the protocol file says 0; clients look at the procedure alone. */
+const EVENT_SERIAL = 1;
 
 type AnyHandler = (args: never, session: LibvirtServerSession) => unknown;
 
@@ -81,7 +86,11 @@ export class LibvirtServerSession {
     for (const { number, codec, body } of this.registrations.messagesFor(event)) {
       const header = { program: REMOTE_PROGRAM, version: PROGRAM_VERSION, procedure: number };
       this.#write(
-        encodeFrame({ ...header, type: MessageType.message, serial: 0, status: MessageStatus.ok }, codec, body),
+        encodeFrame(
+          { ...header, type: MessageType.message, serial: EVENT_SERIAL, status: MessageStatus.ok },
+          codec,
+          body,
+        ),
       );
     }
   }
@@ -158,12 +167,8 @@ export class LibvirtServerSession {
   }
 
   #encodeResult(frame: Frame, name: ProcedureName | undefined, ret: unknown): Buffer {
-    const codec = name === undefined ? undefined : procedures[name].ret;
-    return encodeFrame(
-      { ...frame.header, type: MessageType.reply, status: MessageStatus.ok },
-      codec as never,
-      ret as never,
-    );
+    const codec: Codec<unknown> = name === undefined ? none : procedures[name].ret;
+    return encodeFrame({ ...frame.header, type: MessageType.reply, status: MessageStatus.ok }, codec, ret);
   }
 
   #encodeRefusal(frame: Frame, error: unknown): Buffer {
@@ -224,7 +229,7 @@ export class LibvirtServerSession {
 
 function decodeArguments(frame: Frame, name: ProcedureName): unknown {
   try {
-    return decodeBody<unknown>(frame, procedures[name].args as never, `the arguments of ${name}`);
+    return decodeBody<unknown>(frame, procedures[name].args, `the arguments of ${name}`);
   } catch {
     throw rpcError("Unable to decode message payload");
   }

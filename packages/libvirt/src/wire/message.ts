@@ -32,7 +32,7 @@ export const HEADER_BYTES = 28;
 /** The length word and VIR_NET_MESSAGE_MAX, 32 MiB as of libvirt 9.0.0; libvirtd closes on anything longer. */
 export const FRAME_LIMIT_BYTES = 33_554_432 + 4;
 
-/** virNetMessageHeader. `serial` pairs a reply with its call; it is 0 for events. */
+/** virNetMessageHeader. `serial` pairs a reply with its call and means nothing in events. */
 export interface MessageHeader {
   readonly program: number;
   readonly version: number;

@@ -154,7 +154,7 @@ export class RpcChannel {
   }
 
   #nextSerial(): number {
-    // 0 is for events; a long-lived connection may come round to it.
+    // 0 is for messages that want no answer; a long-lived connection may come round to it.
     this.#lastSerial = this.#lastSerial === 0xffff_ffff ? 1 : this.#lastSerial + 1;
     return this.#lastSerial;
   }
