@@ -1,4 +1,11 @@
 export { cacheFolder } from "./cache-folder.ts";
+export {
+  type DroverProcess,
+  type DroverProcessOptions,
+  type DroverServiceName,
+  startDroverProcess,
+} from "./drover/drover-process.ts";
+export { type DroverOptions, type RunningDrover, startDrover } from "./drover/start-drover.ts";
 export { type ConsoleReport, parseConsole, parseConsoleLine } from "./guest/console-report.ts";
 export type { CompleteGuestSpec, GuestSpec } from "./guest/guest-definition.ts";
 export { type GuestImage, guestImage } from "./guest/guest-image.ts";
@@ -7,10 +14,11 @@ export { type Standstill, type StandstillWatch, watchStandstill } from "./guest/
 export { type Lab, type LabOptions, startLab } from "./lab/lab.ts";
 export type { LabHost } from "./lab/lab-host.ts";
 export type { LabAddresses, LabNetworkName } from "./lab/lab-network.ts";
+export { type LabCommandOptions, labCommand } from "./lab-command/lab-command.ts";
 export { type InstallOptions, installDebianPackages } from "./platform/debian-packages.ts";
 export { missingDebianPackages, type Tier, type TierAvailability, tierAvailability } from "./platform/tiers.ts";
 export { freePort } from "./process/free-port.ts";
-export { leftoversOf, stopGroup } from "./process/owned-folder.ts";
+export { createOwnedFolder, leftoversOf, type OwnedFolder, stopGroup } from "./process/owned-folder.ts";
 export { type CommandOptions, type CommandOutput, runCommand } from "./process/run-command.ts";
 export type { RealService, ServiceOptions } from "./services/real-service.ts";
 export { type Postgres, startPostgres } from "./services/start-postgres.ts";
