@@ -1,1 +1,2 @@
-export {};
+export { type ComputeAgent, type ComputeAgentOptions, startComputeAgent } from "./compute-agent.ts";
+export { type ComputeConfig, computeConfig } from "./compute-config.ts";

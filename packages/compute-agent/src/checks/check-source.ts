@@ -1,0 +1,58 @@
+import type { checkCanLiveMigrateSource } from "@drover/contracts";
+import { isActive } from "@drover/model";
+import type { GuestDefinition } from "../guest/guest-definition.ts";
+import { readGuestDefinition } from "../guest/guest-definition.ts";
+import { readHostCapabilities } from "../guest/host-capabilities.ts";
+import { domainOf, readGuest, unlessGone } from "../libvirt/guest-facts.ts";
+import type { LibvirtLink } from "../libvirt/libvirt-link.ts";
+import { sourceChecks } from "./source-checks.ts";
+
+type Request = ReturnType<typeof checkCanLiveMigrateSource.request.parse>;
+type Response = ReturnType<typeof checkCanLiveMigrateSource.response.parse>;
+
+/** Asks libvirt about a guest that is to leave, and answers every check. Changes nothing. */
+export async function checkSource(link: LibvirtLink, host: string, request: Request): Promise<Response> {
+  const { questions } = link;
+  const { serverUuid, serverName, blockMigration } = request;
+  const domain = domainOf(request);
+  const [found, xml] = await Promise.all([
+    readGuest(questions, domain),
+    unlessGone(questions.domain.getXMLDesc(domain)),
+  ]);
+  if (found === null || xml === null) {
+    const checks = sourceChecks({ host, serverUuid, serverName, blockMigration, guest: null, jobUnderWay: false });
+    return { checks: [...checks], requirements: null };
+  }
+  const definition = readGuestDefinition(xml);
+  const { powerState } = found.guest;
+  const checks = sourceChecks({
+    host,
+    serverUuid,
+    serverName,
+    blockMigration,
+    guest: { powerState, definition },
+    jobUnderWay: isActive(powerState) && found.job !== "none",
+  });
+  const [capabilitiesXml, hypervisorVersion] = await Promise.all([
+    questions.connect.getCapabilities(),
+    questions.connect.getVersion(),
+  ]);
+  const capabilities = readHostCapabilities(capabilitiesXml);
+  return {
+    checks: [...checks],
+    requirements: {
+      memoryKiB: found.guest.memoryKiB,
+      vcpus: found.guest.vcpus,
+      cpuXml: cpuToCompare(definition, capabilities.cpuXml),
+      virtType: definition.virtType,
+      machineType: definition.machineType,
+      hypervisorVersion,
+      hostUuid: capabilities.hostUuid,
+    },
+  };
+}
+
+/** A guest with `host-passthrough` has this host's very processor: that is what the destination must have. */
+function cpuToCompare(definition: GuestDefinition, hostCpuXml: string | null): string | null {
+  return definition.cpuMode === "host-passthrough" ? hostCpuXml : definition.cpuXml;
+}

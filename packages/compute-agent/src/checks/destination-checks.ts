@@ -1,0 +1,165 @@
+import type { GuestRequirements } from "@drover/contracts";
+import type { PreCheck } from "@drover/model";
+import { type HostCapabilities, offersFor } from "../guest/host-capabilities.ts";
+
+/** virCPUCompareResult, or why libvirt could not tell. */
+export type CpuAnswer =
+  | { readonly kind: "identical" | "superset" | "incompatible" | "not-asked" }
+  | { readonly kind: "unsupported"; readonly reason: string };
+
+/** What is known of the host that is to take the guest. */
+export interface DestinationFacts {
+  readonly host: string;
+  readonly serverUuid: string;
+  readonly serverName: string;
+  readonly sourceHost: string;
+  readonly requirements: GuestRequirements;
+  readonly capabilities: HostCapabilities;
+  readonly hypervisorVersion: number;
+  readonly memoryAvailableKiB: number;
+  /** UUID of the guest here that has the name, if one has. */
+  readonly nameHolder: string | null;
+  readonly uuidTaken: boolean;
+  readonly cpu: CpuAnswer;
+  readonly inboundAddress: string;
+  /** Why the inbound address does not resolve; null when it does. */
+  readonly inboundProblem: string | null;
+}
+
+/** Can this host take the guest? Every check is answered. */
+export function destinationChecks(facts: DestinationFacts): readonly PreCheck[] {
+  return [
+    otherHost(facts),
+    nameFree(facts),
+    uuidFree(facts),
+    memoryFree(facts),
+    cpuCompatible(facts),
+    virtTypeOffered(facts),
+    machineTypeOffered(facts),
+    hypervisorNotOlder(facts),
+    inboundAddressResolves(facts),
+  ];
+}
+
+function otherHost({ host, sourceHost, requirements, capabilities }: DestinationFacts): PreCheck {
+  const same = requirements.hostUuid === capabilities.hostUuid;
+  return answer(
+    "other-host",
+    !same,
+    `${host} is another machine than ${sourceHost}`,
+    `${host} and ${sourceHost} report one libvirt host uuid (${capabilities.hostUuid}): libvirt refuses to migrate ` +
+      "to itself; if they are two machines, set host_uuid in libvirtd.conf on one of them",
+  );
+}
+
+function nameFree({ host, serverName, serverUuid, nameHolder }: DestinationFacts): PreCheck {
+  const taken = nameHolder !== null && nameHolder !== serverUuid;
+  return answer(
+    "name-free",
+    !taken,
+    `no other guest on ${host} is named ${serverName}`,
+    `another guest on ${host} is named ${serverName} (${nameHolder}); rename or undefine one of them`,
+  );
+}
+
+function uuidFree({ host, serverName, serverUuid, uuidTaken }: DestinationFacts): PreCheck {
+  return answer(
+    "uuid-free",
+    !uuidTaken,
+    `${host} has no definition of ${serverName}`,
+    `${host} already has a definition with the uuid ${serverUuid}; if it is a leftover, undefine it there`,
+  );
+}
+
+function memoryFree({ host, requirements, memoryAvailableKiB }: DestinationFacts): PreCheck {
+  return answer(
+    "memory-free",
+    requirements.memoryKiB <= memoryAvailableKiB,
+    `${host} has ${mib(memoryAvailableKiB)} MiB for guests`,
+    `the guest needs ${mib(requirements.memoryKiB)} MiB and ${host} has ${mib(Math.max(0, memoryAvailableKiB))} MiB ` +
+      "left for guests; move another guest away first",
+  );
+}
+
+function cpuCompatible({ host, cpu }: DestinationFacts): PreCheck {
+  switch (cpu.kind) {
+    case "incompatible":
+      return failed(
+        "cpu-compatible",
+        `the processors of ${host} lack what the guest's <cpu> asks for; give the guest a CPU model that both hosts have`,
+      );
+    case "unsupported":
+      // As Nova: a libvirt or architecture that cannot compare does not bar the migration; QEMU still checks.
+      return passed(
+        "cpu-compatible",
+        `libvirt on ${host} cannot compare this <cpu> (${cpu.reason}); QEMU decides at the start`,
+      );
+    case "not-asked":
+      return passed("cpu-compatible", "the guest has no <cpu> of its own");
+    case "identical":
+    case "superset":
+      return passed("cpu-compatible", `the processors of ${host} have all that the guest's <cpu> asks for`);
+  }
+}
+
+function virtTypeOffered({ host, requirements, capabilities }: DestinationFacts): PreCheck {
+  const { virtType } = requirements;
+  return answer(
+    "virt-type",
+    offersFor(capabilities, virtType) !== undefined,
+    `${host} offers ${virtType} guests`,
+    `${host} does not offer ${virtType} guests; check its virtualisation support and QEMU packages`,
+  );
+}
+
+function machineTypeOffered({ host, requirements, capabilities }: DestinationFacts): PreCheck {
+  const { machineType, virtType } = requirements;
+  const offered = offersFor(capabilities, virtType)?.machineTypes[virtType] ?? [];
+  return answer(
+    "machine-type",
+    offered.includes(machineType),
+    `${host} offers the machine type ${machineType}`,
+    `QEMU on ${host} does not offer the machine type ${machineType}; install a QEMU that has it`,
+  );
+}
+
+function hypervisorNotOlder({ host, sourceHost, requirements, hypervisorVersion }: DestinationFacts): PreCheck {
+  return answer(
+    "hypervisor-version",
+    hypervisorVersion >= requirements.hypervisorVersion,
+    `the hypervisor of ${host} (${dotted(hypervisorVersion)}) is not older than that of ${sourceHost}`,
+    `the hypervisor of ${host} (${dotted(hypervisorVersion)}) is older than that of ${sourceHost} ` +
+      `(${dotted(requirements.hypervisorVersion)}): a guest cannot move to an older one; upgrade ${host}`,
+  );
+}
+
+function inboundAddressResolves({ host, inboundAddress, inboundProblem }: DestinationFacts): PreCheck {
+  return answer(
+    "inbound-address",
+    inboundProblem === null,
+    `${host} takes memory in at ${inboundAddress}`,
+    `the inbound address ${inboundAddress} of ${host} does not resolve (${inboundProblem}); correct ` +
+      "live_migration_inbound_addr in its [compute] section, or its name service",
+  );
+}
+
+function answer(check: string, good: boolean, goodMessage: string, badMessage: string): PreCheck {
+  return good ? passed(check, goodMessage) : failed(check, badMessage);
+}
+
+function passed(check: string, message: string): PreCheck {
+  return { check, passed: true, message };
+}
+
+function failed(check: string, message: string): PreCheck {
+  return { check, passed: false, message };
+}
+
+function mib(kib: number): number {
+  return Math.floor(kib / 1024);
+}
+
+/** libvirt's version number in words: 7002000 is 7.2.0. */
+function dotted(version: number): string {
+  return [Math.floor(version / 1_000_000), Math.floor(version / 1000) % 1000, version % 1000].join(".");
+}

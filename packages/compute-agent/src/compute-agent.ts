@@ -1,0 +1,106 @@
+import type { Bus } from "@drover/bus";
+import type { ConnectionOptions } from "@drover/libvirt";
+import { type Clock, DroverError, type Logger } from "@drover/model";
+import type { ProgressCache } from "@drover/progress";
+import type { RunningService } from "@drover/service-kit";
+import type { ComputeConfig } from "./compute-config.ts";
+import { computeControlHandlers, computeHandlers } from "./compute-handlers.ts";
+import { GuestInventory } from "./inventory/guest-inventory.ts";
+import { HostReporter } from "./inventory/host-reporter.ts";
+import { readHostFacts } from "./inventory/read-host-facts.ts";
+import { Journal } from "./journal/journal.ts";
+import { LibvirtLink } from "./libvirt/libvirt-link.ts";
+import { Migrations } from "./migration/migrations.ts";
+import { ProgressPublisher } from "./migration/progress-publisher.ts";
+import { Preparation } from "./preparation.ts";
+
+export interface ComputeAgentOptions {
+  readonly bus: Bus;
+  readonly progress: ProgressCache;
+  readonly logger: Logger;
+  readonly clock: Clock;
+  /** `state_path` must be given; only a process entry knows `data_dir`. */
+  readonly config: ComputeConfig & { readonly state_path: string };
+  readonly agentVersion?: string;
+  readonly libvirt?: ConnectionOptions;
+}
+
+export interface ComputeAgent extends RunningService {
+  /** Rejects while libvirtd is away: for readiness. */
+  pingLibvirt(): Promise<void>;
+}
+
+/**
+ * Starts the agent of one host: connects to its libvirtd, takes up the migrations that an earlier process left, serves
+ * `compute` and `compute-control`, and reports the host and its guests.
+ *
+ * Resolves although libvirtd, the bus or the conductor may be away: they are waited for. `stop` leaves running
+ * migrations to libvirt; the next start takes them up.
+ *
+ * @throws {DroverError} `bad-request` when the state file is not readable as ours.
+ */
+export async function startComputeAgent(options: ComputeAgentOptions): Promise<ComputeAgent> {
+  const { bus, progress, clock, config } = options;
+  const { host } = config;
+  const logger = options.logger.child({ host });
+  const journal = await Journal.open(config.state_path);
+  const ended = new AbortController();
+  const link = new LibvirtLink({
+    uri: config.libvirt_uri,
+    clock,
+    logger,
+    ...(options.libvirt === undefined ? {} : { connection: options.libvirt }),
+  });
+  const reporter = new HostReporter({
+    bus,
+    clock,
+    logger,
+    host,
+    agentVersion: options.agentVersion ?? "0.1.0",
+    read: async () => {
+      if (!link.isConnected || !inventory.hasRead) return null;
+      return { facts: await readHostFacts(link.questions, config), guests: inventory.guests() };
+    },
+  });
+  const inventory = new GuestInventory({ link, clock, logger, onChange: () => reporter.changed() });
+  const migrations = new Migrations({
+    link,
+    journal,
+    publisher: new ProgressPublisher({ cache: progress, host, logger, clock }),
+    clock,
+    logger,
+    reports: { bus, clock, logger, host },
+    signal: ended.signal,
+    onChange: (serverUuid) => inventory.touch(serverUuid),
+  });
+  const preparation = new Preparation({ link, journal, config, clock, logger });
+
+  inventory.start();
+  link.start();
+  // Before commands are taken: a repeated start must find its migration taken up.
+  await migrations.takeUp();
+  const parts = { link, inventory, migrations, preparation, config };
+  const servers = await Promise.all([
+    bus.serve({ topic: "compute", server: host, handlers: computeHandlers(parts) }),
+    bus.serve({ topic: "compute-control", server: host, handlers: computeControlHandlers(parts) }),
+  ]);
+  reporter.start();
+
+  let stopping: Promise<void> | undefined;
+  const stop = async (): Promise<void> => {
+    await reporter.stop();
+    await Promise.all(servers.map((server) => server.close()));
+    ended.abort(new DroverError("unavailable", "the agent is stopping"));
+    await migrations.settled();
+    await inventory.stop();
+    await link.stop();
+    await journal.settled();
+  };
+  return {
+    pingLibvirt: () => link.ping(),
+    stop: () => {
+      stopping ??= stop();
+      return stopping;
+    },
+  };
+}

@@ -1,0 +1,73 @@
+import { handle, type RpcHandler } from "@drover/bus";
+import {
+  checkCanLiveMigrateDestination,
+  checkCanLiveMigrateSource,
+  findGuest,
+  liveMigration,
+  liveMigrationAbort,
+  liveMigrationForceComplete,
+  postLiveMigration,
+  postLiveMigrationAtDestination,
+  preLiveMigration,
+  rollbackLiveMigration,
+  rollbackLiveMigrationAtDestination,
+} from "@drover/contracts";
+import { checkDestination } from "./checks/check-destination.ts";
+import { checkSource } from "./checks/check-source.ts";
+import type { ComputeConfig } from "./compute-config.ts";
+import type { GuestInventory } from "./inventory/guest-inventory.ts";
+import { readGuest, unlessGone } from "./libvirt/guest-facts.ts";
+import type { LibvirtLink } from "./libvirt/libvirt-link.ts";
+import type { Migrations } from "./migration/migrations.ts";
+import type { Preparation } from "./preparation.ts";
+
+export interface HandlerParts {
+  readonly link: LibvirtLink;
+  readonly inventory: GuestInventory;
+  readonly migrations: Migrations;
+  readonly preparation: Preparation;
+  readonly config: ComputeConfig;
+}
+
+/** The topic `compute`: work, in the order of a migration. */
+export function computeHandlers(parts: HandlerParts): readonly RpcHandler[] {
+  const { link, migrations, preparation, config } = parts;
+  return [
+    handle(checkCanLiveMigrateSource, (request) => checkSource(link, config.host, request)),
+    handle(checkCanLiveMigrateDestination, (request) => checkDestination(parts, request)),
+    handle(preLiveMigration, (request) => preparation.prepare(request)),
+    handle(liveMigration, (request) => migrations.start(request)),
+    handle(postLiveMigrationAtDestination, async (request) => {
+      await preparation.settleArrived(request);
+      return {};
+    }),
+    handle(postLiveMigration, async (request) => {
+      migrations.supersede(request.migrationUuid, request.generation);
+      await preparation.clearLeft(request);
+      return {};
+    }),
+    handle(rollbackLiveMigrationAtDestination, async (request) => {
+      await preparation.releaseDestination(request);
+      return {};
+    }),
+    handle(rollbackLiveMigration, async (request) => {
+      migrations.supersede(request.migrationUuid, request.generation);
+      await preparation.restoreSource(request);
+      return {};
+    }),
+  ];
+}
+
+/** The topic `compute-control`: what must never stand behind work. */
+export function computeControlHandlers({ link, migrations }: HandlerParts): readonly RpcHandler[] {
+  return [
+    handle(liveMigrationAbort, (request) => migrations.abort(request)),
+    handle(liveMigrationForceComplete, (request) => migrations.forceComplete(request)),
+    handle(findGuest, async ({ serverUuid, migrationUuid }) => {
+      const domain = await unlessGone(link.questions.domain.lookupByUUID(serverUuid));
+      const found = domain === null ? null : await readGuest(link.questions, domain);
+      const steering = migrationUuid !== null && migrations.isSteering(migrationUuid);
+      return { guest: found?.guest ?? null, job: found?.job ?? "none", steering };
+    }),
+  ];
+}

@@ -1,0 +1,94 @@
+import { DroverError } from "@drover/model";
+import { childrenNamed, find, formatXml, parseXml, type XmlElement } from "./xml-element.ts";
+
+export interface GuestDisk {
+  /** The name inside the guest: `vda`. */
+  readonly target: string;
+  /** libvirt's storage type: `file`, `block`, `network`, `dir`, `volume`, `nvme`, `vhostuser`. */
+  readonly type: string;
+  readonly readOnly: boolean;
+  /** What it lies on; null for an empty drive. */
+  readonly source: string | null;
+}
+
+/** What checks need to know of a guest, from its live XML. */
+export interface GuestDefinition {
+  readonly virtType: string;
+  readonly arch: string;
+  readonly machineType: string;
+  readonly emulator: string | null;
+  readonly memoryKiB: number;
+  readonly vcpus: number;
+  /** The `<cpu>` element as XML; null when it has none. */
+  readonly cpuXml: string | null;
+  readonly cpuMode: string | null;
+  readonly disks: readonly GuestDisk[];
+  /** Devices of this very host that the guest holds, named for people. They cannot come along. */
+  readonly pinnedDevices: readonly string[];
+}
+
+// libvirt's units for `<memory>` (formatdomain: "Memory Allocation"), in bytes; KiB when there is none.
+const UNIT_BYTES: Readonly<Record<string, number>> = {
+  b: 1,
+  bytes: 1,
+  KB: 1e3,
+  k: 1024,
+  KiB: 1024,
+  MB: 1e6,
+  M: 1024 ** 2,
+  MiB: 1024 ** 2,
+  GB: 1e9,
+  G: 1024 ** 3,
+  GiB: 1024 ** 3,
+  TB: 1e12,
+  T: 1024 ** 4,
+  TiB: 1024 ** 4,
+};
+
+/** @throws {DroverError} `protocol` when it is no domain XML. */
+export function readGuestDefinition(xml: string): GuestDefinition {
+  const domain = parseXml(xml);
+  if (domain.name !== "domain") {
+    throw new DroverError("protocol", `reading a guest's definition: its root is <${domain.name}>, not <domain>`);
+  }
+  const devices = find(domain, "devices");
+  const cpu = find(domain, "cpu");
+  const machine = find(domain, "os", "type");
+  return {
+    virtType: domain.attributes.type ?? "",
+    arch: machine?.attributes.arch ?? "",
+    machineType: machine?.attributes.machine ?? "",
+    emulator: find(devices, "emulator")?.text ?? null,
+    memoryKiB: memoryKiB(find(domain, "memory")),
+    vcpus: Number(find(domain, "vcpu")?.text ?? 1),
+    cpuXml: cpu === undefined ? null : formatXml(cpu),
+    cpuMode: cpu?.attributes.mode ?? null,
+    disks: childrenNamed(devices, "disk").map(readDisk),
+    pinnedDevices: devices === undefined ? [] : devices.children.flatMap(pinnedDevice),
+  };
+}
+
+function memoryKiB(memory: XmlElement | undefined): number {
+  const unitBytes = UNIT_BYTES[memory?.attributes.unit ?? "KiB"] ?? 1024;
+  return Math.ceil((Number(memory?.text ?? 0) * unitBytes) / 1024);
+}
+
+function readDisk(disk: XmlElement): GuestDisk {
+  const source = find(disk, "source");
+  const given = source?.attributes;
+  const named = given?.file ?? given?.dev ?? given?.dir ?? given?.volume ?? given?.name ?? given?.path;
+  return {
+    target: find(disk, "target")?.attributes.dev ?? "?",
+    type: disk.attributes.type ?? "file",
+    readOnly: find(disk, "readonly") !== undefined,
+    source: source === undefined ? null : (named ?? disk.attributes.type ?? "unnamed"),
+  };
+}
+
+function pinnedDevice(device: XmlElement): readonly string[] {
+  const { type, mode } = device.attributes;
+  if (device.name === "hostdev") return [`host device (${type ?? mode ?? "unknown"})`];
+  if (device.name === "interface" && type === "hostdev") return ["network interface on a host device"];
+  if (device.name === "filesystem") return [`shared folder (${find(device, "source")?.attributes.dir ?? type ?? "?"})`];
+  return [];
+}

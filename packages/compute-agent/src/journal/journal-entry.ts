@@ -1,0 +1,141 @@
+import type {
+  ChosenFlag,
+  DestinationPreparation,
+  MigrationOutcome,
+  MigrationPolicy,
+  MigrationProgress,
+  SerializedError,
+} from "@drover/model";
+import { z } from "zod";
+
+const uuid = z.string();
+const count = z.number().int().nonnegative();
+
+/** How a migration ended, kept until the conductor has it and for a while after, so that a repeated command is answered. */
+export interface EndedMigration {
+  readonly outcome: MigrationOutcome;
+  readonly cause: "aborted" | "timed-out" | "failed" | "never-started" | null;
+  readonly error: SerializedError | null;
+  readonly progress: MigrationProgress | null;
+  readonly acknowledged: boolean;
+  readonly atMs: number;
+}
+
+/**
+ * One migration that this host's guest leaves by, as the agent must know it after a restart. Written before libvirt is
+ * asked to start it; without an entry a running job is foreign and never steered.
+ */
+export interface JournalEntry {
+  readonly migrationUuid: string;
+  /** Generation of the `live_migration` command; reports carry it. */
+  readonly generation: number;
+  readonly serverUuid: string;
+  readonly serverName: string;
+  readonly destinationHost: string;
+  readonly destination: DestinationPreparation;
+  readonly memoryKiB: number;
+  readonly policy: MigrationPolicy;
+  readonly flags: readonly ChosenFlag[];
+  readonly startedAtMs: number;
+  /** How often an agent has taken it up: each time has sequence numbers of its own, above those before. */
+  readonly incarnation: number;
+  /** We suspended the guest to complete the copy: if it stays, it must run again. */
+  readonly suspended: boolean;
+  /** What we did to end the copy, if anything. */
+  readonly stopped: "requested" | "time-limit" | null;
+  /** The policy's action was taken. */
+  readonly limitActed: boolean;
+  readonly ended: EndedMigration | null;
+}
+
+/** What `pre_live_migration` found, so that a rollback removes only what the migration brought. */
+export interface PreparedEntry {
+  readonly migrationUuid: string;
+  readonly serverUuid: string;
+  readonly definedBefore: boolean;
+  readonly atMs: number;
+}
+
+export interface JournalContent {
+  readonly version: 1;
+  readonly migrations: readonly JournalEntry[];
+  readonly prepared: readonly PreparedEntry[];
+}
+
+const flag = z.object({
+  name: z.string(),
+  value: z.union([z.string(), z.number(), z.boolean()]).optional(),
+  reason: z.string(),
+});
+
+const policy = z.object({
+  downtimeMs: z.number(),
+  downtimeSteps: z.number(),
+  downtimeDelaySPerGiB: z.number(),
+  bandwidthMiBps: z.number(),
+  completionTimeoutSPerGiB: z.number(),
+  timeoutAction: z.enum(["abort", "force-complete"]),
+  permitPostCopy: z.boolean(),
+  permitAutoConverge: z.boolean(),
+}) satisfies z.ZodType<MigrationPolicy>;
+
+const progress = z.object({
+  migrationUuid: uuid,
+  sequence: count,
+  observedAtMs: z.number(),
+  phase: z.enum(["setup", "pre-copy", "post-copy", "paused", "completed"]),
+  elapsedMs: z.number(),
+  memoryTotalBytes: z.number(),
+  memoryProcessedBytes: z.number(),
+  memoryRemainingBytes: z.number(),
+  memoryBytesPerSecond: z.number(),
+  dirtyBytesPerSecond: z.number(),
+  iteration: z.number(),
+  diskTotalBytes: z.number(),
+  diskProcessedBytes: z.number(),
+  diskRemainingBytes: z.number(),
+  expectedDowntimeMs: z.number(),
+  downtimeLimitMs: z.number(),
+  autoConvergeThrottlePercent: z.number(),
+  downtimeMs: z.number().nullable(),
+}) satisfies z.ZodType<MigrationProgress>;
+
+const ended = z.object({
+  outcome: z.enum(["arrived", "stayed", "unknown"]),
+  cause: z.enum(["aborted", "timed-out", "failed", "never-started"]).nullable(),
+  error: z
+    .object({
+      code: z.custom<SerializedError["code"]>(),
+      message: z.string(),
+      details: z.record(z.string(), z.unknown()),
+    })
+    .nullable(),
+  progress: progress.nullable(),
+  acknowledged: z.boolean(),
+  atMs: z.number(),
+}) satisfies z.ZodType<EndedMigration>;
+
+const entry = z.object({
+  migrationUuid: uuid,
+  generation: count,
+  serverUuid: uuid,
+  serverName: z.string(),
+  destinationHost: z.string(),
+  destination: z.object({ libvirtUri: z.string(), inboundAddress: z.string() }),
+  memoryKiB: z.number(),
+  policy,
+  flags: z.array(flag),
+  startedAtMs: z.number(),
+  incarnation: count,
+  suspended: z.boolean(),
+  stopped: z.enum(["requested", "time-limit"]).nullable(),
+  limitActed: z.boolean(),
+  ended: ended.nullable(),
+}) satisfies z.ZodType<JournalEntry>;
+
+/** The file's form. A file of a later version fails at `version`, by name. */
+export const journalContent = z.object({
+  version: z.literal(1),
+  migrations: z.array(entry),
+  prepared: z.array(z.object({ migrationUuid: uuid, serverUuid: uuid, definedBefore: z.boolean(), atMs: z.number() })),
+}) satisfies z.ZodType<JournalContent>;

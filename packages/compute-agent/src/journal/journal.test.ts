@@ -1,0 +1,97 @@
+import { mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { defaultPolicy } from "@drover/model";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { Journal } from "./journal.ts";
+import type { EndedMigration, JournalEntry } from "./journal-entry.ts";
+
+let folder: string;
+let path: string;
+
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), "drover-journal-"));
+  path = join(folder, "deep", "state.json");
+});
+
+afterEach(async () => {
+  await rm(folder, { recursive: true });
+});
+
+function entry(migrationUuid: string): JournalEntry {
+  return {
+    migrationUuid,
+    generation: 4,
+    serverUuid: "11111111-1111-4111-8111-111111111111",
+    serverName: "web",
+    destinationHost: "h2",
+    destination: { libvirtUri: "qemu+tcp://h2/system", inboundAddress: "h2" },
+    memoryKiB: 524_288,
+    policy: defaultPolicy,
+    flags: [{ name: "VIR_MIGRATE_LIVE", reason: "the guest runs while its memory is copied" }],
+    startedAtMs: 1_700_000_000_000,
+    incarnation: 0,
+    suspended: false,
+    stopped: null,
+    limitActed: false,
+    ended: null,
+  };
+}
+
+function ended(atMs: number, acknowledged: boolean): EndedMigration {
+  return { outcome: "arrived", cause: null, error: null, progress: null, acknowledged, atMs };
+}
+
+describe("Journal", () => {
+  test("what was put is there after a restart", async () => {
+    const journal = await Journal.open(path);
+    await journal.put(entry("a"));
+    await journal.update("a", { suspended: true });
+    await journal.putPrepared({ migrationUuid: "b", serverUuid: "s", definedBefore: true, atMs: 1 });
+    const again = await Journal.open(path);
+    expect(again.get("a")).toEqual({ ...entry("a"), suspended: true });
+    expect(again.prepared("b")).toMatchObject({ definedBefore: true });
+  });
+
+  test("on return the file holds the change, whole, and nothing is left beside it", async () => {
+    const journal = await Journal.open(path);
+    await Promise.all(Array.from({ length: 20 }, (_, index) => journal.put(entry(`m${index}`))));
+    const content = JSON.parse(await readFile(path, "utf8"));
+    expect(content.migrations).toHaveLength(20);
+    expect(await readdir(join(folder, "deep"))).toEqual(["state.json"]);
+    expect((await stat(path)).mode & 0o077).toBe(0);
+  });
+
+  test("acknowledged ends are forgotten beyond 200, the oldest first; an unacknowledged one never", async () => {
+    const journal = await Journal.open(path);
+    await journal.put(entry("kept"));
+    await journal.end("kept", ended(0, false));
+    for (let index = 0; index <= 200; index += 1) {
+      const done = journal.put(entry(`m${index}`));
+      await Promise.all([done, journal.end(`m${index}`, ended(index + 1, true))]);
+    }
+    expect(journal.get("kept")).toBeDefined();
+    expect(journal.get("m0")).toBeUndefined();
+    expect(journal.get("m1")).toBeDefined();
+    expect(journal.entries()).toHaveLength(201);
+  });
+
+  test.each([
+    ["not JSON", "{"],
+    ["a later version", '{"version":2,"migrations":[],"prepared":[]}'],
+    ["another file", '{"hello":"world"}'],
+  ])("%s is refused with the remedy, not overwritten", async (_, text) => {
+    path = join(folder, "state.json");
+    await writeFile(path, text);
+    await expect(Journal.open(path)).rejects.toMatchObject({ code: "bad-request" });
+    await expect(Journal.open(path)).rejects.toThrow(/state_path/);
+    expect(await readFile(path, "utf8")).toBe(text);
+  });
+
+  test("a folder that cannot be written is named", async () => {
+    await writeFile(join(folder, "deep"), "a file where the folder should be");
+    const journal = await Journal.open(join(folder, "other", "state.json"));
+    await journal.put(entry("a"));
+    await expect(Journal.open(path)).rejects.toThrow(/state file/);
+  });
+});

@@ -1,0 +1,125 @@
+import { DroverError } from "@drover/model";
+import type { EndedMigration, JournalContent, JournalEntry, PreparedEntry } from "./journal-entry.ts";
+import { readStateFile, writeStateFile } from "./state-file.ts";
+
+/** Ended migrations remembered, so that a command that comes late finds its answer. */
+const KEPT_ENDED = 200;
+const KEPT_PREPARED = 1_000;
+
+/**
+ * The agent's memory over restarts: the migrations it steers, how the last ones ended, and what was prepared here.
+ *
+ * Each change resolves when it is on disk. Changes that come while a write is under way share the next one, so a
+ * burst of starts costs two writes, not one each.
+ */
+export class Journal {
+  readonly #path: string;
+  readonly #migrations: Map<string, JournalEntry>;
+  readonly #prepared: Map<string, PreparedEntry>;
+  #writing: Promise<void> | undefined;
+  #next: Promise<void> | undefined;
+
+  private constructor(path: string, content: JournalContent) {
+    this.#path = path;
+    this.#migrations = new Map(content.migrations.map((entry) => [entry.migrationUuid, entry]));
+    this.#prepared = new Map(content.prepared.map((entry) => [entry.migrationUuid, entry]));
+  }
+
+  /** @throws {DroverError} `bad-request` when the file is not readable as ours. */
+  static async open(path: string): Promise<Journal> {
+    return new Journal(path, await readStateFile(path));
+  }
+
+  get(migrationUuid: string): JournalEntry | undefined {
+    return this.#migrations.get(migrationUuid);
+  }
+
+  entries(): readonly JournalEntry[] {
+    return [...this.#migrations.values()];
+  }
+
+  put(entry: JournalEntry): Promise<void> {
+    this.#migrations.set(entry.migrationUuid, entry);
+    return this.#save();
+  }
+
+  /** Changes one entry. @throws {DroverError} `internal` when there is none. */
+  update(migrationUuid: string, change: Partial<JournalEntry>): Promise<void> {
+    const entry = this.#migrations.get(migrationUuid);
+    if (entry === undefined) {
+      throw new DroverError(
+        "internal",
+        `changing the journal entry of migration ${migrationUuid}, which does not exist`,
+      );
+    }
+    return this.put({ ...entry, ...change });
+  }
+
+  end(migrationUuid: string, ended: EndedMigration): Promise<void> {
+    const saved = this.update(migrationUuid, { ended });
+    this.#dropOldest();
+    return saved;
+  }
+
+  /** The conductor has the outcome; it is kept a while for commands that come late. */
+  async acknowledge(migrationUuid: string): Promise<void> {
+    const ended = this.#migrations.get(migrationUuid)?.ended;
+    if (ended === undefined || ended === null || ended.acknowledged) return;
+    await this.update(migrationUuid, { ended: { ...ended, acknowledged: true } });
+  }
+
+  prepared(migrationUuid: string): PreparedEntry | undefined {
+    return this.#prepared.get(migrationUuid);
+  }
+
+  putPrepared(entry: PreparedEntry): Promise<void> {
+    this.#prepared.set(entry.migrationUuid, entry);
+    for (const oldest of this.#prepared.keys()) {
+      if (this.#prepared.size <= KEPT_PREPARED) break;
+      this.#prepared.delete(oldest);
+    }
+    return this.#save();
+  }
+
+  async forgetPrepared(migrationUuid: string): Promise<void> {
+    if (this.#prepared.delete(migrationUuid)) await this.#save();
+  }
+
+  /** Resolves when nothing is left to write. Never rejects. */
+  async settled(): Promise<void> {
+    await Promise.allSettled([this.#writing, this.#next]);
+  }
+
+  /** Only what the conductor has acknowledged may be forgotten. */
+  #dropOldest(): void {
+    const done = this.entries()
+      .filter((entry) => entry.ended?.acknowledged === true)
+      .sort((left, right) => (left.ended?.atMs ?? 0) - (right.ended?.atMs ?? 0));
+    for (const entry of done.slice(0, Math.max(0, done.length - KEPT_ENDED))) {
+      this.#migrations.delete(entry.migrationUuid);
+    }
+  }
+
+  #save(): Promise<void> {
+    if (this.#writing === undefined) {
+      this.#writing = this.#write();
+      return this.#writing;
+    }
+    this.#next ??= this.#writing
+      .catch(() => {})
+      .then(() => {
+        this.#next = undefined;
+        this.#writing = this.#write();
+        return this.#writing;
+      });
+    return this.#next;
+  }
+
+  #write(): Promise<void> {
+    const content = { version: 1, migrations: this.entries(), prepared: [...this.#prepared.values()] } as const;
+    const writing: Promise<void> = writeStateFile(this.#path, content).finally(() => {
+      if (this.#writing === writing) this.#writing = undefined;
+    });
+    return writing;
+  }
+}

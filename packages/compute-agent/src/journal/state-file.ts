@@ -1,0 +1,63 @@
+import { mkdir, open, readFile, rename, stat } from "node:fs/promises";
+import { dirname } from "node:path";
+import { DroverError } from "@drover/model";
+import { type JournalContent, journalContent } from "./journal-entry.ts";
+
+/** Larger than any file that the bounds of the journal allow; a larger one is not ours. */
+const SIZE_LIMIT_BYTES = 16 * 1024 * 1024;
+
+const EMPTY: JournalContent = { version: 1, migrations: [], prepared: [] };
+
+/**
+ * Reads the agent's state file; a missing one is empty.
+ *
+ * @throws {DroverError} `bad-request` when it cannot be read as ours: starting without it would leave migrations under
+ *   way without their policy, so a person decides.
+ */
+export async function readStateFile(path: string): Promise<JournalContent> {
+  try {
+    const { size } = await stat(path);
+    if (size > SIZE_LIMIT_BYTES) throw new RangeError(`it is ${size} bytes long, more than ${SIZE_LIMIT_BYTES}`);
+    return journalContent.parse(JSON.parse(await readFile(path, "utf8")));
+  } catch (error) {
+    if (error instanceof Error && "code" in error && error.code === "ENOENT") return EMPTY;
+    throw new DroverError(
+      "bad-request",
+      `reading the agent's state file ${path} (state_path in [compute]): restore it, or move it away if no migration ` +
+        "of this host is under way",
+      { cause: error, details: { path } },
+    );
+  }
+}
+
+/**
+ * Replaces the file as a whole: after a crash on any line either the old or the new content is there. On return it is
+ * on disk, not in a cache. Readable for its owner alone.
+ */
+export async function writeStateFile(path: string, content: JournalContent): Promise<void> {
+  const folder = dirname(path);
+  const temporary = `${path}.new`;
+  try {
+    await mkdir(folder, { recursive: true, mode: 0o700 });
+    await writeDurably(temporary, JSON.stringify(content));
+    await rename(temporary, path);
+    // The rename itself is durable only once the folder is.
+    await syncFolder(folder);
+  } catch (error) {
+    throw new DroverError("unavailable", `writing the agent's state file ${path} (state_path in [compute])`, {
+      cause: error,
+      details: { path },
+    });
+  }
+}
+
+async function writeDurably(path: string, text: string): Promise<void> {
+  await using file = await open(path, "w", 0o600);
+  await file.writeFile(text);
+  await file.sync();
+}
+
+async function syncFolder(path: string): Promise<void> {
+  await using folder = await open(path, "r");
+  await folder.sync();
+}

@@ -1,0 +1,87 @@
+import {
+  type Domain,
+  isLibvirtError,
+  type JobStats,
+  type LibvirtConnection,
+  VIR_DOMAIN_PAUSED_REASON,
+  VIR_DOMAIN_STATE,
+} from "@drover/libvirt";
+import { isActive, type ObservedGuest } from "@drover/model";
+import { powerStateOf } from "../guest/power-state.ts";
+import type { GuestHere } from "../migration/decide-outcome.ts";
+import { isOutgoingMigration, jobStanding } from "../migration/job-reading.ts";
+
+/** A guest by its uuid alone: libvirt looks at nothing else (`get_nonnull_domain`, any version). */
+export function domainOf(guest: { readonly serverUuid: string; readonly serverName: string }): Domain {
+  return { name: guest.serverName, uuid: guest.serverUuid, id: -1 };
+}
+
+/** The answer, or null when libvirt has no such guest. Other refusals are thrown. */
+export async function unlessGone<T>(answer: Promise<T>): Promise<T | null> {
+  try {
+    return await answer;
+  } catch (error) {
+    if (isLibvirtError(error, "VIR_ERR_NO_DOMAIN")) return null;
+    throw error;
+  }
+}
+
+/** What kind of job is under way on an active guest. */
+export type GuestJob = "none" | "outgoing" | "incoming" | "other";
+
+/**
+ * The job of an active guest. On the host that a guest comes to, libvirt refuses job stats with OPERATION_INVALID
+ * (`qemuDomainGetJobStatsInternal`, 9.0.0): that refusal is how an incoming migration is known.
+ */
+export async function readGuestJob(connection: LibvirtConnection, domain: Domain): Promise<GuestJob> {
+  let stats: JobStats;
+  try {
+    stats = await connection.domain.getJobStats(domain);
+  } catch (error) {
+    if (isLibvirtError(error, "VIR_ERR_OPERATION_INVALID")) return "incoming";
+    throw error;
+  }
+  if (jobStanding(stats) !== "active") return "none";
+  if (stats.operation === "migration-in") return "incoming";
+  return isOutgoingMigration(stats) ? "outgoing" : "other";
+}
+
+/** One guest as it is now; null when libvirt has it no longer. */
+export async function readGuest(
+  connection: LibvirtConnection,
+  domain: Domain,
+): Promise<{ readonly guest: ObservedGuest; readonly job: GuestJob } | null> {
+  const read = async () => {
+    const [info, persistent] = await Promise.all([
+      connection.domain.getInfo(domain),
+      connection.domain.isPersistent(domain),
+    ]);
+    const powerState = powerStateOf(info.state);
+    const job = isActive(powerState) ? await readGuestJob(connection, domain) : "none";
+    const guest = {
+      uuid: domain.uuid,
+      name: domain.name,
+      powerState,
+      persistent,
+      vcpus: info.nrVirtCpu,
+      memoryKiB: Number(info.maxMem),
+      migrating: job === "incoming" || job === "outgoing",
+    };
+    return { guest, job };
+  };
+  return unlessGone(read());
+}
+
+/** Where the guest of a migration that ended stands on this host. Rejects when libvirt cannot be asked. */
+export async function readWhereabouts(connection: LibvirtConnection, domain: Domain): Promise<GuestHere> {
+  const state = await unlessGone(connection.domain.getState(domain));
+  if (state === null || !isActive(powerStateOf(state.state))) return "gone";
+  return isLeftInPostCopy(state) ? "left-in-post-copy" : "active";
+}
+
+/** The source's copy of a guest that post-copy moved away (1.3.3). */
+export function isLeftInPostCopy({ state, reason }: { readonly state: number; readonly reason: number }): boolean {
+  if (state !== VIR_DOMAIN_STATE.VIR_DOMAIN_PAUSED) return false;
+  const { VIR_DOMAIN_PAUSED_POSTCOPY, VIR_DOMAIN_PAUSED_POSTCOPY_FAILED } = VIR_DOMAIN_PAUSED_REASON;
+  return reason === VIR_DOMAIN_PAUSED_POSTCOPY || reason === VIR_DOMAIN_PAUSED_POSTCOPY_FAILED;
+}

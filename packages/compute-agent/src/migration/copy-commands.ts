@@ -1,0 +1,121 @@
+import { isLibvirtError } from "@drover/libvirt";
+import { errorChain } from "@drover/model";
+import type { JournalEntry } from "../journal/journal-entry.ts";
+import { domainOf } from "../libvirt/guest-facts.ts";
+import type { LibvirtLink } from "../libvirt/libvirt-link.ts";
+import { permitsPostCopy } from "./migrate-call.ts";
+
+/** `starting` until libvirt shows the copy; `post-copy` once the guest runs on the destination. */
+export type CopyPhase = "starting" | "copying" | "post-copy" | "ended";
+
+export type CommandedBy = "request" | "time-limit";
+
+/** The copy as its commands see it. */
+export interface CommandedCopy {
+  readonly link: LibvirtLink;
+  readonly entry: JournalEntry;
+  readonly phase: CopyPhase;
+  /** Changes the entry; resolves when it is on disk. */
+  note(change: Partial<JournalEntry>): Promise<void>;
+  /** Reports what became of a command. */
+  answer(event: CommandAnswer, message: string): void;
+}
+
+export type CommandAnswer = "abort-sent" | "abort-refused" | "force-complete-sent" | "force-complete-refused";
+
+interface WaitingCommand {
+  readonly command: "abort" | "force-complete";
+  readonly by: CommandedBy;
+}
+
+/**
+ * Abort and force-complete of one copy. They go to libvirt at once, on the control connection, behind nobody's polls.
+ * Only where libvirt has no job yet, or is away, a command waits, and {@link retry} sends it. Every command is answered
+ * by a report.
+ */
+export class CopyCommands {
+  readonly #copy: CommandedCopy;
+  #waiting: WaitingCommand | undefined;
+
+  constructor(copy: CommandedCopy) {
+    this.#copy = copy;
+  }
+
+  /** Calls the copy off. Only the copy's end tells whether libvirt could. Never rejects. */
+  async abort(by: CommandedBy): Promise<void> {
+    const { link, entry, phase } = this.#copy;
+    if (phase === "post-copy") {
+      return this.#done("abort-refused", "the guest already runs on the destination (post-copy)");
+    }
+    if (phase === "ended") return this.#done("abort-refused", "the migration has already ended");
+    try {
+      await link.control.domain.abortJob(domainOf(entry));
+    } catch (error) {
+      // No job: it has not begun, or it is over and the start call's answer is on its way.
+      if (waitsForJob(error)) this.#waiting = { command: "abort", by };
+      else this.#done("abort-refused", `libvirt refused: ${errorChain(error)}`);
+      return;
+    }
+    this.#done(
+      "abort-sent",
+      by === "request" ? "libvirt was asked to abort" : "libvirt was asked to abort at the limit",
+    );
+    // After the call: an abort must not wait for a disk. Lost in a crash between the two, only the cause's name is lost.
+    await this.#copy.note({ stopped: by === "request" ? "requested" : "time-limit" });
+  }
+
+  /** Completes the copy whatever the standstill: post-copy where the start permitted it, otherwise by suspending. */
+  async forceComplete(by: CommandedBy): Promise<void> {
+    const { entry, phase } = this.#copy;
+    if (phase === "post-copy") return this.#done("force-complete-sent", "the copy is in post-copy already");
+    if (phase === "ended") return this.#done("force-complete-refused", "the migration has already ended");
+    if (this.#waiting?.command === "abort" || entry.stopped !== null) {
+      return this.#done("force-complete-refused", "the migration is being aborted");
+    }
+    if (phase === "starting") {
+      this.#waiting = { command: "force-complete", by };
+      return;
+    }
+    try {
+      await (permitsPostCopy(entry.flags) ? this.#switchToPostCopy() : this.#suspend());
+    } catch (error) {
+      this.#done("force-complete-refused", `libvirt refused: ${errorChain(error)}`);
+    }
+  }
+
+  /** Sends the command that waits, if one does. Never rejects. */
+  async retry(): Promise<void> {
+    if (this.#waiting === undefined) return;
+    const { command, by } = this.#waiting;
+    await (command === "abort" ? this.abort(by) : this.forceComplete(by));
+  }
+
+  /** Answers a command that still waits when the copy has ended. */
+  end(): void {
+    if (this.#waiting === undefined) return;
+    const answer = this.#waiting.command === "abort" ? "abort-refused" : "force-complete-refused";
+    this.#done(answer, "the migration ended before libvirt could be asked");
+  }
+
+  async #switchToPostCopy(): Promise<void> {
+    await this.#copy.link.control.migration.startPostCopy(domainOf(this.#copy.entry));
+    this.#done("force-complete-sent", "the copy is switched to post-copy");
+  }
+
+  async #suspend(): Promise<void> {
+    if (this.#copy.entry.suspended) return this.#done("force-complete-sent", "the guest is suspended already");
+    // On disk first: a guest that we suspended must run again if it stays, whatever happens to us meanwhile.
+    await this.#copy.note({ suspended: true });
+    await this.#copy.link.control.domain.suspend(domainOf(this.#copy.entry));
+    this.#done("force-complete-sent", "the guest is suspended until its memory has arrived");
+  }
+
+  #done(event: CommandAnswer, message: string): void {
+    this.#waiting = undefined;
+    this.#copy.answer(event, message);
+  }
+}
+
+function waitsForJob(error: unknown): boolean {
+  return !isLibvirtError(error) || isLibvirtError(error, "VIR_ERR_OPERATION_INVALID");
+}

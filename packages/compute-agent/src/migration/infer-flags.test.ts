@@ -1,0 +1,62 @@
+import { defaultPolicy } from "@drover/model";
+import { describe, expect, test } from "vitest";
+import { type FlagFacts, inferFlags } from "./infer-flags.ts";
+
+const facts: FlagFacts = {
+  persistent: true,
+  paused: false,
+  policy: defaultPolicy,
+  destination: { libvirtUri: "qemu+tcp://h2/system", inboundAddress: "h2" },
+};
+
+function flagNames(partial: Partial<FlagFacts>): string[] {
+  return inferFlags({ ...facts, ...partial })
+    .filter((chosen) => chosen.value === undefined)
+    .map((chosen) => chosen.name.replace("VIR_MIGRATE_", ""));
+}
+
+function parameters(partial: Partial<FlagFacts>): Record<string, unknown> {
+  const chosen = inferFlags({ ...facts, ...partial }).filter((entry) => entry.value !== undefined);
+  return Object.fromEntries(chosen.map((entry) => [entry.name, entry.value]));
+}
+
+const moves = ["LIVE", "PEER2PEER"];
+const defined = ["PERSIST_DEST", "UNDEFINE_SOURCE"];
+const both = { ...defaultPolicy, permitPostCopy: true, permitAutoConverge: true };
+
+describe("inferFlags", () => {
+  test.each<[string, Partial<FlagFacts>, string[]]>([
+    ["a persistent guest moves with its definition", {}, [...moves, ...defined]],
+    ["a transient guest stays transient", { persistent: false }, moves],
+    [
+      "auto-converge by policy",
+      { policy: { ...defaultPolicy, permitAutoConverge: true } },
+      [...moves, ...defined, "AUTO_CONVERGE"],
+    ],
+    ["post-copy by policy", { policy: { ...defaultPolicy, permitPostCopy: true } }, [...moves, ...defined, "POSTCOPY"]],
+    ["post-copy wins over auto-converge", { policy: both }, [...moves, ...defined, "POSTCOPY"]],
+    ["a paused guest needs neither", { policy: both, paused: true }, [...moves, ...defined]],
+  ])("%s", (_, partial, expected) => {
+    expect(flagNames(partial)).toEqual(expected);
+  });
+
+  test("memory goes to the inbound address and to no other", () => {
+    expect(parameters({})).toEqual({ migrate_uri: "tcp://h2", listen_address: "h2" });
+  });
+
+  test("an IPv6 address stands in brackets in the URI only", () => {
+    const destination = { libvirtUri: "qemu+tcp://[fd00::2]/system", inboundAddress: "fd00::2" };
+    expect(parameters({ destination })).toEqual({ migrate_uri: "tcp://[fd00::2]", listen_address: "fd00::2" });
+  });
+
+  test("a bandwidth limit is passed, no limit is not", () => {
+    expect(parameters({ policy: { ...defaultPolicy, bandwidthMiBps: 60 } }).bandwidth).toBe(60);
+    expect(parameters({})).not.toHaveProperty("bandwidth");
+  });
+
+  test("every choice has its reason, and UNSAFE is never one", () => {
+    const chosen = inferFlags({ ...facts, policy: both });
+    expect(chosen.every((entry) => entry.reason.length > 10)).toBe(true);
+    expect(chosen.map((entry) => entry.name)).not.toContain("VIR_MIGRATE_UNSAFE");
+  });
+});

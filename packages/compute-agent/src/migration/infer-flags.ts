@@ -1,0 +1,80 @@
+import type { ChosenFlag, DestinationPreparation, MigrationPolicy } from "@drover/model";
+
+/** What the choice depends on: the guest as it is now, the policy, and what the destination said. */
+export interface FlagFacts {
+  /** libvirt keeps a definition of the guest on disk. */
+  readonly persistent: boolean;
+  /** Its processors stand still (`virsh suspend`). */
+  readonly paused: boolean;
+  readonly policy: MigrationPolicy;
+  readonly destination: DestinationPreparation;
+}
+
+/**
+ * The flags and parameters of `domainMigratePerform3Params`, each with its reason: they follow from the guest, the
+ * policy and the destination, and cannot be configured. A flag has no value, a parameter has one.
+ *
+ * `destination_xml` and `persistent_xml` are left out while nothing in the definition changes on the way; when one is
+ * given the other must be too, and the same, or the stored definition keeps the source's addresses (CVE-2020-17376).
+ * UNSAFE is never chosen.
+ */
+export function inferFlags(facts: FlagFacts): readonly ChosenFlag[] {
+  return [...howItMoves(facts), ...whatStaysDefined(facts), ...howItConverges(facts), ...whereItGoes(facts)];
+}
+
+function howItMoves({ paused }: FlagFacts): readonly ChosenFlag[] {
+  const live = paused
+    ? "the guest is active; it stands still and arrives that way"
+    : "the guest runs while its memory is copied";
+  return [
+    flag("VIR_MIGRATE_LIVE", live),
+    flag("VIR_MIGRATE_PEER2PEER", "the hosts' libvirtd talk to each other, so the copy outlives this agent"),
+  ];
+}
+
+function whatStaysDefined({ persistent }: FlagFacts): readonly ChosenFlag[] {
+  if (!persistent) return [];
+  return [
+    flag("VIR_MIGRATE_PERSIST_DEST", "the guest has a stored definition here, so it gets one there"),
+    flag("VIR_MIGRATE_UNDEFINE_SOURCE", "one definition of a guest, on the host where it runs"),
+  ];
+}
+
+function howItConverges({ paused, policy }: FlagFacts): readonly ChosenFlag[] {
+  // A paused guest dirties nothing, and libvirt refuses post-copy for it.
+  if (paused) return [];
+  // As Nova: post-copy ends any copy by itself, so slowing the guest beside it would cost without need.
+  if (policy.permitPostCopy) {
+    return [flag("VIR_MIGRATE_POSTCOPY", "the policy permits post-copy; only a copy started with it can switch")];
+  }
+  if (policy.permitAutoConverge) {
+    return [
+      flag("VIR_MIGRATE_AUTO_CONVERGE", "the policy permits slowing the guest's processors so that it converges"),
+    ];
+  }
+  return [];
+}
+
+function whereItGoes({ destination, policy }: FlagFacts): readonly ChosenFlag[] {
+  const address = destination.inboundAddress;
+  const chosen: ChosenFlag[] = [
+    parameter("migrate_uri", `tcp://${bracketed(address)}`, "memory goes to the destination's inbound address"),
+    parameter("listen_address", address, "the destination takes memory in on that address alone, not on all of them"),
+  ];
+  if (policy.bandwidthMiBps > 0) {
+    chosen.push(parameter("bandwidth", policy.bandwidthMiBps, "the policy's upper bound for the copy, MiB/s"));
+  }
+  return chosen;
+}
+
+function bracketed(address: string): string {
+  return address.includes(":") ? `[${address}]` : address;
+}
+
+function flag(name: string, reason: string): ChosenFlag {
+  return { name, reason };
+}
+
+function parameter(name: string, value: string | number, reason: string): ChosenFlag {
+  return { name, value, reason };
+}

@@ -1,0 +1,42 @@
+import { type MigrationParams, VIR_MIGRATE } from "@drover/libvirt";
+import { type ChosenFlag, DroverError } from "@drover/model";
+
+const FLAG_BITS: Readonly<Record<string, number>> = VIR_MIGRATE;
+
+/** The chosen flags as libvirt's call takes them. */
+export function migrateArguments(chosen: readonly ChosenFlag[]): {
+  readonly flags: number;
+  readonly params: MigrationParams;
+} {
+  let flags = 0;
+  const values = new Map<string, string | number | boolean>();
+  for (const { name, value } of chosen) {
+    if (value === undefined) flags |= bitOf(name);
+    else values.set(name, value);
+  }
+  const text = (name: string): string | undefined => {
+    const value = values.get(name);
+    return value === undefined ? undefined : String(value);
+  };
+  const migrateUri = text("migrate_uri");
+  const listenAddress = text("listen_address");
+  const bandwidth = values.get("bandwidth");
+  const params = {
+    ...(migrateUri === undefined ? {} : { migrateUri }),
+    ...(listenAddress === undefined ? {} : { listenAddress }),
+    ...(bandwidth === undefined ? {} : { bandwidthMiBps: Number(bandwidth) }),
+  };
+  return { flags, params };
+}
+
+function bitOf(name: string): number {
+  const bit = FLAG_BITS[name];
+  if (bit === undefined)
+    throw new DroverError("internal", `starting a migration with ${name}, which is no flag of libvirt's`);
+  return bit;
+}
+
+/** True when the copy was started so that it can be switched to post-copy. */
+export function permitsPostCopy(chosen: readonly ChosenFlag[]): boolean {
+  return chosen.some((flag) => flag.name === "VIR_MIGRATE_POSTCOPY");
+}

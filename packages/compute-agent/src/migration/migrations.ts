@@ -1,0 +1,237 @@
+import type { liveMigration, liveMigrationAbort } from "@drover/contracts";
+import { type Clock, DroverError, isActive, type Logger, serializeError } from "@drover/model";
+import type { Journal } from "../journal/journal.ts";
+import type { EndedMigration, JournalEntry } from "../journal/journal-entry.ts";
+import { domainOf, readGuest } from "../libvirt/guest-facts.ts";
+import type { LibvirtLink } from "../libvirt/libvirt-link.ts";
+import { inferFlags } from "./infer-flags.ts";
+import { MigrationReports, type MigrationReportsOptions } from "./migration-reports.ts";
+import type { ProgressPublisher } from "./progress-publisher.ts";
+import { SteeredMigration } from "./steered-migration.ts";
+
+export type StartCommand = ReturnType<typeof liveMigration.request.parse>;
+export type ControlCommand = ReturnType<typeof liveMigrationAbort.request.parse>;
+
+export interface MigrationsOptions {
+  readonly link: LibvirtLink;
+  readonly journal: Journal;
+  readonly publisher: ProgressPublisher;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly reports: Omit<MigrationReportsOptions, "signal">;
+  readonly signal: AbortSignal;
+  /** A guest began or ended its migration: what is reported of it has changed. */
+  readonly onChange: (serverUuid: string) => void;
+}
+
+/** What is remembered of a migration while the agent runs, also of one that it never started. */
+interface Known {
+  /** Generation of the newest command; older ones are dropped. */
+  newestGeneration: number;
+  readonly reports: MigrationReports;
+}
+
+const KNOWN_LIMIT = 2_000;
+
+/**
+ * All migrations that guests of this host leave by. Commands may come late, twice or out of order (the bus promises no
+ * better): one that is late or older than what was seen changes nothing and says so; a repeated one changes nothing.
+ */
+export class Migrations {
+  readonly #options: MigrationsOptions;
+  readonly #steered = new Map<string, SteeredMigration>();
+  readonly #starting = new Set<string>();
+  readonly #known = new Map<string, Known>();
+  readonly #running = new Set<Promise<void>>();
+
+  constructor(options: MigrationsOptions) {
+    this.#options = options;
+  }
+
+  /** Takes up what an earlier process of this agent left: running copies, and outcomes nobody acknowledged. */
+  async takeUp(): Promise<void> {
+    const { journal } = this.#options;
+    for (const entry of journal.entries()) {
+      const taken = { ...entry, incarnation: entry.incarnation + 1 };
+      await journal.put(taken);
+      if (taken.ended === null) this.#steer(taken, (migration) => migration.takeUp());
+      else if (!taken.ended.acknowledged) this.#track(this.#reportEnded(taken, taken.ended));
+    }
+  }
+
+  /** The `live_migration` command. Never rejects for what can be reported. */
+  async start(command: StartCommand): Promise<void> {
+    const { migrationUuid } = command;
+    if (this.#steered.has(migrationUuid) || this.#starting.has(migrationUuid)) return;
+    const entry = this.#options.journal.get(migrationUuid);
+    if (entry !== undefined) return this.#startedBefore(entry);
+    const problem = this.#tooLate(command) ?? this.#guestIsBusy(command);
+    this.#remember(migrationUuid, command.generation);
+    if (problem !== undefined) return this.#neverStarted(command, problem, "refused");
+    this.#starting.add(migrationUuid);
+    try {
+      const started = await this.#enter(command);
+      this.#steer(started, (migration) => migration.start());
+    } catch (error) {
+      this.#neverStarted(command, serializeError(error).message, "libvirt");
+    } finally {
+      this.#starting.delete(migrationUuid);
+    }
+  }
+
+  /** The `live_migration_abort` command; answered by a report. */
+  async abort(command: ControlCommand): Promise<void> {
+    await this.#control(command, "abort-refused", (migration) => migration.abort());
+  }
+
+  /** The `live_migration_force_complete` command; answered by a report. */
+  async forceComplete(command: ControlCommand): Promise<void> {
+    await this.#control(command, "force-complete-refused", (migration) => migration.forceComplete());
+  }
+
+  isSteering(migrationUuid: string): boolean {
+    return this.#steered.has(migrationUuid) || this.#starting.has(migrationUuid);
+  }
+
+  /** A later step has been ordered for it: start commands older than this are out of date. */
+  supersede(migrationUuid: string, generation: number): void {
+    this.#remember(migrationUuid, generation);
+  }
+
+  /** Resolves when nothing steers any more; after the signal, soon. Never rejects. */
+  async settled(): Promise<void> {
+    await Promise.allSettled(this.#running);
+  }
+
+  /** Looks at the guest, chooses the flags, and writes both down before libvirt is asked. */
+  async #enter(command: StartCommand): Promise<JournalEntry> {
+    const { link, journal, clock } = this.#options;
+    const { serverUuid, serverName, migrationUuid, generation, policy, destination } = command;
+    const now = await readGuest(link.questions, domainOf(command));
+    if (now === null || !isActive(now.guest.powerState)) {
+      throw new DroverError(
+        "refused",
+        `${serverName} is ${now?.guest.powerState ?? "not on this host"}; it cannot be moved live`,
+      );
+    }
+    const paused = now.guest.powerState === "paused";
+    const flags = inferFlags({ persistent: now.guest.persistent, paused, policy, destination });
+    const entry: JournalEntry = {
+      migrationUuid,
+      generation,
+      serverUuid,
+      serverName,
+      destinationHost: command.destinationHost,
+      destination,
+      memoryKiB: command.memoryKiB,
+      policy,
+      flags,
+      startedAtMs: clock.now().getTime(),
+      incarnation: 0,
+      suspended: false,
+      stopped: null,
+      limitActed: false,
+      ended: null,
+    };
+    await journal.put(entry);
+    return entry;
+  }
+
+  #steer(entry: JournalEntry, run: (migration: SteeredMigration) => Promise<void>): void {
+    const { migrationUuid, serverUuid } = entry;
+    const reports = this.#remember(migrationUuid, entry.generation, entry.incarnation).reports;
+    const migration = new SteeredMigration(entry, { ...this.#options, reports });
+    this.#steered.set(migrationUuid, migration);
+    this.#options.onChange(serverUuid);
+    const steering = run(migration).finally(() => {
+      this.#steered.delete(migrationUuid);
+      this.#options.onChange(serverUuid);
+    });
+    this.#track(steering);
+  }
+
+  #track(work: Promise<void>): void {
+    this.#running.add(work);
+    void work.finally(() => this.#running.delete(work));
+  }
+
+  /** A repeated start of a migration that ended: its outcome answers it, once more. */
+  #startedBefore(entry: JournalEntry): void {
+    if (entry.ended !== null) this.#track(this.#reportEnded(entry, entry.ended));
+  }
+
+  async #reportEnded(entry: JournalEntry, ended: EndedMigration): Promise<void> {
+    const { outcome, cause, error, progress } = ended;
+    const { generation, flags, migrationUuid } = entry;
+    const { reports } = this.#remember(migrationUuid, generation, entry.incarnation);
+    const taken = await reports.outcome({ generation, outcome, cause, error, flags: [...flags], progress });
+    if (taken) await this.#options.journal.acknowledge(migrationUuid);
+  }
+
+  #neverStarted(command: StartCommand, why: string, code: "refused" | "libvirt"): void {
+    const { migrationUuid, generation, serverName } = command;
+    const message = `starting the migration of ${serverName}: ${why}`;
+    this.#options.logger.warn({ migrationId: migrationUuid, generation, why }, "a migration was not started");
+    void this.#remember(migrationUuid, generation).reports.outcome({
+      generation,
+      outcome: "stayed",
+      cause: "never-started",
+      error: { code, message, details: {} },
+      progress: null,
+    });
+  }
+
+  async #control(
+    command: ControlCommand,
+    refusal: "abort-refused" | "force-complete-refused",
+    run: (migration: SteeredMigration) => Promise<void>,
+  ): Promise<void> {
+    const { migrationUuid, generation } = command;
+    const migration = this.#steered.get(migrationUuid);
+    const problem =
+      this.#tooLate(command) ?? (migration === undefined ? this.#whyNotSteered(migrationUuid) : undefined);
+    const { reports } = this.#remember(migrationUuid, generation);
+    if (migration !== undefined && problem === undefined) return run(migration);
+    const message = problem ?? "this agent does not steer the migration";
+    this.#options.logger.info({ migrationId: migrationUuid, generation, problem: message }, "a command was refused");
+    // The report belongs to the start that it is about, where that is known.
+    const about = this.#options.journal.get(migrationUuid)?.generation ?? generation;
+    reports.event({ generation: about, event: refusal, message });
+  }
+
+  #tooLate({ migrationUuid, generation, notAfterMs }: ControlCommand): string | undefined {
+    const lateMs = this.#options.clock.now().getTime() - notAfterMs;
+    if (lateMs > 0) return `the command came ${lateMs} ms after its time`;
+    const newest = this.#known.get(migrationUuid)?.newestGeneration ?? 0;
+    if (generation < newest) return `the command is of generation ${generation}, and ${newest} was seen before`;
+    return undefined;
+  }
+
+  #guestIsBusy({ serverUuid, serverName }: StartCommand): string | undefined {
+    const other = [...this.#steered.values()].find((migration) => migration.entry.serverUuid === serverUuid);
+    return other === undefined ? undefined : `${serverName} is in migration ${other.entry.migrationUuid} already`;
+  }
+
+  #whyNotSteered(migrationUuid: string): string {
+    if (this.#starting.has(migrationUuid)) return "the migration is being started; ask again";
+    const ended = this.#options.journal.get(migrationUuid)?.ended;
+    return ended ? `the migration has ended already: the guest ${ended.outcome}` : "this agent has not started it";
+  }
+
+  #remember(migrationUuid: string, generation: number, incarnation = 0): Known {
+    const { signal } = this.#options;
+    const known = this.#known.get(migrationUuid) ?? {
+      newestGeneration: generation,
+      reports: new MigrationReports(migrationUuid, incarnation, { ...this.#options.reports, signal }),
+    };
+    known.newestGeneration = Math.max(known.newestGeneration, generation);
+    // Set again, so that the order of the map is that of use and the longest unused is forgotten first.
+    this.#known.delete(migrationUuid);
+    this.#known.set(migrationUuid, known);
+    for (const [oldest, { reports }] of this.#known) {
+      if (this.#known.size <= KNOWN_LIMIT) break;
+      if (reports.isIdle && !this.#steered.has(oldest)) this.#known.delete(oldest);
+    }
+    return known;
+  }
+}

@@ -1,0 +1,309 @@
+import { isLibvirtError, type JobStats } from "@drover/libvirt";
+import { type Clock, isDroverError, type Logger, type MigrationProgress } from "@drover/model";
+import type { Journal } from "../journal/journal.ts";
+import type { EndedMigration, JournalEntry } from "../journal/journal-entry.ts";
+import { domainOf, isLeftInPostCopy, unlessGone } from "../libvirt/guest-facts.ts";
+import type { LibvirtLink, LinkEvent } from "../libvirt/libvirt-link.ts";
+import { type CommandAnswer, CopyCommands, type CopyPhase } from "./copy-commands.ts";
+import { type DowntimeStep, downtimeAt, downtimeRamp } from "./downtime-ramp.ts";
+import { dueAction } from "./due-action.ts";
+import { isOutgoingMigration } from "./job-reading.ts";
+import { migrateArguments, permitsPostCopy } from "./migrate-call.ts";
+import type { MigrationEventReport, MigrationReports } from "./migration-reports.ts";
+import type { ProgressPublisher } from "./progress-publisher.ts";
+import { progressSnapshot, type SnapshotContext } from "./progress-snapshot.ts";
+import { type Performed, type SettledEnd, settleEnd } from "./settle-end.ts";
+
+export interface SteeringDependencies {
+  readonly link: LibvirtLink;
+  readonly journal: Journal;
+  readonly reports: MigrationReports;
+  readonly publisher: ProgressPublisher;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly signal: AbortSignal;
+}
+
+/** Job stats are read this often, ms; more often until the copy is seen, since the record waits for that. */
+const POLL_MS = 500;
+const STARTING_POLL_MS = 50;
+/** A start call whose answer was lost may still reach libvirt: without a job for so long, ms, it did not. */
+const NEVER_SEEN_MS = 5_000;
+/** Snapshots are numbered upwards over restarts, as reports are. */
+const NUMBERS_PER_INCARNATION = 1_000_000;
+
+/**
+ * One migration that this host's guest leaves by: its start call, its control loop, its end.
+ *
+ *     starting ──▶ copying ──▶ ended
+ *                     └──▶ post-copy ──▶ ended
+ *
+ * The loop reads job stats and acts on them; it never waits for the bus, the cache or the conductor. The start call's
+ * answer ends it; where that cannot come (after a restart, a broken connection) the end of libvirt's job does.
+ */
+export class SteeredMigration {
+  readonly #dependencies: SteeringDependencies;
+  readonly #ramp: readonly DowntimeStep[];
+  readonly #logger: Logger;
+  readonly #completed = Promise.withResolvers<JobStats>();
+  readonly #commands: CopyCommands;
+  #entry: JournalEntry;
+  #phase: CopyPhase = "starting";
+  #performed: Performed | undefined;
+  #seen = false;
+  #lastProgress: MigrationProgress | null = null;
+  #downtimeLimitMs = 0;
+  #progressSequence: number;
+  #wake = new AbortController();
+
+  constructor(entry: JournalEntry, dependencies: SteeringDependencies) {
+    this.#entry = entry;
+    this.#dependencies = dependencies;
+    this.#ramp = downtimeRamp(entry.policy, entry.memoryKiB);
+    this.#progressSequence = entry.incarnation * NUMBERS_PER_INCARNATION;
+    this.#logger = dependencies.logger.child({
+      migrationId: entry.migrationUuid,
+      server: entry.serverName,
+      destination: entry.destinationHost,
+    });
+    this.#commands = this.#makeCommands();
+  }
+
+  get entry(): JournalEntry {
+    return this.#entry;
+  }
+
+  /** Starts the copy and steers it to its end; resolves then, or when the agent stops. Never rejects. */
+  async start(): Promise<void> {
+    const { link } = this.#dependencies;
+    const { flags, params } = migrateArguments(this.#entry.flags);
+    this.#logger.info({ flags: this.#entry.flags.map((flag) => flag.name) }, "starting the migration");
+    link.migrate(domainOf(this.#entry), this.#entry.destination.libvirtUri, params, flags).then(
+      () => this.#answered({ kind: "succeeded" }),
+      (error: unknown) => this.#answered(libvirtNeverGoesOn(error) ? { kind: "refused", error } : { kind: "not-seen" }),
+    );
+    await this.#steer();
+  }
+
+  /** Goes on with a copy that an earlier process of this agent started, its policy still in force. Never rejects. */
+  async takeUp(): Promise<void> {
+    this.#logger.info({ incarnation: this.#entry.incarnation }, "taking up a migration again");
+    this.#performed = { kind: "not-seen" };
+    await this.#steer();
+  }
+
+  /** Calls the copy off; what became of it is reported. Never rejects. */
+  abort(): Promise<void> {
+    return this.#commands.abort("request");
+  }
+
+  /** Completes the copy whatever the standstill; what became of it is reported. Never rejects. */
+  async forceComplete(): Promise<void> {
+    await this.#commands.forceComplete("request");
+    this.#wake.abort();
+  }
+
+  #makeCommands(): CopyCommands {
+    const current = { entry: () => this.#entry, phase: () => this.#phase };
+    return new CopyCommands({
+      link: this.#dependencies.link,
+      get entry() {
+        return current.entry();
+      },
+      get phase() {
+        return current.phase();
+      },
+      note: (change) => this.#note(change),
+      answer: (event, message) => this.#report(event, message),
+    });
+  }
+
+  async #steer(): Promise<void> {
+    const { clock, link, signal } = this.#dependencies;
+    const sinceMs = clock.monotonicMs();
+    const unlisten = link.listen((event) => this.#onEvent(event));
+    try {
+      while (!signal.aborted) {
+        const job = await this.#look();
+        if (this.#performed !== undefined && this.#performed.kind !== "not-seen") break;
+        const mayStillBegin = !this.#seen && clock.monotonicMs() - sinceMs < NEVER_SEEN_MS;
+        if (this.#performed !== undefined && job === "over" && !mayStillBegin) break;
+        await this.#pause();
+      }
+      if (!signal.aborted) await this.#conclude();
+    } catch (err) {
+      if (!signal.aborted)
+        this.#logger.error({ err }, "steering a migration failed; libvirt goes on with it by itself");
+    } finally {
+      unlisten();
+    }
+  }
+
+  async #pause(): Promise<void> {
+    const { clock, signal } = this.#dependencies;
+    // An answer that came during the look must not wait for the next poll.
+    if (this.#performed !== undefined && this.#performed.kind !== "not-seen") return;
+    this.#wake = new AbortController();
+    const waitMs = this.#phase === "starting" ? STARTING_POLL_MS : POLL_MS;
+    await clock.sleep(waitMs, AbortSignal.any([signal, this.#wake.signal])).catch(() => {});
+  }
+
+  #answered(performed: Performed): void {
+    this.#performed = performed;
+    this.#wake.abort();
+  }
+
+  #onEvent(event: LinkEvent): void {
+    if (event.type !== "job-completed" || event.dom.uuid !== this.#entry.serverUuid) return;
+    this.#completed.resolve(event.stats);
+    this.#wake.abort();
+  }
+
+  /** One look at libvirt's job, and what follows from it. */
+  async #look(): Promise<"active" | "over" | "unclear"> {
+    let stats: JobStats | null;
+    try {
+      stats = await unlessGone(this.#dependencies.link.questions.domain.getJobStats(domainOf(this.#entry)));
+    } catch (error) {
+      // "domain is not running": only the definition of a guest that left is still here.
+      if (isLibvirtError(error, "VIR_ERR_OPERATION_INVALID")) return "over";
+      this.#logger.debug({ err: error }, "job stats could not be read");
+      return "unclear";
+    }
+    if (stats !== null && isOutgoingMigration(stats)) {
+      await this.#observe(stats);
+      return "active";
+    }
+    await this.#commands.retry();
+    return "over";
+  }
+
+  async #observe(stats: JobStats): Promise<void> {
+    this.#seen = true;
+    if (this.#phase === "starting") {
+      this.#phase = "copying";
+      this.#reportStarted();
+    }
+    const guest = await this.#guestDuringCopy();
+    const elapsedMs = stats.elapsedMs ?? 0;
+    await this.#raiseDowntime(elapsedMs);
+    this.#publish(stats, guest);
+    await this.#commands.retry();
+    await this.#keepTimeLimit(elapsedMs);
+  }
+
+  /** Only a copy that may switch is asked each time whether it has: one more question per poll. */
+  async #guestDuringCopy(): Promise<SnapshotContext["guest"]> {
+    if (!permitsPostCopy(this.#entry.flags)) return this.#entry.suspended ? "paused" : "running";
+    const state = await this.#dependencies.link.questions.domain.getState(domainOf(this.#entry)).catch(() => undefined);
+    if (this.#phase === "copying" && state !== undefined && isLeftInPostCopy(state)) {
+      this.#phase = "post-copy";
+      this.#report("post-copy", "the guest runs on the destination; its memory follows");
+    }
+    return this.#phase === "post-copy" ? "post-copy" : "running";
+  }
+
+  /** A step that libvirt refuses counts as taken, as in Nova; the next one tries again. */
+  async #raiseDowntime(elapsedMs: number): Promise<void> {
+    const dueMs = downtimeAt(this.#ramp, elapsedMs);
+    if (this.#phase !== "copying" || dueMs <= this.#downtimeLimitMs) return;
+    this.#downtimeLimitMs = dueMs;
+    try {
+      await this.#dependencies.link.control.migration.setMaxDowntime(domainOf(this.#entry), dueMs);
+    } catch (err) {
+      this.#logger.warn({ err, downtimeMs: dueMs }, "libvirt did not take the allowed standstill");
+    }
+  }
+
+  async #keepTimeLimit(elapsedMs: number): Promise<void> {
+    const { policy, memoryKiB, limitActed, stopped, suspended } = this.#entry;
+    const acted = limitActed || stopped !== null || suspended;
+    const action = dueAction(policy, { elapsedMs, memoryKiB, postCopy: this.#phase === "post-copy", acted });
+    if (action === "none") return;
+    this.#report("decision", `the policy's time limit has passed after ${Math.round(elapsedMs / 1000)} s: ${action}`);
+    await this.#note({ limitActed: true });
+    await (action === "abort" ? this.#commands.abort("time-limit") : this.#commands.forceComplete("time-limit"));
+  }
+
+  #publish(stats: JobStats, guest: SnapshotContext["guest"]): void {
+    this.#lastProgress = this.#snapshot(stats, guest);
+    this.#dependencies.publisher.offer(this.#lastProgress);
+  }
+
+  #snapshot(stats: JobStats, guest: SnapshotContext["guest"]): MigrationProgress {
+    this.#progressSequence += 1;
+    return progressSnapshot(stats, {
+      migrationUuid: this.#entry.migrationUuid,
+      sequence: this.#progressSequence,
+      observedAtMs: this.#dependencies.clock.now().getTime(),
+      downtimeLimitMs: this.#downtimeLimitMs,
+      guest,
+    });
+  }
+
+  async #conclude(): Promise<void> {
+    const { clock, link, signal } = this.#dependencies;
+    const end = await settleEnd({
+      entry: this.#entry,
+      performed: this.#performed ?? { kind: "not-seen" },
+      seen: this.#seen,
+      completed: this.#completed.promise,
+      link,
+      clock,
+      logger: this.#logger,
+      signal,
+    });
+    // A copy too short to be seen copying has begun all the same, and the record moves on by that event.
+    if (this.#phase === "starting" && end.outcome !== "stayed") this.#reportStarted();
+    this.#phase = "ended";
+    this.#commands.end();
+    if (end.stats !== undefined && end.outcome === "arrived") this.#publish(end.stats, "running");
+    await this.#reportOutcome(end);
+  }
+
+  /** On disk before it is sent: what the conductor has not acknowledged is sent again after a restart. */
+  async #reportOutcome({ outcome, cause, error }: SettledEnd): Promise<void> {
+    const { journal, reports, clock } = this.#dependencies;
+    const ended: EndedMigration = {
+      outcome,
+      cause,
+      error,
+      progress: this.#lastProgress,
+      acknowledged: false,
+      atMs: clock.now().getTime(),
+    };
+    const { migrationUuid, generation, flags } = this.#entry;
+    await journal.end(migrationUuid, ended).catch((err: unknown) => {
+      this.#logger.error({ err }, "the outcome could not be kept for a restart; it is reported all the same");
+    });
+    const { progress } = ended;
+    const taken = await reports.outcome({ generation, outcome, cause, error, flags: [...flags], progress });
+    if (taken) await journal.acknowledge(migrationUuid);
+  }
+
+  #reportStarted(): void {
+    this.#report("started", "libvirt copies the guest's memory", [...this.#entry.flags]);
+  }
+
+  #report(
+    event: MigrationEventReport["event"] | CommandAnswer,
+    message: string,
+    flags?: MigrationEventReport["flags"],
+  ) {
+    this.#logger.info({ event, message }, "migration event");
+    const { generation } = this.#entry;
+    this.#dependencies.reports.event({ generation, event, message, ...(flags === undefined ? {} : { flags }) });
+  }
+
+  async #note(change: Partial<JournalEntry>): Promise<void> {
+    this.#entry = { ...this.#entry, ...change };
+    await this.#dependencies.journal.update(this.#entry.migrationUuid, change).catch((err: unknown) => {
+      this.#logger.error({ err, change }, "a change could not be kept for a restart");
+    });
+  }
+}
+
+/** An answer of libvirtd, or a failure before it was asked; anything else leaves a copy behind that may go on. */
+function libvirtNeverGoesOn(error: unknown): boolean {
+  return isLibvirtError(error) || isDroverError(error, "unavailable") || isDroverError(error, "refused");
+}
