@@ -113,7 +113,7 @@ export class AmqpSession {
    * Rejects with `unavailable` if the connection broke first: the message may have arrived.
    */
   async publish(message: Publication): Promise<PublishOutcome> {
-    await this.#gate.pass();
+    while (this.#gate.isShut) await this.#gate.opened;
     if (this.lost.aborted) throw this.#unavailable(this.lost.reason);
     if (message.isWanted?.() === false) return "unwanted";
     const messageId = newMessageId();

@@ -1,4 +1,4 @@
-/** Shut for as long as there is a reason; whoever must pass waits. */
+/** Shut for as long as there is a reason; `while (gate.isShut) await gate.opened;` passes it. */
 export class Gate {
   readonly #reasons = new Set<string>();
   #opened = Promise.withResolvers<void>();
@@ -15,8 +15,15 @@ export class Gate {
     if (this.#reasons.size === 0) this.#opened.resolve();
   }
 
-  /** Resolves when it is open; it may be shut again before the next who waits gets through, who then waits on. */
-  async pass(): Promise<void> {
-    while (this.#reasons.size > 0) await this.#opened.promise;
+  get isShut(): boolean {
+    return this.#reasons.size > 0;
+  }
+
+  /**
+   * Resolves when it opens. Whoever wakes looks again at {@link isShut}, in the same turn in which it goes on: one that
+   * woke before it may have shut the gate.
+   */
+  get opened(): Promise<void> {
+    return this.#opened.promise;
   }
 }
