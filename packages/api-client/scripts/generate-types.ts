@@ -72,7 +72,7 @@ function bareTypeOf(schema: Json, where: string): string {
     case "number":
       return "number";
     case "array":
-      return `(${typeOf(schema.items, `${where}/items`)})[]`;
+      return arrayOf(typeOf(schema.items, `${where}/items`));
     case "object":
       return objectType(schema, where);
     case undefined:
@@ -80,6 +80,10 @@ function bareTypeOf(schema: Json, where: string): string {
     default:
       throw new Error(`${where}: the type "${String(schema.type)}" is not understood`);
   }
+}
+
+function arrayOf(type: string): string {
+  return type.includes(" ") ? `(${type})[]` : `${type}[]`;
 }
 
 function objectType(schema: Json, where: string): string {
@@ -95,11 +99,11 @@ function objectType(schema: Json, where: string): string {
   return open ? `${closed} & Record<string, ${typeOf(rest, where)}>` : closed;
 }
 
-function docOf(schema: unknown): string {
-  const description =
-    typeof schema === "object" && schema !== null && "description" in schema ? schema.description : "";
-  if (typeof description !== "string" || description === "") return "";
-  return `/** ${description.replaceAll("*/", "*\\/").replaceAll(/\s*\n\s*/g, " ")} */\n`;
+/** What the document says of a schema or an operation, as a doc comment. */
+function docOf(holder: unknown): string {
+  const { summary, description } = typeof holder === "object" && holder !== null ? (holder as Json) : {};
+  const text = [summary, description].filter((part) => typeof part === "string" && part !== "").join(". ");
+  return text === "" ? "" : `/** ${text.replaceAll("*/", "*\\/").replaceAll(/\s*\n\s*/g, " ")} */\n`;
 }
 
 function block(members: readonly string[]): string {

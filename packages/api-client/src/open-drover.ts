@@ -21,6 +21,7 @@ export interface DroverOptions {
 }
 
 export interface ServerFilter {
+  /** A regular expression that matches anywhere in the name. */
   readonly name?: string;
   readonly host?: string;
 }
@@ -28,12 +29,13 @@ export interface ServerFilter {
 export interface MigrationFilter {
   /** Uuid or unambiguous name of the server. */
   readonly server?: string;
-  /** Nova's status word, e.g. `running`, `completed`. */
+  /** A state, or Nova's status word for one: `rolling-back`, `running`, `completed`. */
   readonly status?: string;
   /** Source or destination. */
   readonly host?: string;
-  /** Only those that are not over. */
+  /** `true`: only those that are not over; `false`: only those that are. */
   readonly active?: boolean;
+  /** Rows at most. @default 1000 */
   readonly limit?: number;
   /** Go on after this migration: id or uuid of the last one of the page before. */
   readonly marker?: string;
@@ -96,13 +98,23 @@ function methodsOf(client: Client<paths>, url: string): DroverClient {
           body: { host, blockMigration },
         }),
       ),
-    migrations: async (filter = {}) => answerOf(url, await client.GET("/v1/migrations", { params: { query: filter } })),
+    migrations: async (filter = {}) =>
+      answerOf(url, await client.GET("/v1/migrations", { params: { query: queryOf(filter) } })),
     migration: async (migration) =>
       answerOf(url, await client.GET("/v1/migrations/{migration}", { params: pathOf(migration) })),
     forceComplete: async (migration) =>
       answerOf(url, await client.POST("/v1/migrations/{migration}/force-complete", { params: pathOf(migration) })),
     abort: async (migration) =>
       answerOf(url, await client.POST("/v1/migrations/{migration}/abort", { params: pathOf(migration) })),
+  };
+}
+
+/** In a query everything is text. */
+function queryOf({ active, limit, ...rest }: MigrationFilter) {
+  return {
+    ...rest,
+    ...(active === undefined ? {} : { active: active ? ("true" as const) : ("false" as const) }),
+    ...(limit === undefined ? {} : { limit: String(limit) }),
   };
 }
 

@@ -31,7 +31,7 @@ function addReadingCommands(group: Command, host: CommandHost): void {
     .command("list")
     .description("the migrations, newest first")
     .option("--server <server>", "only those of this server (uuid or name)")
-    .option("--status <status>", "only those with this status, e.g. running, completed")
+    .option("--status <status>", "only those in this state or with this status, e.g. rolling-back, running, completed")
     .option("--host <host>", "only those from or to this host")
     .option("--active", "only those that are not over")
     .option("--limit <n>", "at most so many", parseLimit)

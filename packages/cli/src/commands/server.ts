@@ -13,7 +13,7 @@ export function addServerCommands(program: Command, host: CommandHost): void {
     .command("list")
     .description("the servers that the hosts report")
     .option("--host <host>", "only those on this host")
-    .option("--name <name>", "only those of this name")
+    .option("--name <pattern>", "only those whose name matches this regular expression")
     .action(
       runCommand<{ host: string; name: string }>(host, async (context, _argument, filter) => {
         context.answer(await context.client().servers(filter), ({ servers }) => serverTable(servers));

@@ -1,4 +1,4 @@
-import type { MigrationDetail, MigrationView } from "@drover/api-client";
+import type { MigrationDetail, MigrationView, ProgressView } from "@drover/api-client";
 import { IN_PROGRESS } from "@drover/model";
 import { durationWords, percentDone, routeWords, stateWords } from "./migration-words.ts";
 import { formatBytes, formatDuration, formatRate } from "./quantity.ts";
@@ -67,7 +67,7 @@ function recordFacts(migration: MigrationView, now: Date): Facts {
   ];
 }
 
-function progressFacts(progress: NonNullable<MigrationView["progress"]>): Facts {
+function progressFacts(progress: ProgressView): Facts {
   const disk: Facts =
     progress.diskTotalBytes === 0
       ? []
@@ -88,8 +88,13 @@ function progressFacts(progress: NonNullable<MigrationView["progress"]>): Facts 
     ...(progress.autoConvergeThrottlePercent === 0
       ? []
       : ([["slowed by", `${progress.autoConvergeThrottlePercent} %`]] as const)),
-    ["as of", progress.source === "record" ? "the end" : `${formatDuration(progress.ageMs)} ago (${progress.source})`],
+    ["as of", ageWords(progress)],
   ];
+}
+
+function ageWords({ source, ageMs, stale }: ProgressView): string {
+  if (source === "record") return "the end";
+  return `${formatDuration(ageMs)} ago${stale ? " (the progress cache is away: newer numbers may exist)" : ""}`;
 }
 
 function flagTable({ flags }: MigrationView): string {

@@ -31,6 +31,7 @@ export function sampleProgress(over: Partial<ProgressView> = {}): ProgressView {
     downtimeMs: null,
     source: "cache",
     ageMs: 120,
+    stale: false,
     ...over,
   };
 }
@@ -114,6 +115,7 @@ export function sampleHost(over: Partial<HostView> = {}): HostView {
       inboundAddress: "127.0.0.1",
       libvirtUri: "qemu+tcp://127.0.0.1:16509/system",
     },
+    agentVersion: "0.1.0",
     lastSeenAt: "2026-03-01T11:59:57.000Z",
     servers: 4,
     ...over,
