@@ -69,13 +69,20 @@ export function finalFigures(figures: JobFigures, elapsedMs: number, downtimeMs:
 
 /**
  * The figures as libvirtd answers them: the typed parameters of qemuDomainMigrationJobDataToParams, in its order and
- * with its conditions for leaving one out (libvirt 9.0). `completed` adds the net times, which need the clocks of
- * both hosts.
+ * with its conditions for leaving one out (libvirt 9.0). A completed job adds the net times, which need the clocks of
+ * both hosts; on the destination it is the job of the guest coming in.
  */
-export function jobParams(figures: JobFigures, completed: boolean): TypedParam[] {
+export function jobParams(
+  figures: JobFigures,
+  { completed, operation }: { readonly completed: boolean; readonly operation: "in" | "out" },
+): TypedParam[] {
+  const { VIR_DOMAIN_JOB_OPERATION_MIGRATION_IN, VIR_DOMAIN_JOB_OPERATION_MIGRATION_OUT } = VIR_DOMAIN_JOB_OPERATION;
   const begun = figures.downtimeMs !== null;
   return [
-    int("operation", VIR_DOMAIN_JOB_OPERATION.VIR_DOMAIN_JOB_OPERATION_MIGRATION_OUT),
+    int(
+      "operation",
+      operation === "in" ? VIR_DOMAIN_JOB_OPERATION_MIGRATION_IN : VIR_DOMAIN_JOB_OPERATION_MIGRATION_OUT,
+    ),
     ull("time_elapsed", figures.elapsedMs),
     ...(completed && figures.elapsedMs > 1 ? [ull("time_elapsed_net", figures.elapsedMs - 1)] : []),
     ...(figures.downtimeMs === null ? [] : [ull("downtime", figures.downtimeMs)]),

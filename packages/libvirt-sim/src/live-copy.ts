@@ -3,10 +3,10 @@ import type { Clock } from "@drover/model";
 import {
   advanceCopy,
   beginCopy,
-  beginPostCopy,
   type CopyConditions,
   type CopyState,
   finishCopy,
+  lastSync,
   nextSyncMs,
   standstillMs,
   syncCopy,
@@ -74,7 +74,7 @@ export class LiveCopy implements Transfer {
     this.#options.passed(this.#state.iteration);
     for (;;) {
       this.#throwIfFailed();
-      if (this.#postCopyAsked) return this.#turnToPostCopy();
+      if (this.#postCopyAsked) return "post-copy";
       const syncAtMs = nextSyncMs(this.#state, this.#conditions);
       if (syncAtMs > this.#clock.monotonicMs()) {
         await this.#sleepUntil(syncAtMs);
@@ -98,6 +98,14 @@ export class LiveCopy implements Transfer {
       await this.#sleepUntil(endMs);
     }
     this.finish();
+  }
+
+  /** The guest has been stopped for `phase`: QEMU looks at the dirty log for the last time. */
+  guestStopped(phase: "switch-over" | "post-copy"): void {
+    this.#settle();
+    this.#state = lastSync(this.#state, this.#conditions, phase);
+    this.#options.passed(this.#state.iteration);
+    this.#network.leave(this);
   }
 
   /** How long the switch-over keeps the guest standing still, ms. */
@@ -165,14 +173,6 @@ export class LiveCopy implements Transfer {
     this.#state = syncCopy(advanceCopy(this.#state, this.#conditions, atMs), this.#conditions);
     this.#options.passed(this.#state.iteration);
     return this.#state.phase;
-  }
-
-  #turnToPostCopy(): "post-copy" {
-    this.#settle();
-    this.#state = beginPostCopy(this.#state, this.#conditions);
-    this.#options.passed(this.#state.iteration);
-    this.#network.leave(this);
-    return "post-copy";
   }
 
   /** Brings the state up to now, but not past a sync that is due: its moment decides what the next pass holds. */

@@ -17,13 +17,13 @@ export const PAGES_PER_MIB = 256;
  * Memory that QEMU migrates beside the guest's own RAM (firmware, option ROMs), MiB: what `memory_total` of a running
  * job says above the guest's size, on a machine without graphics (QEMU 7.2).
  */
-export const DEVICE_MEMORY_MIB = 0.5;
+export const DEVICE_MEMORY_MIB = 130 / 256;
 
 /**
  * Pages that an otherwise quiet Linux guest writes between two looks at its dirty bitmap: timers, stacks, its console.
  * They are written again and again, so their number hardly grows with time.
  */
-const BACKGROUND_PAGES = 180;
+const BACKGROUND_PAGES = 130;
 const BACKGROUND_PAGES_PER_MS = 2;
 
 /**

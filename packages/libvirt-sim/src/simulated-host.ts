@@ -254,6 +254,8 @@ export class SimulatedHost {
     const { VIR_DOMAIN_PAUSED, VIR_DOMAIN_RUNNING } = VIR_DOMAIN_STATE;
     if (paused) guest.turn(VIR_DOMAIN_PAUSED, VIR_DOMAIN_PAUSED_REASON.VIR_DOMAIN_PAUSED_USER);
     else guest.turn(VIR_DOMAIN_RUNNING, VIR_DOMAIN_RUNNING_REASON.VIR_DOMAIN_RUNNING_BOOTED);
+    // QEMU starts stopped and is resumed, and libvirt tells of both, in this order.
+    if (!paused) this.emitLifecycle(guest, "resumedUnpaused");
     this.emitLifecycle(guest, "startedBooted");
     if (paused) this.emitLifecycle(guest, "suspendedPaused");
   }

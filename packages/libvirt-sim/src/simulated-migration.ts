@@ -158,7 +158,7 @@ export class SimulatedMigration {
 
   async #untilCopied(): Promise<void> {
     const { clock, timings } = this.#world;
-    if (!asks(this.request, VIR_MIGRATE.VIR_MIGRATE_LIVE) && this.guest.running) this.#stopGuest("suspendedMigrated");
+    if (!asks(this.request, VIR_MIGRATE.VIR_MIGRATE_LIVE) && this.guest.running) this.#stopGuest(false);
     await clock.sleep(timings.connectMs);
     const destination = await this.#world.reach(this.source, this.request.destinationUri);
     const arrival = chooseArrival(this, destination);
@@ -181,7 +181,8 @@ export class SimulatedMigration {
 
   async #switchOver(copy: LiveCopy, arrival: Arrival, decision: "switch-over" | "post-copy"): Promise<void> {
     const postCopy = decision === "post-copy";
-    if (this.guest.running) this.#stopGuest(postCopy ? "suspendedPostCopy" : "suspendedMigrated");
+    this.#stopGuest(postCopy);
+    copy.guestStopped(decision);
     await this.#world.clock.sleep(copy.standstillMs());
     const death = this.#world.faults.takeSwitchOverDeath(this.guest);
     if (death !== null) this.#die(arrival, death.dies, death.guestEndsOn);
@@ -202,15 +203,19 @@ export class SimulatedMigration {
     if (arrival !== null && postCopy) arrive(arrival, "post-copy-done");
     const copy = this.#copy;
     const figures = this.#lastFigures ?? copy?.figures(this.#elapsedMs()) ?? idleFigures(this.#elapsedMs());
-    const params = jobParams(finalFigures(figures, this.#elapsedMs(), figures.downtimeMs ?? 0), true);
+    const final = finalFigures(figures, this.#elapsedMs(), figures.downtimeMs ?? 0);
     // After post-copy the destination has no statistics worth keeping (qemuMigrationDstComplete, libvirt 9.0).
     if (arrival !== null) {
       arrival.guest.incoming = null;
-      arrival.guest.completedJob = postCopy ? null : params;
+      arrival.guest.completedJob = postCopy ? null : jobParams(final, { completed: true, operation: "in" });
       this.#arrival = null;
     }
     await this.#world.clock.sleep(this.#world.timings.confirmMs);
-    source.endMigrated(guest, params, asks(this.request, VIR_MIGRATE.VIR_MIGRATE_UNDEFINE_SOURCE));
+    source.endMigrated(
+      guest,
+      jobParams(final, { completed: true, operation: "out" }),
+      asks(this.request, VIR_MIGRATE.VIR_MIGRATE_UNDEFINE_SOURCE),
+    );
   }
 
   #rollBack(): void {
@@ -249,15 +254,17 @@ export class SimulatedMigration {
     throw operationFailed("Lost connection to destination host");
   }
 
-  #stopGuest(change: "suspendedMigrated" | "suspendedPostCopy"): void {
-    const postCopy = change === "suspendedPostCopy";
+  /** libvirt tells of QEMU's stop first, and of post-copy when QEMU says so. */
+  #stopGuest(postCopy: boolean): void {
     const { VIR_DOMAIN_PAUSED_MIGRATION, VIR_DOMAIN_PAUSED_POSTCOPY } = VIR_DOMAIN_PAUSED_REASON;
     this.#stoppedAtMs ??= this.#world.clock.monotonicMs();
-    this.guest.turn(
-      VIR_DOMAIN_STATE.VIR_DOMAIN_PAUSED,
-      postCopy ? VIR_DOMAIN_PAUSED_POSTCOPY : VIR_DOMAIN_PAUSED_MIGRATION,
-    );
-    this.source.emitLifecycle(this.guest, change);
+    if (this.guest.running) {
+      this.guest.turn(VIR_DOMAIN_STATE.VIR_DOMAIN_PAUSED, VIR_DOMAIN_PAUSED_MIGRATION);
+      this.source.emitLifecycle(this.guest, "suspendedMigrated");
+    }
+    if (!postCopy) return;
+    this.guest.turn(VIR_DOMAIN_STATE.VIR_DOMAIN_PAUSED, VIR_DOMAIN_PAUSED_POSTCOPY);
+    this.source.emitLifecycle(this.guest, "suspendedPostCopy");
   }
 
   #finish(): void {

@@ -90,7 +90,10 @@ function jobStats(guest: SimulatedGuest, flags: number) {
   }
   if (!guest.active) throw notRunning();
   if (guest.outgoing === null) return none;
-  return { type: VIR_DOMAIN_JOB_UNBOUNDED, params: jobParams(guest.outgoing.figures(), false) };
+  return {
+    type: VIR_DOMAIN_JOB_UNBOUNDED,
+    params: jobParams(guest.outgoing.figures(), { completed: false, operation: "out" }),
+  };
 }
 
 function jobInfo(guest: SimulatedGuest) {
