@@ -151,8 +151,12 @@ export class Database {
   #translate(doing: string, error: unknown): DroverError {
     if (isDroverError(error)) return error;
     if (this.#mode === "closed") return this.#notOpen(doing);
-    if (this.driver.classify(error) === "internal") {
+    const failure = this.driver.classify(error);
+    if (failure === "internal") {
       return new DroverError("internal", `${doing}: the database refused a query`, { cause: error });
+    }
+    if (failure === "contended") {
+      return new DroverError("unavailable", `${doing}: other writers were in the way for too long`, { cause: error });
     }
     if (this.#mode === "open") this.#noteAway(true, error);
     return new DroverError("unavailable", `${doing}: the database at ${this.driver.label} is away`, { cause: error });

@@ -1,6 +1,7 @@
 import { type Migration, RUNNABLE } from "@drover/model";
 import { sql } from "kysely";
 import type { Database } from "./database.ts";
+import { isInProgress } from "./in-progress.ts";
 import { migrationFromRow } from "./rows.ts";
 
 // A lease says who works on a migration; it is not what keeps two workers from writing (that is the generation). So a
@@ -17,6 +18,7 @@ export async function acquireLeases(
     const free = transaction
       .selectFrom("migrations")
       .select("id")
+      .where(isInProgress())
       .where("state", "in", [...RUNNABLE])
       .where((e) => e.or([e("lease_owner", "is", null), e("lease_expires_at", "<=", nowMs)]))
       .orderBy("created_at")

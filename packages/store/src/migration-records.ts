@@ -1,7 +1,8 @@
 import { randomUUID } from "node:crypto";
-import { DroverError, type Migration, type MigrationLogEntry, type MigrationState, TERMINAL } from "@drover/model";
+import { DroverError, type Migration, type MigrationLogEntry, type MigrationState } from "@drover/model";
 import { sql, type Transaction } from "kysely";
 import type { Database } from "./database.ts";
+import { areInProgress, isInProgress } from "./in-progress.ts";
 import { columnsFromChange, logEntryFromRow, migrationFromRow } from "./rows.ts";
 import type { MigrationRow, Tables } from "./schema/tables.ts";
 import type { ExpectedVersion, LogLine, MigrationChange, MigrationFilter, NewMigration } from "./store.ts";
@@ -64,7 +65,10 @@ export async function listMigrations(database: Database, filter: MigrationFilter
     let query = db.selectFrom("migrations").selectAll();
     const { serverUuid, states, host, sourceHost, destinationHost, projectId, userId, marker } = filter;
     if (serverUuid !== undefined) query = query.where("server_uuid", "=", serverUuid);
-    if (states !== undefined) query = query.where("state", "in", [...states]);
+    if (states !== undefined) {
+      query = query.where("state", "in", [...states]);
+      if (areInProgress(states)) query = query.where(isInProgress());
+    }
     if (host !== undefined) {
       query = query.where((e) => e.or([e("source_host", "=", host), e("destination_host", "=", host)]));
     }
@@ -190,7 +194,7 @@ async function alreadyMigrating(transaction: Transaction<Tables>, wanted: NewMig
     .selectFrom("migrations")
     .select(["uuid", "state"])
     .where("server_uuid", "=", wanted.serverUuid)
-    .where("state", "not in", [...TERMINAL])
+    .where(isInProgress())
     .executeTakeFirst();
   return new DroverError("conflict", `server ${wanted.serverUuid} already has a migration in progress`, {
     details: { serverUuid: wanted.serverUuid, migrationUuid: other?.uuid ?? null, state: other?.state ?? null },

@@ -72,8 +72,8 @@ function postgresDriver({ url, poolSize = DEFAULT_POOL_SIZE, logger }: PostgresS
       await sql`select pg_advisory_xact_lock(hashtextextended(${`drover ${scope}`}, 0))`.execute(transaction);
     },
     skipLocked: (query) => query.forUpdate().skipLocked(),
-    jsonObjects: (elements) => sql`json_array_elements(cast(${JSON.stringify(elements)} as json))`,
-    jsonTexts: (elements) => sql`json_array_elements_text(cast(${JSON.stringify(elements)} as json))`,
+    jsonObjects: (elements) => sql`jsonb_array_elements(cast(${JSON.stringify(elements)} as jsonb))`,
+    jsonTexts: (elements) => sql`jsonb_array_elements_text(cast(${JSON.stringify(elements)} as jsonb))`,
     classify: classifyPostgresError,
   };
 }

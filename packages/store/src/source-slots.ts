@@ -1,6 +1,7 @@
 import { HOLDS_SOURCE_SLOT, type Migration } from "@drover/model";
 import type { Transaction } from "kysely";
 import type { Database } from "./database.ts";
+import { isInProgress } from "./in-progress.ts";
 import { compareAndSet, requireVersion } from "./migration-records.ts";
 import type { Tables } from "./schema/tables.ts";
 import type { ExpectedVersion, LogLine, MigrationChange } from "./store.ts";
@@ -40,6 +41,7 @@ async function slotsTaken(transaction: Transaction<Tables>, source?: string): Pr
   const query = transaction
     .selectFrom("migrations")
     .select((e) => e.fn.countAll<number>().as("taken"))
+    .where(isInProgress())
     .where("state", "in", [...HOLDS_SOURCE_SLOT]);
   const { taken } = await (source === undefined
     ? query

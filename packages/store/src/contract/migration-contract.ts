@@ -4,7 +4,7 @@ import type { MigrationStore, Store } from "../store.ts";
 import { log, newMigration, roomy, snapshotOf } from "./samples.ts";
 
 /** Opens a store on one database; every call opens another store on the same one. */
-export type OpenAnother = () => Promise<Store>;
+type OpenAnother = () => Promise<Store>;
 
 /** A clock that stands still until it is moved; it sleeps in real time. */
 export interface TestClock extends Clock {

@@ -73,6 +73,8 @@ export const initial: SchemaChange = {
       where state not in ('completed', 'failed', 'cancelled')`,
     `create index migrations_in_progress on migrations (created_at, id)
       where state not in ('completed', 'failed', 'cancelled')`,
+    `create index migrations_in_progress_by_source on migrations (source_host, state)
+      where state not in ('completed', 'failed', 'cancelled')`,
     "create index migrations_newest on migrations (created_at, id)",
     "create index migrations_by_server on migrations (server_uuid)",
     "create index migrations_by_source on migrations (source_host, created_at)",

@@ -1,4 +1,4 @@
-import type { Generated, Insertable, Selectable } from "kysely";
+import type { Generated, Selectable } from "kysely";
 
 /**
  * The tables as both drivers hold them. Times are integers, ms since 1970 (so that both agree and order right);
@@ -13,7 +13,7 @@ export interface Tables {
   readonly migration_progress: MigrationProgressTable;
 }
 
-export interface HostTable {
+interface HostTable {
   readonly id: Generated<number>;
   readonly uuid: string;
   readonly host: string;
@@ -25,7 +25,7 @@ export interface HostTable {
   readonly last_seen_at: number;
 }
 
-export interface GuestTable {
+interface GuestTable {
   readonly uuid: string;
   readonly host: string;
   readonly name: string;
@@ -73,7 +73,7 @@ export interface MigrationTable {
   readonly lease_expires_at: number | null;
 }
 
-export interface MigrationLogTable {
+interface MigrationLogTable {
   readonly id: Generated<number>;
   readonly migration_uuid: string;
   readonly at: number;
@@ -82,14 +82,14 @@ export interface MigrationLogTable {
   readonly message: string;
 }
 
-export interface DestinationClaimTable {
+interface DestinationClaimTable {
   readonly migration_uuid: string;
   readonly host: string;
   readonly memory_kib: number;
   readonly claimed_at: number;
 }
 
-export interface MigrationProgressTable {
+interface MigrationProgressTable {
   readonly migration_uuid: string;
   readonly sequence: number;
   readonly observed_at: number;
@@ -99,5 +99,4 @@ export interface MigrationProgressTable {
 export type HostRow = Selectable<HostTable>;
 export type GuestRow = Selectable<GuestTable>;
 export type MigrationRow = Selectable<MigrationTable>;
-export type NewMigrationRow = Insertable<MigrationTable>;
 export type MigrationLogRow = Selectable<MigrationLogTable>;
