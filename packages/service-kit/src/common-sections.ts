@@ -7,14 +7,27 @@ import { z } from "zod";
 import { loopbackHost } from "./loopback.ts";
 
 function url(...schemes: readonly string[]): z.ZodString {
-  return z.string().refine((value) => URL.canParse(value) && schemes.includes(new URL(value).protocol.slice(0, -1)), {
+  return z.string().refine((value) => isUrl(value, schemes), {
     error: `must be a URL that begins with ${schemes.map((scheme) => `${scheme}://`).join(" or ")}`,
   });
 }
 
-const brokerUrl = url("amqp", "amqps")
+/** Several, separated by commas: a cluster's members. */
+function urls(...schemes: readonly string[]): z.ZodString {
+  return z.string().refine((value) => value.split(",").every((part) => isUrl(part.trim(), schemes)), {
+    error: `must be URLs, separated by commas, that begin with ${schemes.map((scheme) => `${scheme}://`).join(" or ")}`,
+  });
+}
+
+function isUrl(value: string, schemes: readonly string[]): boolean {
+  return URL.canParse(value) && schemes.includes(new URL(value).protocol.slice(0, -1));
+}
+
+const brokerUrl = urls("amqp", "amqps")
   .default("amqp://guest:guest@127.0.0.1:5672/")
-  .describe("The broker, with user and password; used by the driver `amqp`.");
+  .describe(
+    "The broker, with user and password; several, separated by commas, name a cluster's members. Used by the driver `amqp`.",
+  );
 
 /** `[bus]` of a service in a process of its own. */
 export const busConfig = z.object({

@@ -1,0 +1,122 @@
+import { randomUUID } from "node:crypto";
+import { DroverError } from "@drover/model";
+import { whyNotLocal } from "@drover/service-kit";
+import swagger from "@fastify/swagger";
+import fastify, { type FastifyInstance } from "fastify";
+import {
+  jsonSchemaTransform,
+  jsonSchemaTransformObject,
+  serializerCompiler,
+  validatorCompiler,
+  type ZodTypeProvider,
+} from "fastify-type-provider-zod";
+import type { ApiDependencies } from "./api-dependencies.ts";
+import { createFleet } from "./fleet.ts";
+import { healthRoutes } from "./health-routes.ts";
+import { logAnswer } from "./log-answer.ts";
+import { baseUrl } from "./nova/links.ts";
+import { novaApi } from "./nova/nova-api.ts";
+import { versionList } from "./nova/version-documents.ts";
+import { progressReader } from "./progress-reader.ts";
+import { errorReply } from "./v1/error-reply.ts";
+import { v1Api } from "./v1/v1-api.ts";
+
+/** No request of ours is near it; a larger body is refused before it is read. */
+const BODY_LIMIT_BYTES = 64 * 1024;
+
+/**
+ * The API as a Fastify instance that does not listen yet: tests call it with `inject`, {@link startApi} makes it listen.
+ *
+ * `/v2.1` is Nova's, `/v1` Drover's own. Nothing here writes to the store. With the cache away, progress comes from the
+ * store and says so; with the broker away, reading works on.
+ */
+export async function createApi(dependencies: ApiDependencies): Promise<FastifyInstance> {
+  const { store, clock, logger } = dependencies;
+  const app = fastify({
+    logger: false,
+    bodyLimit: BODY_LIMIT_BYTES,
+    genReqId: () => `req-${randomUUID()}`,
+    requestTimeout: 30_000,
+    routerOptions: { ignoreTrailingSlash: true, maxParamLength: 300 },
+    forceCloseConnections: true,
+  });
+  app.setValidatorCompiler(validatorCompiler);
+  app.setSerializerCompiler(serializerCompiler);
+  acceptEmptyJson(app);
+
+  app.addHook("onRequest", async (request) => {
+    const refusal = whyNotLocal(request.headers, listeningPort(app));
+    if (refusal !== undefined) throw new LocalOnlyError(refusal);
+  });
+  app.addHook("onResponse", async (request, reply) => {
+    const { method, id: requestId, routeOptions } = request;
+    const fields = { requestId, method, route: routeOptions.url ?? null, status: reply.statusCode };
+    logger.debug({ ...fields, durationMs: Math.round(reply.elapsedTime) }, "request answered");
+  });
+  app.setErrorHandler((error, request, reply) => {
+    const { status, body } = errorReply(error, request.id);
+    logAnswer(logger, request, status, error);
+    return reply.code(status).send(body);
+  });
+  app.setNotFoundHandler((request) => {
+    throw new DroverError("not-found", `there is no ${request.method} ${request.url}; APIs are /v2.1 and /v1`);
+  });
+
+  await app.register(swagger, {
+    hideUntagged: true,
+    openapi: {
+      openapi: "3.1.0",
+      info: {
+        title: "Drover",
+        version: "1.0.0",
+        description: "Live migrations of libvirt guests: start, watch, steer.",
+      },
+    },
+    transform: jsonSchemaTransform,
+    transformObject: (document) => withoutUnused(jsonSchemaTransformObject(document)),
+  });
+  const context = { dependencies, fleet: createFleet(store, clock), readProgress: progressReader(dependencies) };
+  healthRoutes(app, dependencies);
+  app.get("/", async (request) => versionList(baseUrl(request)));
+  await app.register(async (scope) => novaApi(scope, context), { prefix: "/v2.1" });
+  await app.register(async (scope) => v1Api(scope.withTypeProvider<ZodTypeProvider>(), context), { prefix: "/v1" });
+  await app.ready();
+  return app;
+}
+
+/** The transformer describes every schema twice, as input and as output; only what a route leads to is kept. */
+function withoutUnused(document: ReturnType<typeof jsonSchemaTransformObject>): typeof document {
+  if (!("components" in document)) return document;
+  const all: Record<string, unknown> = document.components?.schemas ?? {};
+  const used = new Set<string>();
+  const waiting: unknown[] = [document.paths];
+  for (let part = waiting.pop(); part !== undefined; part = waiting.pop()) {
+    for (const [, name] of JSON.stringify(part).matchAll(/"#\/components\/schemas\/([^"]+)"/g)) {
+      if (name === undefined || used.has(name)) continue;
+      used.add(name);
+      waiting.push(all[name]);
+    }
+  }
+  const schemas = Object.fromEntries(Object.entries(all).filter(([name]) => used.has(name)));
+  return { ...document, components: { ...document.components, schemas } } as typeof document;
+}
+
+/** Refused before anything is read: a 403 in either API's form. */
+class LocalOnlyError extends Error {
+  readonly statusCode = 403;
+}
+
+/** `undefined` while not listening, so that `inject` needs no port. */
+function listeningPort(app: FastifyInstance): number | undefined {
+  const [address] = app.addresses();
+  return typeof address === "object" ? address.port : undefined;
+}
+
+/** Clients send `Content-Type: application/json` with an empty body on DELETE and POST; that is no body, not a bad one. */
+function acceptEmptyJson(app: FastifyInstance): void {
+  const parse = app.getDefaultJsonParser("error", "error");
+  app.addContentTypeParser<string>("application/json", { parseAs: "string" }, (request, body, done) => {
+    if (body.trim() === "") return done(null, undefined);
+    return parse(request, body, done);
+  });
+}

@@ -1,0 +1,159 @@
+import {
+  type Clock,
+  DroverError,
+  type GuestSighting,
+  type Host,
+  IN_PROGRESS,
+  isHostUp,
+  type Migration,
+  SERVICE_DOWN_TIME_MS,
+  type Server,
+  serverFromSightings,
+} from "@drover/model";
+import type { Store } from "@drover/store";
+
+/** A server, and the migration that it is in. */
+export interface KnownServer extends Server {
+  /** Not over: also one in `error`, which waits for a person. */
+  readonly migration: Migration | null;
+}
+
+/** A host, and what its guests make of it. */
+export interface KnownHost extends Host {
+  readonly up: boolean;
+  readonly servers: readonly KnownServer[];
+}
+
+/** Questions about the whole fleet, answered from the store. */
+export interface Fleet {
+  /** By name, then uuid. */
+  servers(): Promise<readonly KnownServer[]>;
+  server(uuid: string): Promise<KnownServer | undefined>;
+  /** By uuid or unambiguous name. @throws `not-found`, `bad-request` with the uuids for an ambiguous name */
+  findServer(reference: string): Promise<KnownServer>;
+  /** By name. */
+  hosts(): Promise<readonly KnownHost[]>;
+  /** One host, without its servers: cheaper than {@link Fleet.hosts}. */
+  host(name: string): Promise<KnownHost | undefined>;
+  /** By number or uuid. */
+  migration(reference: string): Promise<Migration | undefined>;
+  /** @throws `not-found` */
+  findMigration(reference: string): Promise<Migration>;
+}
+
+const uuidPattern = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+/** Rows of migrations in progress that one listing of servers looks at. */
+const MAX_IN_PROGRESS = 10_000;
+
+export function isUuid(text: string): boolean {
+  return uuidPattern.test(text);
+}
+
+export function createFleet(store: Store, clock: Clock): Fleet {
+  async function servers(): Promise<readonly KnownServer[]> {
+    const [sightings, migrations] = await Promise.all([
+      store.guests.list(),
+      store.migrations.list({ states: [...IN_PROGRESS], limit: MAX_IN_PROGRESS }),
+    ]);
+    const byServer = Map.groupBy(sightings, (sighting) => sighting.uuid);
+    const migrationOf = new Map(migrations.map((migration) => [migration.serverUuid, migration]));
+    const uuids = new Set([...byServer.keys(), ...migrationOf.keys()]);
+    return [...uuids]
+      .flatMap((uuid) => knownServer(byServer.get(uuid) ?? [], migrationOf.get(uuid), clock) ?? [])
+      .sort((a, b) => compare(a.name, b.name) || compare(a.uuid, b.uuid));
+  }
+
+  async function server(uuid: string): Promise<KnownServer | undefined> {
+    if (!isUuid(uuid)) return undefined;
+    const [sightings, [newest]] = await Promise.all([
+      store.guests.byServer(uuid),
+      // A server has one migration in progress at most, and while it has one no newer is accepted.
+      store.migrations.list({ serverUuid: uuid, limit: 1 }),
+    ]);
+    return knownServer(sightings, newest, clock);
+  }
+
+  async function findServer(reference: string): Promise<KnownServer> {
+    if (isUuid(reference)) return (await server(reference)) ?? noServer(reference);
+    const named = (await servers()).filter((candidate) => candidate.name === reference);
+    const [only, ...others] = named;
+    if (only === undefined) return noServer(reference);
+    if (others.length === 0) return only;
+    const uuids = named.map((candidate) => candidate.uuid);
+    throw new DroverError(
+      "bad-request",
+      `server: ${named.length} servers are named ${reference}; use one of the uuids ${uuids.join(", ")}`,
+      { details: { server: reference, uuids } },
+    );
+  }
+
+  async function hosts(): Promise<readonly KnownHost[]> {
+    const [records, all] = await Promise.all([store.hosts.list(), servers()]);
+    const byHost = Map.groupBy(all, (known) => known.host);
+    const now = clock.now();
+    return records
+      .map((host) => ({ ...host, up: isHostUp(host, now), servers: byHost.get(host.facts.host) ?? [] }))
+      .sort((a, b) => compare(a.facts.host, b.facts.host));
+  }
+
+  async function host(name: string): Promise<KnownHost | undefined> {
+    const record = await store.hosts.get(name);
+    return record === undefined ? undefined : { ...record, up: isHostUp(record, clock.now()), servers: [] };
+  }
+
+  async function migration(reference: string): Promise<Migration | undefined> {
+    if (isUuid(reference)) return store.migrations.get(reference);
+    const id = /^[0-9]{1,15}$/.test(reference) ? Number(reference) : undefined;
+    return id === undefined ? undefined : store.migrations.getById(id);
+  }
+
+  async function findMigration(reference: string): Promise<Migration> {
+    const found = await migration(reference);
+    if (found !== undefined) return found;
+    throw new DroverError("not-found", `there is no migration ${reference}`, { details: { migration: reference } });
+  }
+
+  return { servers, server, findServer, hosts, host, migration, findMigration };
+}
+
+function noServer(reference: string): never {
+  throw new DroverError("not-found", `there is no server ${reference}`, { details: { server: reference } });
+}
+
+function compare(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}
+
+/** @param newest The server's newest migration, if any; one that is over counts only where no host reports the guest. */
+function knownServer(
+  sightings: readonly GuestSighting[],
+  newest: Migration | undefined,
+  clock: Clock,
+): KnownServer | undefined {
+  const server = serverFromSightings(sightings) ?? serverBetweenReports(newest, clock);
+  if (server === undefined) return undefined;
+  return { ...server, migration: newest !== undefined && IN_PROGRESS.has(newest.state) ? newest : null };
+}
+
+/**
+ * At the switch-over the source may have reported that the guest is gone before the destination reports that it came.
+ * The server has not vanished in between: it is shown from its migration, until the next full report is due.
+ */
+function serverBetweenReports(migration: Migration | undefined, clock: Clock): Server | undefined {
+  if (migration === undefined) return undefined;
+  const endedAgoMs = migration.endedAt === null ? 0 : clock.now().getTime() - migration.endedAt.getTime();
+  if (endedAgoMs > SERVICE_DOWN_TIME_MS) return undefined;
+  const moved = migration.outcome === "arrived" || migration.state === "post-copy";
+  return {
+    uuid: migration.serverUuid,
+    name: migration.serverName,
+    host: (moved ? migration.destinationHost : null) ?? migration.sourceHost,
+    powerState: "running",
+    vcpus: 0,
+    memoryKiB: migration.memoryKiB,
+    persistent: false,
+    seenAt: migration.updatedAt,
+    leftovers: [],
+    runsTwice: [],
+  };
+}

@@ -1,0 +1,27 @@
+import { openBus } from "@drover/bus";
+import { DroverError } from "@drover/model";
+import { openProgress } from "@drover/progress";
+import { busConfig, progressConfig, runService, storeConfig, storeOptions } from "@drover/service-kit";
+import { openStore } from "@drover/store";
+import { apiConfig } from "./api-config.ts";
+import { startApi } from "./start-api.ts";
+
+await runService({
+  name: "api",
+  sections: { bus: busConfig, store: storeConfig, progress: progressConfig, api: apiConfig },
+  start: async ({ config, logger, clock, readiness, onStop }) => {
+    const bus = openBus(config.bus, { name: "drover-api", logger, clock });
+    onStop("bus", () => bus.close());
+    const store = await openStore(storeOptions(config), { logger, clock });
+    onStop("store", () => store.close());
+    const progress = await openProgress(config.progress, { logger, clock });
+    onStop("progress", () => progress.close());
+    readiness.add("bus", async () => {
+      if (bus.status() !== "connected") throw new DroverError("unavailable", "the broker is away");
+    });
+    readiness.add("store", () => store.ping());
+    // Without the cache every request is still answered, with the store's numbers.
+    readiness.add("progress", () => progress.ping(), { essential: false });
+    return await startApi({ bus, store, progress, logger, clock, config: config.api, readiness });
+  },
+});

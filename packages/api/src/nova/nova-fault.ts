@@ -1,0 +1,77 @@
+import { type ErrorCode, errorCodeOf, isDroverError } from "@drover/model";
+
+/** An answer that says no, in Nova's form: one key that names the fault, holding code and message. */
+export class NovaFault extends Error {
+  readonly status: number;
+
+  constructor(status: number, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.status = status;
+  }
+}
+
+export type NovaFaultBody = Readonly<Record<string, { readonly code: number; readonly message: string }>>;
+
+/** Nova's names of faults, by status (nova/api/openstack/wsgi.py); anything else is a `computeFault`. */
+const faultNames: Readonly<Record<number, string>> = {
+  400: "badRequest",
+  401: "unauthorized",
+  403: "forbidden",
+  404: "itemNotFound",
+  405: "badMethod",
+  409: "conflictingRequest",
+  413: "overLimit",
+  415: "badMediaType",
+  503: "serviceUnavailable",
+};
+
+export function faultBody(fault: NovaFault): NovaFaultBody {
+  return { [faultNames[fault.status] ?? "computeFault"]: { code: fault.status, message: fault.message } };
+}
+
+/** Drover's codes as a Nova client expects them; what it cannot tell apart is the same status. */
+const statusOfCode: Readonly<Record<ErrorCode, number>> = {
+  "pre-check-failed": 400,
+  "no-eligible-host": 400,
+  "not-found": 404,
+  "bad-request": 400,
+  refused: 409,
+  conflict: 409,
+  "agent-unreachable": 503,
+  unavailable: 503,
+  "deadline-exceeded": 504,
+  "outcome-unknown": 504,
+  libvirt: 500,
+  protocol: 500,
+  internal: 500,
+};
+
+/** Any thrown value as a fault. Of a bug the caller learns only the request id; the log has the rest. */
+export function novaFaultOf(error: unknown, requestId: string): NovaFault {
+  if (error instanceof NovaFault) return error;
+  const status = clientMistake(error);
+  if (status !== undefined) return new NovaFault(status, messageOfMistake(status), { cause: error });
+  const code = errorCodeOf(error);
+  if (isDroverError(error) && code !== "internal")
+    return new NovaFault(statusOfCode[code], error.message, { cause: error });
+  const message = `Unexpected API Error. The log has the details under ${requestId}.`;
+  return new NovaFault(500, message, { cause: error });
+}
+
+/** Fastify's own refusals carry a status: malformed JSON, a body too large, a media type that is not JSON. */
+function clientMistake(error: unknown): number | undefined {
+  if (!(error instanceof Error) || isDroverError(error) || !("statusCode" in error)) return undefined;
+  const { statusCode } = error;
+  return typeof statusCode === "number" && statusCode >= 400 && statusCode < 500 ? statusCode : undefined;
+}
+
+function messageOfMistake(status: number): string {
+  switch (status) {
+    case 413:
+      return "Request is too large.";
+    case 415:
+      return "Unsupported Content-Type; send application/json";
+    default:
+      return "Malformed request body";
+  }
+}

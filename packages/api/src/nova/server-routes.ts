@@ -1,0 +1,65 @@
+import type { FastifyRequest } from "fastify";
+import type { KnownServer } from "../fleet.ts";
+import { baseUrl, nextLink } from "./links.ts";
+import type { NovaContext, NovaRoutes } from "./nova-context.ts";
+import { NovaFault } from "./nova-fault.ts";
+import { filterServers, page, parseServerQuery } from "./server-filter.ts";
+import { serverAlone, serverDetail, serverSummary } from "./server-view.ts";
+
+/** @throws {NovaFault} 404 in Nova's words */
+export async function requireServer(context: NovaContext, id: string): Promise<KnownServer> {
+  const server = await context.fleet.server(id);
+  if (server === undefined) throw new NovaFault(404, `Instance ${id} could not be found.`);
+  return server;
+}
+
+async function listed(request: FastifyRequest, { fleet }: NovaContext) {
+  const query = parseServerQuery(request.query);
+  const { rows, next } = page(filterServers(await fleet.servers(), query), query, (server) => server.uuid);
+  return { rows, links: next === undefined ? {} : { servers_links: [nextLink(request, next)] } };
+}
+
+/** `/servers`, `/servers/detail`, `/servers/{id}` */
+export const serverRoutes: NovaRoutes = (app, context) => {
+  const { fleet, readProgress } = context;
+
+  app.get("/servers", async (request) => {
+    const { rows, links } = await listed(request, context);
+    const base = baseUrl(request);
+    return { servers: rows.map((server) => serverSummary(server, base)), ...links };
+  });
+
+  app.get("/servers/detail", async (request) => {
+    const { rows, links } = await listed(request, context);
+    const [hosts, progress] = await Promise.all([
+      fleet.hosts(),
+      readProgress(rows.flatMap((server) => server.migration ?? [])),
+    ]);
+    const hostNamed = new Map(hosts.map((host) => [host.facts.host, host]));
+    const base = baseUrl(request);
+    const servers = rows.map((server) =>
+      serverDetail(server, {
+        minor: request.novaMinor,
+        base,
+        host: hostNamed.get(server.host),
+        progress: server.migration === null ? undefined : progress.get(server.migration.uuid),
+      }),
+    );
+    return { servers, ...links };
+  });
+
+  app.get<{ Params: { id: string } }>("/servers/:id", async (request) => {
+    const server = await requireServer(context, request.params.id);
+    const [host, progress] = await Promise.all([
+      fleet.host(server.host),
+      readProgress(server.migration === null ? [] : [server.migration]),
+    ]);
+    const view = serverAlone(server, {
+      minor: request.novaMinor,
+      base: baseUrl(request),
+      host,
+      progress: server.migration === null ? undefined : progress.get(server.migration.uuid),
+    });
+    return { server: view };
+  });
+};

@@ -1,0 +1,274 @@
+import { DroverError } from "@drover/model";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import {
+  type ApiFixture,
+  createMigration,
+  guest,
+  move,
+  openApiFixture,
+  runningMigration,
+  S1,
+  S2,
+  S3,
+  snapshot,
+} from "../api-fixture.ts";
+
+let api: ApiFixture;
+beforeEach(async () => {
+  api = await openApiFixture();
+});
+afterEach(() => api.close());
+
+function names(body: unknown): unknown {
+  return (body as { servers: { name: string }[] }).servers.map((server) => server.name);
+}
+
+describe("GET /servers", () => {
+  it("lists id, name and links", async () => {
+    const { body } = await api.nova("GET", "/servers", 80);
+    expect(names(body)).toEqual(["vm1", "vm2", "vm3"]);
+    expect((body as { servers: object[] }).servers[0]).toEqual({
+      id: S1,
+      name: "vm1",
+      links: [
+        { rel: "self", href: `http://localhost:80/v2.1/servers/${S1}` },
+        { rel: "bookmark", href: `http://localhost:80/servers/${S1}` },
+      ],
+    });
+  });
+
+  it.each([
+    ["name=vm1", ["vm1"]],
+    ["name=%5Evm%5B12%5D%24", ["vm1", "vm2"]],
+    ["name=nope", []],
+    ["host=hostb", []],
+    ["host=hosta&status=shutoff", ["vm3"]],
+    ["status=ACTIVE&status=SHUTOFF&all_tenants=1&unknown=x", ["vm1", "vm2", "vm3"]],
+    ["vm_state=stopped", ["vm3"]],
+    [`uuid=${S2}`, ["vm2"]],
+    [`marker=${S1}`, ["vm2", "vm3"]],
+  ])("filters by ?%s", async (query, expected) => {
+    expect(names((await api.nova("GET", `/servers?${query}`, 80)).body)).toEqual(expected);
+    expect(names((await api.nova("GET", `/servers/detail?${query}`, 80)).body)).toEqual(expected);
+  });
+
+  it("pages by limit and marker, with a link to the next page", async () => {
+    const { body } = await api.nova("GET", "/servers?limit=1&name=vm", 80);
+    expect(body).toMatchObject({
+      servers: [{ name: "vm1" }],
+      servers_links: [{ rel: "next", href: `http://localhost/v2.1/servers?limit=1&name=vm&marker=${S1}` }],
+    });
+    expect(await api.nova("GET", "/servers?marker=nope", 80)).toMatchObject({
+      status: 400,
+      body: { badRequest: { message: "marker [nope] not found" } },
+    });
+  });
+
+  it.each(["name=%28", `name=${"a".repeat(300)}%2B`, "limit=-1"])("refuses ?%s with 400", async (query) => {
+    expect((await api.nova("GET", `/servers?${query}`, 80)).status).toBe(400);
+  });
+
+  it("gives up on a pattern that would take for ever", async () => {
+    await api.store.guests.replaceSightings("hostb", [guest("99999999-9999-4999-8999-999999999999", "a".repeat(60))]);
+    expect((await api.nova("GET", `/servers?name=${encodeURIComponent("(a+)+b$")}`, 80)).status).toBe(400);
+  });
+});
+
+describe("GET /servers/{id}", () => {
+  it("answers 404 in Nova's words, for names too", async () => {
+    for (const id of ["nope", "vm1", "99999999-9999-4999-8999-999999999999"]) {
+      expect(await api.nova("GET", `/servers/${id}`, 80)).toMatchObject({
+        status: 404,
+        body: { itemNotFound: { code: 404, message: `Instance ${id} could not be found.` } },
+      });
+    }
+  });
+
+  it("shows every field that a client needs at 2.80", async () => {
+    const { body } = await api.nova("GET", `/servers/${S1}`, 80);
+    expect(body).toMatchObject({
+      server: {
+        id: S1,
+        name: "vm1",
+        status: "ACTIVE",
+        tenant_id: "admin",
+        metadata: {},
+        image: "",
+        addresses: {},
+        flavor: { original_name: "1c-512m", vcpus: 1, ram: 512, extra_specs: {} },
+        "OS-EXT-SRV-ATTR:host": "hosta",
+        "OS-EXT-STS:task_state": null,
+        "OS-EXT-STS:vm_state": "active",
+        "OS-EXT-STS:power_state": 1,
+        host_status: "UP",
+        progress: 0,
+        server_groups: [],
+      },
+    });
+  });
+
+  it("has the older form of flavor, and fewer fields, at 2.1", async () => {
+    const { server } = (await api.nova("GET", `/servers/${S1}`, 1)).body as { server: object };
+    expect(server).toMatchObject({ flavor: { id: "1c-512m" } });
+    for (const later of ["host_status", "locked", "tags", "description", "server_groups"]) {
+      expect(server).not.toHaveProperty(later);
+    }
+    expect((await api.nova("GET", "/flavors/1c-512m", 1)).body).toMatchObject({ flavor: { ram: 512, vcpus: 1 } });
+    expect((await api.nova("GET", "/flavors/m1.tiny", 1)).status).toBe(404);
+  });
+
+  it("is MIGRATING with the copy's percentage while it migrates, from the first moment", async () => {
+    const migration = await createMigration(api.store, { serverUuid: S1 });
+    expect((await api.nova("GET", `/servers/${S1}`, 80)).body).toMatchObject({
+      server: { status: "MIGRATING", "OS-EXT-STS:task_state": "migrating", progress: 0 },
+    });
+    await api.progress.publish("hosta", [snapshot(migration.uuid)]);
+    const { body } = await api.nova("GET", "/servers/detail?status=migrating", 80);
+    expect(body).toMatchObject({ servers: [{ id: S1, progress: 60 }] });
+  });
+
+  it("shows paused, shut-off, doubly running guests and those whose migration needs a person", async () => {
+    const change = { powerState: "paused" } as const;
+    await api.store.guests.replaceSightings("hosta", [guest(S1, "vm1"), guest(S2, "vm2", change), guest(S3, "vm3")]);
+    await api.store.guests.replaceSightings("hostb", [guest(S1, "vm1")]);
+    const running = await runningMigration(api.store, S3);
+    await move(api.store, running, { state: "error", reason: "found nowhere: start it from its disk" });
+    const { body } = await api.nova("GET", "/servers/detail", 80);
+    expect(body).toMatchObject({
+      servers: [
+        { status: "ERROR", fault: { message: "runs on several hosts at once: hosta, hostb" } },
+        { status: "PAUSED", "OS-EXT-STS:power_state": 3 },
+        { status: "ERROR", fault: { message: "found nowhere: start it from its disk" } },
+      ],
+    });
+  });
+
+  it("does not lose a server between the report of the source and that of the destination", async () => {
+    const running = await runningMigration(api.store, S1);
+    await move(api.store, running, { state: "post-migrating", outcome: "arrived" });
+    await api.store.guests.replaceSightings("hosta", []);
+    expect((await api.nova("GET", `/servers/${S1}`, 80)).body).toMatchObject({
+      server: { name: "vm1", status: "MIGRATING", "OS-EXT-SRV-ATTR:host": "hostb" },
+    });
+  });
+});
+
+describe("POST /servers/{id}/action", () => {
+  const act = (body: unknown, minor = 80, id = S1) => api.nova("POST", `/servers/${id}/action`, minor, body);
+  const migrate = (action: unknown, minor = 80) => act({ "os-migrateLive": action }, minor);
+
+  it.each([
+    [1, { host: null, block_migration: false, disk_over_commit: false }, null, false],
+    [24, { host: "hostb", block_migration: "True", disk_over_commit: "no" }, "hostb", true],
+    [25, { host: null, block_migration: "auto" }, null, null],
+    [30, { host: "hostb", block_migration: "auto", force: true }, "hostb", null],
+    [67, { host: "hostb", block_migration: "0", force: false }, "hostb", false],
+    [80, { host: null, block_migration: "auto" }, null, null],
+  ])("asks the conductor at 2.%d for %j", async (minor, action, host, blockMigration) => {
+    expect(await migrate(action, minor)).toMatchObject({ status: 202, body: undefined });
+    expect(api.calls).toMatchObject([
+      {
+        method: "live_migrate_instance",
+        request: { serverUuid: S1, host, blockMigration, requestedBy: "admin", projectId: "admin" },
+        context: { userId: "admin", projectId: "admin", requestId: expect.stringMatching(/^req-/) },
+      },
+    ]);
+  });
+
+  const prefix = "Invalid input for field/attribute os-migrateLive. Value: ";
+  it.each([
+    [80, { block_migration: "auto" }, `${prefix}{'block_migration': 'auto'}. 'host' is a required property`],
+    [
+      80,
+      { host: null, block_migration: "auto", force: true },
+      `${prefix}{'host': None, 'block_migration': 'auto', 'force': True}. Additional properties are not allowed ('force' was unexpected)`,
+    ],
+    [
+      25,
+      { host: null, block_migration: "auto", disk_over_commit: false },
+      `${prefix}{'host': None, 'block_migration': 'auto', 'disk_over_commit': False}. Additional properties are not allowed ('disk_over_commit' was unexpected)`,
+    ],
+    [30, { host: null, block_migration: "auto", force: true }, "Can't force to a non-provided destination"],
+  ])("refuses at 2.%d in Nova's words: %j", async (minor, action, message) => {
+    expect(await migrate(action, minor)).toMatchObject({ status: 400, body: { badRequest: { code: 400, message } } });
+    expect(api.calls).toEqual([]);
+  });
+
+  it.each([
+    [24, { host: null, block_migration: "auto", disk_over_commit: false }],
+    [1, { host: null, block_migration: false }],
+    [29, { host: "hostb", block_migration: "auto", force: true }],
+    [80, { host: "no/slash", block_migration: "auto" }],
+    [80, { host: 5, block_migration: "auto" }],
+    [80, { host: null, block_migration: "perhaps" }],
+    [80, null],
+  ])("refuses at 2.%d the body %j", async (minor, action) => {
+    expect((await migrate(action, minor)).status).toBe(400);
+    expect(api.calls).toEqual([]);
+  });
+
+  it("answers 409 for a server that migrates, is shut off, or runs twice", async () => {
+    await createMigration(api.store, { serverUuid: S1 });
+    const body = { "os-migrateLive": { host: null, block_migration: "auto" } };
+    expect(await act(body)).toMatchObject({
+      status: 409,
+      body: {
+        conflictingRequest: {
+          code: 409,
+          message: `Cannot 'os-migrateLive' instance ${S1} while it is in task_state migrating`,
+        },
+      },
+    });
+    expect((await act(body, 80, S3)).body).toMatchObject({
+      conflictingRequest: { message: `Cannot 'os-migrateLive' instance ${S3} while it is in vm_state stopped` },
+    });
+    await api.store.guests.replaceSightings("hostb", [guest(S2, "vm2")]);
+    expect((await act(body, 80, S2)).status).toBe(409);
+  });
+
+  it("answers 400 for an unknown host and 404 for an unknown server", async () => {
+    expect(await migrate({ host: "nohost", block_migration: "auto" })).toMatchObject({
+      status: 400,
+      body: { badRequest: { message: "Compute host nohost could not be found." } },
+    });
+    expect((await act({ "os-migrateLive": { host: null, block_migration: "auto" } }, 80, "nope")).status).toBe(404);
+  });
+
+  it.each([
+    ["conflict", 409, "conflictingRequest"],
+    ["refused", 409, "conflictingRequest"],
+    ["unavailable", 503, "serviceUnavailable"],
+    ["deadline-exceeded", 504, "computeFault"],
+  ] as const)("passes the conductor's %s on as %d", async (code, status, fault) => {
+    api.refuseNext(new DroverError(code, "the host hosta is down"));
+    const answer = await migrate({ host: null, block_migration: "auto" });
+    expect(answer).toMatchObject({ status, body: { [fault]: { code: status } } });
+  });
+
+  it("keeps an internal error to itself, but for the request id", async () => {
+    api.refuseNext(new DroverError("internal", "a secret of ours"));
+    const { status, body } = await migrate({ host: null, block_migration: "auto" });
+    expect(status).toBe(500);
+    expect(JSON.stringify(body)).toMatch(/Unexpected API Error.*req-/);
+    expect(JSON.stringify(body)).not.toContain("secret");
+  });
+
+  it("knows which actions do not exist, which do but are not served, and which fit no state here", async () => {
+    expect(await act({ nosuch: null })).toMatchObject({
+      status: 400,
+      body: { badRequest: { message: "There is no such action: nosuch" } },
+    });
+    expect((await act({ pause: null })).body).toMatchObject({
+      badRequest: { message: expect.stringContaining("pause is not served by Drover") },
+    });
+    expect(await act({ confirmResize: null })).toMatchObject({
+      status: 409,
+      body: {
+        conflictingRequest: { message: `Cannot 'confirmResize' instance ${S1} while it is in vm_state active` },
+      },
+    });
+    for (const body of [{}, [], "x", { "os-migrateLive": null, pause: null }]) {
+      expect((await act(body)).body).toEqual({ badRequest: { code: 400, message: "Malformed request body" } });
+    }
+  });
+});

@@ -1,0 +1,22 @@
+import { readFile } from "node:fs/promises";
+import { expect, it } from "vitest";
+import { openapiDocument } from "./openapi-document.ts";
+
+it("is what openapi.gen.json holds; run `npm run openapi` here after a change", async () => {
+  const written = await readFile(new URL("../openapi.gen.json", import.meta.url), "utf8");
+  expect(await openapiDocument()).toBe(written);
+});
+
+it("describes /v1 and nothing else", async () => {
+  const document: { paths: Record<string, unknown> } = JSON.parse(await openapiDocument());
+  expect(Object.keys(document.paths).sort()).toEqual([
+    "/v1/hosts",
+    "/v1/migrations",
+    "/v1/migrations/{migration}",
+    "/v1/migrations/{migration}/abort",
+    "/v1/migrations/{migration}/force-complete",
+    "/v1/servers",
+    "/v1/servers/{server}",
+    "/v1/servers/{server}/migrations",
+  ]);
+});

@@ -1,0 +1,77 @@
+import { type Clock, errorChain, type Logger, type Migration, type MigrationProgress, TERMINAL } from "@drover/model";
+import type { ProgressCache } from "@drover/progress";
+import type { Store } from "@drover/store";
+
+/** Numbers of a copy, and how far to trust them. */
+export interface KnownProgress {
+  readonly progress: MigrationProgress;
+  /** `cache`: the agent's newest; `store`: the last flush; `record`: the last numbers of a migration that is over. */
+  readonly source: "cache" | "store" | "record";
+  readonly ageMs: number;
+  /** The cache could not be asked: newer numbers may exist. */
+  readonly stale: boolean;
+}
+
+/** Progress by migration uuid; a migration of which nothing is known is absent. */
+export type ProgressReader = (migrations: readonly Migration[]) => Promise<ReadonlyMap<string, KnownProgress>>;
+
+/**
+ * Reads the newest of cache and store. A cache that is away costs freshness, nothing else: the store's numbers are
+ * given, marked stale. The store is asked only for what the cache and the records do not have.
+ */
+export function progressReader(dependencies: {
+  readonly store: Store;
+  readonly progress: ProgressCache;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}): ProgressReader {
+  const { store, progress, clock, logger } = dependencies;
+
+  async function readCache(uuids: readonly string[]): Promise<ReadonlyMap<string, MigrationProgress> | undefined> {
+    if (uuids.length === 0) return new Map();
+    try {
+      return await progress.read(uuids);
+    } catch (error) {
+      logger.warn({ problem: errorChain(error) }, "the progress cache is away; showing the store's numbers");
+      return undefined;
+    }
+  }
+
+  return async (migrations) => {
+    const open = migrations.filter((migration) => migration.finalProgress === null);
+    const copying = open.filter((migration) => !TERMINAL.has(migration.state)).map(uuidOf);
+    const [cached, stored] = await Promise.all([
+      readCache(copying),
+      open.length === 0 ? new Map<string, MigrationProgress>() : store.progress.read(open.map(uuidOf)),
+    ]);
+    const nowMs = clock.now().getTime();
+    const known = new Map<string, KnownProgress>();
+    for (const migration of migrations) {
+      const fromCache = cached?.get(migration.uuid);
+      const fromStore = stored.get(migration.uuid);
+      const newest = newer(fromCache, fromStore);
+      const chosen = migration.finalProgress ?? newest;
+      if (chosen === undefined) continue;
+      known.set(migration.uuid, {
+        progress: chosen,
+        source: migration.finalProgress !== null ? "record" : newest === fromCache ? "cache" : "store",
+        ageMs: Math.max(0, nowMs - chosen.observedAtMs),
+        stale: cached === undefined && copying.includes(migration.uuid),
+      });
+    }
+    return known;
+  };
+}
+
+function uuidOf(migration: Migration): string {
+  return migration.uuid;
+}
+
+/** The one with the larger sequence; the cache's on a tie, which is the usual case just after a flush. */
+function newer(
+  fromCache: MigrationProgress | undefined,
+  fromStore: MigrationProgress | undefined,
+): MigrationProgress | undefined {
+  if (fromCache === undefined || fromStore === undefined) return fromCache ?? fromStore;
+  return fromStore.sequence > fromCache.sequence ? fromStore : fromCache;
+}

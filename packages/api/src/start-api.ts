@@ -1,0 +1,30 @@
+import { DroverError } from "@drover/model";
+import { type RunningService, requireLoopback } from "@drover/service-kit";
+import type { ApiDependencies } from "./api-dependencies.ts";
+import { createApi } from "./create-api.ts";
+
+/** The API, listening. `stop` lets requests under way end. */
+export interface RunningApi extends RunningService {
+  /** `http://127.0.0.1:8774` */
+  readonly address: string;
+}
+
+/**
+ * Builds the API and listens on `config.host` and `config.port`.
+ *
+ * @throws {DroverError} `bad-request` beyond loopback, `unavailable` when the port cannot be had.
+ */
+export async function startApi(dependencies: ApiDependencies): Promise<RunningApi> {
+  const { config, logger } = dependencies;
+  const host = requireLoopback(config.host, "api.host");
+  const app = await createApi(dependencies);
+  try {
+    const address = await app.listen({ host, port: config.port });
+    logger.info({ address }, "the API listens");
+    return { address, stop: () => app.close() };
+  } catch (cause) {
+    await app.close();
+    const what = `opening the API's port ${host}:${config.port}; choose another with DROVER_API_PORT`;
+    throw new DroverError("unavailable", what, { cause });
+  }
+}

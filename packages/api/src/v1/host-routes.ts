@@ -1,0 +1,20 @@
+import { z } from "zod";
+import { hostView } from "./schemas.ts";
+import { errorAnswers, type V1App, type V1Context } from "./v1-context.ts";
+import { viewHost } from "./views.ts";
+
+/** `/v1/hosts` */
+export function hostRoutes(app: V1App, { fleet }: V1Context): void {
+  app.get(
+    "/hosts",
+    {
+      schema: {
+        operationId: "listHosts",
+        tags: ["hosts"],
+        summary: "All hosts, by name",
+        response: { 200: z.object({ hosts: z.array(hostView) }), ...errorAnswers },
+      },
+    },
+    async () => ({ hosts: (await fleet.hosts()).map(viewHost) }),
+  );
+}

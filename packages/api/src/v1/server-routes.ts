@@ -1,0 +1,91 @@
+import { liveMigrateInstance } from "@drover/contracts";
+import { DroverError, type Migration } from "@drover/model";
+import { z } from "zod";
+import { LOCAL_IDENTITY, rpcContext } from "../identity.ts";
+import { matchingNames } from "../name-filter.ts";
+import { migrateRequest, migrationView, serverParams, serverQuery, serverView } from "./schemas.ts";
+import { errorAnswers, type V1App, type V1Context } from "./v1-context.ts";
+import { viewMigration, viewServer } from "./views.ts";
+
+/** `/v1/servers` */
+export function serverRoutes(app: V1App, context: V1Context): void {
+  const { fleet, dependencies } = context;
+
+  app.get(
+    "/servers",
+    {
+      schema: {
+        operationId: "listServers",
+        tags: ["servers"],
+        summary: "All servers, by name",
+        querystring: serverQuery,
+        response: { 200: z.object({ servers: z.array(serverView) }), ...errorAnswers },
+      },
+    },
+    async (request) => {
+      const { name, host } = request.query;
+      const servers = await fleet.servers();
+      const all = [...new Set(servers.map((server) => server.name))];
+      const names = name === undefined ? undefined : matchingNames(all, name);
+      const chosen = servers.filter(
+        (server) => (names === undefined || names.has(server.name)) && (host === undefined || server.host === host),
+      );
+      return { servers: chosen.map(viewServer) };
+    },
+  );
+
+  app.get(
+    "/servers/:server",
+    {
+      schema: {
+        operationId: "getServer",
+        tags: ["servers"],
+        summary: "One server",
+        params: serverParams,
+        response: { 200: z.object({ server: serverView }), ...errorAnswers },
+      },
+    },
+    async (request) => ({ server: viewServer(await fleet.findServer(request.params.server)) }),
+  );
+
+  app.post(
+    "/servers/:server/migrations",
+    {
+      schema: {
+        operationId: "migrateServer",
+        tags: ["servers"],
+        summary: "Start a live migration; the answer tells how it stands, everything after happens by itself",
+        params: serverParams,
+        body: migrateRequest.nullish(),
+        response: { 202: z.object({ migration: migrationView }), ...errorAnswers },
+      },
+    },
+    async (request, reply) => {
+      const server = await fleet.findServer(request.params.server);
+      const { migrationUuid } = await dependencies.bus.call(
+        liveMigrateInstance,
+        {
+          serverUuid: server.uuid,
+          host: request.body?.host ?? null,
+          blockMigration: request.body?.blockMigration ?? null,
+          requestedBy: LOCAL_IDENTITY.userId,
+          projectId: LOCAL_IDENTITY.projectId,
+        },
+        { context: rpcContext(request) },
+      );
+      const migration = await readAccepted(context, migrationUuid);
+      return reply.code(202).send({ migration: viewMigration(migration, undefined) });
+    },
+  );
+}
+
+/** The migration goes on whether or not its record can be read back now: the error says so. */
+async function readAccepted({ dependencies }: V1Context, uuid: string): Promise<Migration> {
+  const message = `the migration was accepted as ${uuid}, but its record cannot be read now; ask for it again later`;
+  const options = { details: { migrationUuid: uuid } };
+  const migration = await dependencies.store.migrations.get(uuid).catch((cause: unknown) => {
+    throw new DroverError("unavailable", message, { ...options, cause });
+  });
+  if (migration === undefined) throw new DroverError("unavailable", message, options);
+  return migration;
+}

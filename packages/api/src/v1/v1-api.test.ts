@@ -1,0 +1,196 @@
+import { DroverError } from "@drover/model";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import {
+  type ApiFixture,
+  createMigration,
+  guest,
+  move,
+  openApiFixture,
+  runningMigration,
+  S1,
+  S2,
+  snapshot,
+} from "../api-fixture.ts";
+
+let api: ApiFixture;
+beforeEach(async () => {
+  api = await openApiFixture();
+});
+afterEach(() => api.close());
+
+describe("/v1/hosts", () => {
+  it("lists hosts with their facts", async () => {
+    const { status, body } = await api.v1("GET", "/hosts");
+    expect(status).toBe(200);
+    expect(body).toMatchObject({
+      hosts: [
+        { name: "hosta", state: "up", enabled: true, servers: 3, facts: { cpuModel: "EPYC", memoryKiB: 16_777_216 } },
+        { name: "hostb", servers: 0 },
+      ],
+    });
+  });
+});
+
+describe("/v1/servers", () => {
+  it("lists and filters", async () => {
+    const { body } = await api.v1("GET", "/servers?name=vm[12]&host=hosta");
+    expect(body).toMatchObject({ servers: [{ name: "vm1", uuid: S1, migration: null }, { name: "vm2" }] });
+  });
+
+  it("finds one by uuid or name, with its migration", async () => {
+    const { id, uuid } = await createMigration(api.store, { serverUuid: S1 });
+    for (const reference of [S1, "vm1"]) {
+      const { body } = await api.v1("GET", `/servers/${reference}`);
+      expect(body).toMatchObject({ server: { uuid: S1, migration: { id, uuid, status: "queued" } } });
+    }
+  });
+
+  it("refuses an ambiguous name with the uuids", async () => {
+    const twin = "44444444-4444-4444-8444-444444444444";
+    await api.store.guests.replaceSightings("hostb", [guest(twin, "vm1")]);
+    expect(await api.v1("GET", "/servers/vm1")).toMatchObject({
+      status: 400,
+      body: { error: { code: "bad-request", details: { uuids: [S1, twin] } } },
+    });
+  });
+
+  it("starts a migration and answers with its record", async () => {
+    const { status, body } = await api.v1("POST", "/servers/vm1/migrations", { host: "hostb" });
+    expect(status).toBe(202);
+    expect(body).toMatchObject({
+      migration: {
+        id: 1,
+        state: "queued",
+        status: "queued",
+        server: { uuid: S1, name: "vm1" },
+        sourceHost: "hosta",
+        requestedHost: "hostb",
+        progress: null,
+      },
+    });
+    expect(api.calls).toMatchObject([{ request: { host: "hostb", blockMigration: null } }]);
+  });
+
+  it("needs no body for that", async () => {
+    expect((await api.v1("POST", `/servers/${S2}/migrations`)).status).toBe(202);
+    expect(api.calls).toMatchObject([{ request: { serverUuid: S2, host: null, blockMigration: null } }]);
+  });
+
+  it.each([
+    ["refused", 409],
+    ["no-eligible-host", 507],
+    ["pre-check-failed", 400],
+    ["unavailable", 503],
+    ["deadline-exceeded", 504],
+    ["libvirt", 502],
+  ] as const)("passes the conductor's %s on as %d with code, message and details", async (code, status) => {
+    api.refuseNext(new DroverError(code, "why it was refused", { details: { host: "hostb" } }));
+    expect(await api.v1("POST", "/servers/vm1/migrations", {})).toMatchObject({
+      status,
+      body: {
+        error: {
+          code,
+          message: "why it was refused",
+          details: { host: "hostb" },
+          requestId: expect.stringMatching(/^req-/),
+        },
+      },
+    });
+  });
+
+  it("says that nobody serves when the conductor is away", async () => {
+    const away = await openApiFixture();
+    await away.bus.close();
+    expect(await away.v1("POST", "/servers/vm1/migrations", {})).toMatchObject({ status: 503 });
+    expect((await away.v1("GET", "/servers")).status).toBe(200);
+    await away.close();
+  });
+});
+
+describe("/v1/migrations", () => {
+  it("shows one by number or uuid, with its log and progress", async () => {
+    const { id, uuid } = await runningMigration(api.store, S1);
+    await api.progress.publish("hosta", [snapshot(uuid)]);
+    for (const reference of [id, uuid]) {
+      expect((await api.v1("GET", `/migrations/${reference}`)).body).toMatchObject({
+        migration: { id, state: "running", progress: { memoryRemainingBytes: 400, source: "cache", stale: false } },
+        log: [{ event: "requested", state: "queued", message: "asked for by admin" }],
+      });
+    }
+  });
+
+  it("filters by server, status, host and whether it is over", async () => {
+    const running = await runningMigration(api.store, S1);
+    const queued = await createMigration(api.store, { serverUuid: S2 });
+    const cancelled = await move(api.store, queued, { state: "cancelled", reason: "on request" });
+    const ids = async (query: string) =>
+      ((await api.v1("GET", `/migrations${query}`)).body as { migrations: { id: number }[] }).migrations.map(
+        (migration) => migration.id,
+      );
+    expect(await ids("")).toEqual([cancelled.id, running.id]);
+    expect(await ids("?server=vm1")).toEqual([running.id]);
+    expect(await ids(`?server=${S2}`)).toEqual([cancelled.id]);
+    expect(await ids("?status=running")).toEqual([running.id]);
+    expect(await ids("?active=true")).toEqual([running.id]);
+    expect(await ids("?active=false")).toEqual([cancelled.id]);
+    expect(await ids("?active=true&status=cancelled")).toEqual([]);
+    expect(await ids("?host=hostb")).toEqual([running.id]);
+    expect(await ids("?limit=1")).toEqual([cancelled.id]);
+    expect(await ids(`?limit=1&marker=${cancelled.id}`)).toEqual([running.id]);
+  });
+
+  it.each([
+    ["GET", "/migrations?status=nosuch", 400, /status: nosuch is none of queued/],
+    ["GET", "/migrations?nosuch=1", 400, /nosuch/],
+    ["GET", "/migrations?limit=0", 400, /limit/],
+    ["GET", "/migrations?server=nope", 404, /no server nope/],
+    ["GET", "/migrations/99", 404, /no migration 99/],
+    ["GET", "/nothing", 404, /no GET \/v1\/nothing/],
+    ["POST", "/migrations/99/abort", 404, /no migration 99/],
+  ] as const)("answers %s %s with %d", async (method, path, status, message) => {
+    const answer = await api.v1(method, path);
+    expect(answer).toMatchObject({ status, body: { error: { message: expect.stringMatching(message) } } });
+  });
+
+  it("names every field that does not fit", async () => {
+    const { status, body } = await api.v1("POST", "/servers/vm1/migrations", { host: "no/slash", hots: "x" });
+    expect(status).toBe(400);
+    expect(body).toMatchObject({
+      error: { code: "bad-request", message: expect.stringMatching(/body\/host: must be a host name.*hots/) },
+    });
+  });
+
+  it("asks the conductor to hurry or to call off", async () => {
+    const { id, uuid } = await runningMigration(api.store, S1);
+    const accepted = { status: 202, body: { answer: "accepted" } };
+    expect(await api.v1("POST", `/migrations/${id}/force-complete`)).toMatchObject(accepted);
+    expect(await api.v1("POST", `/migrations/${uuid}/abort`, {})).toMatchObject(accepted);
+    expect(api.calls.map((call) => call.method)).toEqual(["live_migration_force_complete", "live_migration_abort"]);
+  });
+});
+
+describe("requests from elsewhere", () => {
+  it.each([
+    [{ host: "evil.example.org" }, "/v1/hosts"],
+    [{ host: "evil.example.org" }, "/v2.1/servers"],
+    [{ host: "localhost", origin: "http://evil.example.org" }, "/v1/hosts"],
+  ])("refuses %j on %s", async (headers, url) => {
+    const response = await api.app.inject({ url, headers });
+    expect(response.statusCode).toBe(403);
+    expect(Object.keys(response.json())).toEqual([url.startsWith("/v1/") ? "error" : "forbidden"]);
+  });
+
+  it("answers malformed and large bodies in Drover's form", async () => {
+    const post = (payload: string) =>
+      api.app.inject({
+        method: "POST",
+        url: "/v1/servers/vm1/migrations",
+        payload,
+        headers: { "content-type": "application/json" },
+      });
+    expect((await post("{")).json()).toMatchObject({ error: { code: "bad-request" } });
+    const large = await post(JSON.stringify({ x: "x".repeat(70_000) }));
+    expect(large.statusCode).toBe(413);
+    expect(large.json()).toMatchObject({ error: { code: "bad-request" } });
+  });
+});

@@ -1,0 +1,26 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { FastifyBaseLogger, FastifyInstance, RawServerDefault } from "fastify";
+import type { ZodTypeProvider } from "fastify-type-provider-zod";
+import type { ApiDependencies } from "../api-dependencies.ts";
+import type { Fleet } from "../fleet.ts";
+import type { ProgressReader } from "../progress-reader.ts";
+import { errorBody } from "./schemas.ts";
+
+/** What the routes of `/v1` work with. */
+export interface V1Context {
+  readonly dependencies: ApiDependencies;
+  readonly fleet: Fleet;
+  readonly readProgress: ProgressReader;
+}
+
+/** A Fastify instance whose routes take their types from zod. */
+export type V1App = FastifyInstance<
+  RawServerDefault,
+  IncomingMessage,
+  ServerResponse<IncomingMessage>,
+  FastifyBaseLogger,
+  ZodTypeProvider
+>;
+
+/** The answers that every route may give. */
+export const errorAnswers = { "4xx": errorBody, "5xx": errorBody } as const;

@@ -1,0 +1,72 @@
+import { type Migration, type MigrationLogEntry, SHOWN_STATUS } from "@drover/model";
+import type { KnownHost, KnownServer } from "../fleet.ts";
+import type { KnownProgress } from "../progress-reader.ts";
+import type { HostView, MigrationView, ProgressView, ServerView } from "./schemas.ts";
+
+export function viewHost(host: KnownHost): HostView {
+  const { id, uuid, facts, enabled, disabledReason, agentVersion } = host;
+  return {
+    id,
+    uuid,
+    name: facts.host,
+    state: host.up ? "up" : "down",
+    enabled,
+    disabledReason,
+    facts,
+    agentVersion,
+    lastSeenAt: host.lastSeenAt.toISOString(),
+    servers: host.servers.length,
+  };
+}
+
+export function viewServer(server: KnownServer): ServerView {
+  const { migration, leftovers, runsTwice } = server;
+  return {
+    ...server,
+    seenAt: server.seenAt.toISOString(),
+    leftovers: [...leftovers],
+    runsTwice: [...runsTwice],
+    migration:
+      migration === null ? null : { id: migration.id, uuid: migration.uuid, status: SHOWN_STATUS[migration.state] },
+  };
+}
+
+export function viewMigration(migration: Migration, known: KnownProgress | undefined): MigrationView {
+  const { id, uuid, state, sourceHost, destinationHost, requestedHost, reason, failure } = migration;
+  return {
+    id,
+    uuid,
+    server: { uuid: migration.serverUuid, name: migration.serverName },
+    state,
+    status: SHOWN_STATUS[state],
+    sourceHost,
+    destinationHost,
+    requestedHost,
+    reason,
+    failure: failure === null ? null : { ...failure, details: { ...failure.details } },
+    flags: [...migration.flags],
+    policy: migration.policy,
+    requestedBy: migration.requestedBy,
+    requestId: migration.requestId,
+    abortRequestedAt: isoTime(migration.abortRequestedAt),
+    forceCompleteRequestedAt: isoTime(migration.forceCompleteRequestedAt),
+    requestAnswer: migration.requestAnswer,
+    createdAt: migration.createdAt.toISOString(),
+    updatedAt: migration.updatedAt.toISOString(),
+    startedAt: isoTime(migration.startedAt),
+    endedAt: isoTime(migration.endedAt),
+    progress: known === undefined ? null : viewProgress(known),
+  };
+}
+
+function viewProgress({ progress, source, ageMs, stale }: KnownProgress): ProgressView {
+  return { ...progress, source, ageMs, stale };
+}
+
+export function viewLogEntry({ at, event, state, message }: MigrationLogEntry) {
+  return { at: at.toISOString(), event, state, message };
+}
+
+function isoTime(date: Date | null): string | null {
+  return date === null ? null : date.toISOString();
+}
