@@ -15,8 +15,8 @@ export interface TestCertificates extends AsyncDisposable {
   readonly serverKey: Buffer;
 }
 
-/** Made with the openssl command: Node can read certificates but not make them. The server's is for 127.0.0.1. */
-export async function testCertificates(): Promise<TestCertificates> {
+/** Made with the openssl command: Node can read certificates but not make them. @param address The server's IP address. */
+export async function testCertificates(address = "127.0.0.1"): Promise<TestCertificates> {
   const folder = await mkdtemp(path.join(tmpdir(), "drover-libvirt-pki-"));
   const file = (name: string) => path.join(folder, name);
   const openssl = (...args: readonly string[]) => run("openssl", args, { cwd: folder });
@@ -28,7 +28,7 @@ export async function testCertificates(): Promise<TestCertificates> {
     ...["-days", "2", "-subj", "/CN=test authority", "-keyout", "cakey.pem", "-out", "cacert.pem"],
   );
   for (const [role, extension] of [
-    ["server", "subjectAltName=IP:127.0.0.1\nextendedKeyUsage=serverAuth\n"],
+    ["server", `subjectAltName=IP:${address}\nextendedKeyUsage=serverAuth\n`],
     ["client", "extendedKeyUsage=clientAuth\n"],
   ] as const) {
     await writeFile(file(`${role}.ext`), extension);
