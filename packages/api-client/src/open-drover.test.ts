@@ -38,7 +38,7 @@ test("asks /v1 with names and filters encoded and gives its JSON unchanged", asy
     expect.objectContaining({ migrations: [] }),
   );
   expect((await drover.server("a b/c")).server.name).toBe("a b/c");
-  expect(seen).toEqual(["GET /v1/migrations?server=a%20b&active=true&limit=5", "GET /v1/servers/a%20b%2Fc"]);
+  expect(seen).toEqual(["GET /v1/migrations?server=a%20b&limit=5&active=true", "GET /v1/servers/a%20b%2Fc"]);
 });
 
 test("migrate sends the destination as JSON; abort sends no body", async () => {

@@ -109,13 +109,9 @@ function methodsOf(client: Client<paths>, url: string): DroverClient {
   };
 }
 
-/** In a query everything is text. */
-function queryOf({ active, limit, ...rest }: MigrationFilter) {
-  return {
-    ...rest,
-    ...(active === undefined ? {} : { active: active ? ("true" as const) : ("false" as const) }),
-    ...(limit === undefined ? {} : { limit: String(limit) }),
-  };
+/** A boolean is a word in a query. */
+function queryOf({ active, ...rest }: MigrationFilter) {
+  return active === undefined ? rest : { ...rest, active: active ? ("true" as const) : ("false" as const) };
 }
 
 function pathOf(migration: string | number): { path: { migration: string } } {

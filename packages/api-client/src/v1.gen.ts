@@ -56,7 +56,7 @@ export interface paths {
           "server": string;
         };
       };
-      requestBody: { content: { "application/json": components["schemas"]["MigrateRequestInput"] } };
+      requestBody: { content: { "application/json": components["schemas"]["MigrateRequestInput"] | null } };
       responses: {
         202: { content: { "application/json": {
           "migration": components["schemas"]["Migration"];
@@ -75,7 +75,7 @@ export interface paths {
           "status"?: string;
           "host"?: string;
           "active"?: "true" | "false";
-          "limit"?: string;
+          "limit"?: number;
           "marker"?: string;
         };
       };

@@ -37,7 +37,7 @@ test("filters reach /v1", async () => {
   const body = { migrations: [sampleMigration()] };
   const script = { "GET /v1/migrations": { body }, "GET /v1/servers": { body: { servers: [] } } };
   const listed = await drover(script, "migration", "list", "--server", "busy", "--active", "--limit", "5");
-  expect(listed.requests).toEqual(["GET /v1/migrations?server=busy&active=true&limit=5"]);
+  expect(listed.requests).toEqual(["GET /v1/migrations?server=busy&limit=5&active=true"]);
   expect(listed.out).toMatch(/^12 +busy +running +host-1 +host-2/m);
   const servers = await drover(script, "--json", "server", "list", "--host", "host-1");
   expect(servers.requests).toEqual(["GET /v1/servers?host=host-1"]);
