@@ -7,6 +7,9 @@ import type { CallOptions } from "./wire/call-options.ts";
  * A libvirtd and the connections to it: one for control (queries, job stats, abort, events) that never carries a call
  * that lasts, and one more for each call that does. libvirtd stops reading a client with five calls outstanding, so
  * a handful of migrations on the control connection would stop aborts and job stats too.
+ *
+ * Calls that change a domain wait in libvirtd behind that domain's migration (setMetadata, for one): while
+ * one is under way they belong in {@link withBlockingConnection} as well.
  */
 export class LibvirtHost {
   readonly #uri: string;

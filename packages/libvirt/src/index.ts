@@ -2,13 +2,61 @@ export type { Call } from "./calls/call.ts";
 export type { DomainCapabilitiesQuery } from "./calls/connect-calls.ts";
 export type { DomainStats, MetadataElement } from "./calls/domain-calls.ts";
 export { type ConnectionOptions, LibvirtConnection, type SubscriptionOptions } from "./connection.ts";
-export * from "./constants/domain-constants.ts";
-export * from "./constants/error-codes.ts";
-export * from "./constants/event-constants.ts";
-export * from "./constants/host-constants.ts";
-export * from "./constants/job-constants.ts";
-export * from "./constants/migration-constants.ts";
-export * from "./constants/storage-constants.ts";
+export {
+  VIR_CONNECT_GET_ALL_DOMAINS_STATS,
+  VIR_CONNECT_LIST_DOMAINS,
+  VIR_DOMAIN_AFFECT,
+  VIR_DOMAIN_DEFINE,
+  VIR_DOMAIN_DESTROY,
+  VIR_DOMAIN_DIRTYRATE,
+  VIR_DOMAIN_METADATA,
+  VIR_DOMAIN_PAUSED_REASON,
+  VIR_DOMAIN_RUNNING_REASON,
+  VIR_DOMAIN_SHUTOFF_REASON,
+  VIR_DOMAIN_START,
+  VIR_DOMAIN_STATE,
+  VIR_DOMAIN_STATS,
+  VIR_DOMAIN_UNDEFINE,
+  VIR_DOMAIN_XML,
+} from "./constants/domain-constants.ts";
+export { VIR_ERR, VIR_ERR_LEVEL, VIR_FROM, type VirErrName, virErrName } from "./constants/error-codes.ts";
+export {
+  VIR_DOMAIN_EVENT,
+  VIR_DOMAIN_EVENT_DEFINED_DETAIL,
+  VIR_DOMAIN_EVENT_ID,
+  VIR_DOMAIN_EVENT_RESUMED_DETAIL,
+  VIR_DOMAIN_EVENT_SHUTDOWN_DETAIL,
+  VIR_DOMAIN_EVENT_STARTED_DETAIL,
+  VIR_DOMAIN_EVENT_STOPPED_DETAIL,
+  VIR_DOMAIN_EVENT_SUSPENDED_DETAIL,
+  VIR_DOMAIN_EVENT_UNDEFINED_DETAIL,
+} from "./constants/event-constants.ts";
+export {
+  VIR_CONNECT,
+  VIR_CONNECT_BASELINE_CPU,
+  VIR_CONNECT_COMPARE_CPU,
+  VIR_CPU_COMPARE,
+  VIR_DRV_FEATURE,
+} from "./constants/host-constants.ts";
+export {
+  VIR_DOMAIN_ABORT_JOB,
+  VIR_DOMAIN_BLOCK_JOB,
+  VIR_DOMAIN_BLOCK_JOB_SPEED,
+  VIR_DOMAIN_BLOCK_JOB_TYPE,
+  VIR_DOMAIN_JOB,
+  VIR_DOMAIN_JOB_OPERATION,
+  VIR_DOMAIN_JOB_STATS,
+} from "./constants/job-constants.ts";
+export { VIR_DOMAIN_MIGRATE_MAX_SPEED, VIR_MIGRATE, VIR_MIGRATE_PARAM } from "./constants/migration-constants.ts";
+export {
+  VIR_CONNECT_LIST_STORAGE_POOLS,
+  VIR_STORAGE_POOL,
+  VIR_STORAGE_POOL_BUILD,
+  VIR_STORAGE_POOL_CREATE,
+  VIR_STORAGE_VOL,
+  VIR_STORAGE_VOL_CREATE,
+  VIR_STORAGE_VOL_DELETE,
+} from "./constants/storage-constants.ts";
 export type { DomainEvent, DomainEventType, EventsLost } from "./domain-events.ts";
 export { DomainEventStream } from "./event-stream.ts";
 export { LibvirtHost } from "./host.ts";

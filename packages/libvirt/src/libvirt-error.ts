@@ -1,4 +1,4 @@
-import { DroverError } from "@drover/model";
+import { DroverError, isDroverError } from "@drover/model";
 import { VIR_ERR, VIR_ERR_LEVEL, VIR_FROM, type VirErrName, virErrName } from "./constants/error-codes.ts";
 import type { RemoteErrorBody } from "./procedures/shared-structures.ts";
 
@@ -16,9 +16,9 @@ export interface LibvirtErrorFields {
 }
 
 /**
- * libvirtd said no. The call was received and answered, so the connection is fine and the refusal is certain: for
- * `domainMigratePerform3Params` it means that the guest did not arrive, unless `libvirtCode` is
- * VIR_ERR_MIGRATE_FINISH_OK or VIR_ERR_OPERATION_FAILED during switch-over; ask both hosts then.
+ * libvirtd said no. The call was received and answered, so the connection is fine and the refusal certain; only after
+ * `domainMigratePerform3Params` may the guest still have arrived, with VIR_ERR_MIGRATE_FINISH_OK or when the two
+ * libvirtd lost each other during switch-over. Who must know asks both hosts.
  */
 export class LibvirtError extends DroverError {
   readonly libvirtCode: number;
@@ -54,7 +54,7 @@ export class LibvirtError extends DroverError {
     return "LibvirtError";
   }
 
-  /** For the server side: an error of the QEMU driver with the usual level. `libvirtError("VIR_ERR_NO_DOMAIN", …)`. */
+  /** For the server side: an error with the usual level. `LibvirtError.refusal("VIR_ERR_NO_DOMAIN", "…")`. */
   static refusal(codeName: VirErrName, text: string, libvirtDomain: number = VIR_FROM.VIR_FROM_QEMU): LibvirtError {
     return new LibvirtError({
       libvirtCode: VIR_ERR[codeName],
@@ -67,7 +67,7 @@ export class LibvirtError extends DroverError {
 
 /** True for a {@link LibvirtError}; with `codeName`, only for that code. */
 export function isLibvirtError(error: unknown, codeName?: VirErrName): error is LibvirtError {
-  if (!(error instanceof DroverError) || error.code !== "libvirt" || !("libvirtCode" in error)) return false;
+  if (!isDroverError(error, "libvirt") || !("libvirtCode" in error)) return false;
   return codeName === undefined || error.libvirtCode === VIR_ERR[codeName];
 }
 

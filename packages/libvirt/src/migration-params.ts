@@ -1,5 +1,6 @@
 import { VIR_MIGRATE_PARAM as PARAM } from "./constants/migration-constants.ts";
 import type { TypedParam } from "./procedures/shared-structures.ts";
+import { unsignedBigint } from "./xdr/primitives.ts";
 
 /** Parameters of a migration with their units. What is left out stays as libvirt has it. */
 export interface MigrationParams {
@@ -68,5 +69,5 @@ function int(field: string, value: number | undefined): TypedParam[] {
 }
 
 function ullong(field: string, value: number | bigint | undefined): TypedParam[] {
-  return value === undefined ? [] : [{ field, value: { type: "ullong", value: BigInt(value) } }];
+  return value === undefined ? [] : [{ field, value: { type: "ullong", value: unsignedBigint(value) } }];
 }

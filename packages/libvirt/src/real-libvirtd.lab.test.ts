@@ -32,7 +32,9 @@ describe("libvirtd 9.0.0 on two hosts", () => {
 
   beforeAll(async () => {
     lab = await startLab({ hosts: 2 });
-    hosts = lab.hosts as readonly LabHost[] as [LabHost, LabHost];
+    const [first, second] = lab.hosts;
+    if (first === undefined || second === undefined) throw new Error("the lab has fewer hosts than asked for");
+    hosts = [first, second];
     source = await LibvirtHost.open(hosts[0].uri);
     destination = await LibvirtHost.open(hosts[1].tcpUri);
   });

@@ -1,6 +1,7 @@
 import { encodeMigrationParams, type MigrationParams } from "../migration-params.ts";
 import type { Domain } from "../procedures/shared-structures.ts";
 import type { CallOptions } from "../wire/call-options.ts";
+import { unsignedBigint } from "../xdr/primitives.ts";
 import type { Call } from "./call.ts";
 
 const NO_COOKIE = new Uint8Array();
@@ -34,14 +35,14 @@ export function migrationCalls(call: Call) {
     },
     /** Longest standstill at switch-over, ms. Works while a migration runs, and before one. */
     setMaxDowntime: async (dom: Domain, downtimeMs: number, options?: CallOptions) => {
-      await call("domainMigrateSetMaxDowntime", { dom, downtime: BigInt(downtimeMs), flags: 0 }, options);
+      await call("domainMigrateSetMaxDowntime", { dom, downtime: unsignedBigint(downtimeMs), flags: 0 }, options);
     },
     /** ms (3.7.0) */
     getMaxDowntime: async (dom: Domain, options?: CallOptions) =>
       Number((await call("domainMigrateGetMaxDowntime", { dom, flags: 0 }, options)).downtime),
     /** Upper bound for the memory copy, MiB/s. @param flags VIR_DOMAIN_MIGRATE_MAX_SPEED_… */
     setMaxSpeed: async (dom: Domain, bandwidthMiBps: number, flags = 0, options?: CallOptions) => {
-      await call("domainMigrateSetMaxSpeed", { dom, bandwidth: BigInt(bandwidthMiBps), flags }, options);
+      await call("domainMigrateSetMaxSpeed", { dom, bandwidth: unsignedBigint(bandwidthMiBps), flags }, options);
     },
     /** MiB/s; "unlimited" is a number so large that only a bigint holds it. */
     getMaxSpeed: async (dom: Domain, flags = 0, options?: CallOptions) =>

@@ -51,3 +51,6 @@ export const VIR_DOMAIN_BLOCK_JOB = {
   VIR_DOMAIN_BLOCK_JOB_CANCELED: 2,
   VIR_DOMAIN_BLOCK_JOB_READY: 3,
 } as const;
+
+/** virDomainBlockJobSetSpeedFlags: bytes/s instead of MiB/s (1.2.6). */
+export const VIR_DOMAIN_BLOCK_JOB_SPEED = { VIR_DOMAIN_BLOCK_JOB_SPEED_BANDWIDTH_BYTES: 1 } as const;

@@ -1,3 +1,4 @@
+import fc from "fast-check";
 import { expect, test } from "vitest";
 import { decodeDomainEvent } from "../domain-events.ts";
 import { decodeJobStats } from "../job-stats.ts";
@@ -55,6 +56,25 @@ test.each(vectors)("%s decodes and encodes to the same bytes", (_what, bytes, co
   const frame = only(bytes);
   expect(decodeBody(frame, codec, "the vector")).toEqual(value);
   expect(encodeFrame(frame.header, codec, value)).toEqual(bytes);
+});
+
+test("any one byte of them changed is either read or refused with `protocol`", () => {
+  fc.assert(
+    fc.property(fc.constantFrom(...vectors), fc.nat(), fc.nat({ max: 255 }), ([, bytes, codec], at, value) => {
+      const broken = Buffer.from(bytes);
+      broken[at % broken.length] = value;
+      const splitter = new FrameSplitter();
+      splitter.push(broken);
+      try {
+        const frame = splitter.next();
+        if (frame !== undefined) decodeBody(frame, codec, "the vector");
+        splitter.end();
+      } catch (error) {
+        expect(error).toMatchObject({ code: "protocol", details: { position: expect.any(Number) } });
+      }
+    }),
+    { numRuns: 500 },
+  );
 });
 
 test("C strings in arrays of characters lose their terminator", () => {

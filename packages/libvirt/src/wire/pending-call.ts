@@ -48,7 +48,8 @@ export class PendingCall {
     this.#reject = (error) => settle.reject(error);
     this.#signal = options.signal;
     const deadlineMs = options.deadlineMs ?? DEFAULT_DEADLINE_MS;
-    if (Number.isFinite(deadlineMs)) {
+    // A timer takes no more than 2^31 - 1 ms and would fire at once.
+    if (deadlineMs <= 0x7fff_ffff) {
       this.#timer = setTimeout(() => {
         this.reject(this.#late(deadlineMs));
         settle.abandoned(this);

@@ -39,6 +39,16 @@ export const u64: Codec<bigint> = {
   decode: (reader) => reader.u64(),
 };
 
+/**
+ * A number as the bigint that a 64-bit field wants.
+ *
+ * @throws {DroverError} `bad-request` for a fraction or a negative number, where `BigInt` would throw what nobody expects.
+ */
+export function unsignedBigint(value: number | bigint): bigint {
+  if (typeof value === "bigint") return value;
+  return BigInt(wholeNumber(value, 0, Number.MAX_SAFE_INTEGER));
+}
+
 /** XDR `double`. */
 export const f64: Codec<number> = {
   encode: (writer, value) => writer.f64(value),

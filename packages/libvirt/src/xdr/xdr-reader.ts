@@ -59,12 +59,6 @@ export class XdrReader {
     return this.#bytes.subarray(start, start + length);
   }
 
-  /** Everything that is left, without padding. */
-  rest(): Buffer {
-    const start = this.#take(this.remaining, "the rest of the frame");
-    return this.#bytes.subarray(start, this.#end);
-  }
-
   /** Fails unless every byte has been read: libvirt's structures never grow, so leftovers mean a misread. */
   finish(what: string): void {
     if (this.remaining > 0) {
