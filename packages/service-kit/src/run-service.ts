@@ -25,6 +25,8 @@ export interface ServiceOptions<Sections extends ConfigSections> {
   readonly name: string;
   /** Sections to read; `log` and `health` are added. */
   readonly sections: Sections;
+  /** `[log]` with another default, for a service that shares its terminal with a person. */
+  readonly log?: typeof logConfig;
   /** Builds the service. What it returns is stopped first; what it registered with `onStop` after that. */
   readonly start: (context: ServiceContext<Sections>) => Promise<RunningService>;
 }
@@ -51,7 +53,7 @@ export async function startService<const Sections extends ConfigSections>(
   },
 ): Promise<RunningService & { readonly healthAddress: string; readonly logger: Logger }> {
   const { name, sections, env, clock = systemClock } = options;
-  const own = { log: logConfig, health: healthConfig };
+  const own = { log: options.log ?? logConfig, health: healthConfig };
   const from = { file: env.DROVER_CONFIG, env };
   // Two reads of one source, so that both results keep their exact types.
   const { log, health } = loadConfig(own, from);

@@ -1,0 +1,43 @@
+import { apiConfig } from "@drover/api";
+import { conductorConfig, policyConfig, policyFrom } from "@drover/conductor";
+import { schedulerConfig } from "@drover/scheduler";
+import {
+  embeddedBusConfig,
+  embeddedProgressConfig,
+  embeddedStoreConfig,
+  logConfig,
+  runService,
+  storeOptions,
+} from "@drover/service-kit";
+import { simulatorConfig } from "./simulator-config.ts";
+import { startStandalone } from "./start-standalone.ts";
+import { welcome } from "./welcome.ts";
+
+await runService({
+  name: "standalone",
+  // A person reads this terminal: only what needs attention is logged unless more is asked for.
+  log: logConfig.extend({ level: logConfig.shape.level.unwrap().default("warn") }),
+  sections: {
+    bus: embeddedBusConfig,
+    store: embeddedStoreConfig,
+    progress: embeddedProgressConfig,
+    api: apiConfig,
+    conductor: conductorConfig,
+    policy: policyConfig,
+    scheduler: schedulerConfig,
+    simulator: simulatorConfig,
+  },
+  start: async ({ config, logger, clock, readiness }) => {
+    const standalone = await startStandalone({
+      ...config,
+      dataDir: config.data_dir,
+      store: storeOptions(config),
+      policy: policyFrom(config.policy),
+      logger,
+      clock,
+      readiness,
+    });
+    process.stdout.write(welcome({ address: standalone.address, dataDir: config.data_dir, hosts: standalone.hosts }));
+    return standalone;
+  },
+});

@@ -1,0 +1,64 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Bus } from "@drover/bus";
+import { type ComputeAgent, computeConfig, startComputeAgent } from "@drover/compute-agent";
+import { demoFleet, type SimulatedHostHandle, startSimulatedFleet } from "@drover/libvirt-sim";
+import type { Clock, Logger } from "@drover/model";
+import type { ProgressCache } from "@drover/progress";
+import type { RunningService } from "@drover/service-kit";
+
+export interface SimulatedHostsOptions {
+  readonly bus: Bus;
+  readonly progress: ProgressCache;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly dataDir: string;
+}
+
+/** Hosts that exist in this process alone, each with an agent that speaks libvirt's protocol to it as to any other. */
+export interface SimulatedHosts extends RunningService {
+  readonly names: readonly string[];
+}
+
+/**
+ * Starts the demonstration fleet and an agent per host. Guests are where the last run left them (`simulator.json`).
+ * Sockets go to a short temporary folder, since their paths must stay under 108 bytes.
+ */
+export async function startSimulatedHosts(options: SimulatedHostsOptions): Promise<SimulatedHosts> {
+  const { clock, logger, dataDir } = options;
+  const directory = await mkdtemp(join(tmpdir(), "drover-sim-"));
+  const fleet = await startSimulatedFleet({
+    ...demoFleet(),
+    directory,
+    stateFile: join(dataDir, "simulator.json"),
+    clock,
+    logger,
+  });
+  const agents: ComputeAgent[] = [];
+  const stop = async (): Promise<void> => {
+    await Promise.all(agents.map((agent) => agent.stop()));
+    await fleet.close();
+    await rm(directory, { recursive: true, force: true });
+  };
+  try {
+    agents.push(...(await Promise.all(fleet.hosts.map((host) => startAgent(host, options)))));
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+  return { names: fleet.hosts.map((host) => host.name), stop };
+}
+
+async function startAgent(host: SimulatedHostHandle, options: SimulatedHostsOptions): Promise<ComputeAgent> {
+  const config = computeConfig.parse({
+    host: host.name,
+    libvirt_uri: host.uri,
+    libvirt_migration_uri: host.peerUri,
+    // Simulated hosts have no addresses of their own; their links are inside the simulator.
+    live_migration_inbound_addr: "127.0.0.1",
+  });
+  const state_path = join(options.dataDir, `compute-${host.name}.json`);
+  const { bus, progress, clock, logger } = options;
+  return await startComputeAgent({ bus, progress, clock, logger, config: { ...config, state_path } });
+}

@@ -1,0 +1,72 @@
+import { mkdir } from "node:fs/promises";
+import { type ApiConfig, startApi } from "@drover/api";
+import { type BusSettings, openBus } from "@drover/bus";
+import { type ConductorConfig, startConductor } from "@drover/conductor";
+import { type Clock, DroverError, type Logger, type MigrationPolicy } from "@drover/model";
+import { openProgress, type ProgressSettings } from "@drover/progress";
+import { type SchedulerConfig, startScheduler } from "@drover/scheduler";
+import type { Readiness, RunningService } from "@drover/service-kit";
+import { openStore, type StoreSettings } from "@drover/store";
+import type { SimulatorConfig } from "./simulator-config.ts";
+import { startSimulatedHosts } from "./start-simulated-hosts.ts";
+
+export interface StandaloneOptions {
+  readonly dataDir: string;
+  readonly bus: BusSettings;
+  readonly store: StoreSettings;
+  readonly progress: ProgressSettings;
+  readonly api: ApiConfig;
+  readonly conductor: ConductorConfig;
+  readonly scheduler: SchedulerConfig;
+  readonly simulator: SimulatorConfig;
+  readonly policy: MigrationPolicy;
+  readonly logger: Logger;
+  readonly clock: Clock;
+  readonly readiness: Readiness;
+}
+
+export interface Standalone extends RunningService {
+  /** `http://127.0.0.1:8774` */
+  readonly address: string;
+  /** Names of the simulated hosts. */
+  readonly hosts: readonly string[];
+}
+
+/**
+ * All services in one process, joined as they are between processes: by the bus, the store and the progress cache.
+ *
+ * Everything that was started is stopped again, in reverse order, when this rejects and by `stop`.
+ */
+export async function startStandalone(options: StandaloneOptions): Promise<Standalone> {
+  const { dataDir, policy, logger, clock, readiness } = options;
+  const started = new AsyncDisposableStack();
+  try {
+    await mkdir(dataDir, { recursive: true, mode: 0o700 });
+    const bus = openBus(options.bus, { name: "drover-standalone", logger, clock });
+    started.defer(() => bus.close());
+    const store = await openStore(options.store, { logger, clock });
+    started.defer(() => store.close());
+    const progress = await openProgress(options.progress, { logger, clock });
+    started.defer(() => progress.close());
+    readiness.add("bus", async () => {
+      if (bus.status() !== "connected") throw new DroverError("unavailable", "the broker is away");
+    });
+    readiness.add("store", () => store.ping());
+    readiness.add("progress", () => progress.ping());
+
+    const scheduler = await startScheduler({ bus, store, clock, config: options.scheduler });
+    started.defer(() => scheduler.stop());
+    const conductor = await startConductor({ bus, store, progress, clock, logger, policy, config: options.conductor });
+    started.defer(() => conductor.stop());
+    const hosts = options.simulator.enabled
+      ? await startSimulatedHosts({ bus, progress, clock, logger, dataDir })
+      : undefined;
+    if (hosts !== undefined) started.defer(() => hosts.stop());
+    const api = await startApi({ bus, store, progress, logger, clock, config: options.api, readiness });
+    started.defer(() => api.stop());
+    return { address: api.address, hosts: hosts?.names ?? [], stop: () => started.disposeAsync() };
+  } catch (error) {
+    await started.disposeAsync();
+    throw error;
+  }
+}
