@@ -58,6 +58,8 @@ export async function createOwnedFolder({ kind, group }: OwnedFolderOptions): Pr
   };
   const write = (next: FolderRecord) => {
     record = next;
+    // After its removal there is nothing left to record.
+    if (!existsSync(path)) return;
     // Renamed into place: whoever cleans up never sees half a record.
     writeFileSync(join(path, `${RECORD}.new`), JSON.stringify(record), { mode: 0o600 });
     renameSync(join(path, `${RECORD}.new`), join(path, RECORD));

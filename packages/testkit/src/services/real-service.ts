@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { openSync, readFileSync } from "node:fs";
+import { existsSync, openSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { OwnedFolder } from "../process/owned-folder.ts";
 import { endProcess, identifyProcess, type ProcessIdentity } from "../process/process-identity.ts";
@@ -73,7 +73,7 @@ export async function startService(definition: ServiceDefinition): Promise<RealS
   const logFile = join(folder.path, "server.log");
   let running: { child: ChildProcess; identity: ProcessIdentity } | undefined;
 
-  const log = () => readFileSync(logFile, "utf8");
+  const log = () => (existsSync(logFile) ? readFileSync(logFile, "utf8") : "");
   const forget = () => {
     if (running !== undefined) folder.removeProcess(running.identity);
     running = undefined;
@@ -86,18 +86,15 @@ export async function startService(definition: ServiceDefinition): Promise<RealS
     running = launch(definition, logFile);
     const { child, identity } = running;
     folder.addProcess(identity);
-    const ended = new Promise<never>((_resolve, reject) => {
-      child.once("exit", (code, signal) =>
-        reject(new TestkitError(`${name} ended with ${signal ?? `exit code ${code}`}: ${tail(log())}`)),
-      );
-    });
-    ended.catch(() => undefined);
-    const ready = waitFor(`${name} to answer at ${address}:${port}`, () => probe().then(() => true), {
+    const ended = new AbortController();
+    const onExit = (code: number | null, signal: NodeJS.Signals | null) =>
+      ended.abort(new TestkitError(`${name} ended with ${signal ?? `exit code ${code}`}: ${tail(log())}`));
+    child.once("exit", onExit);
+    await waitFor(`${name} to answer at ${address}:${port}`, () => probe().then(() => true), {
       deadlineMs: START_DEADLINE_MS,
-      intervalMs: 50,
+      signal: ended.signal,
     });
-    ready.catch(() => undefined);
-    await Promise.race([ready, ended]);
+    child.off("exit", onExit);
   };
   const stop = async () => {
     // A frozen server cannot obey.
