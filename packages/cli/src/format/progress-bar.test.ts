@@ -24,7 +24,7 @@ test.each([20, 40, 60, 80, 100, 200])("no line is longer than a terminal of %i c
 
 test("what was asked comes before the numbers", () => {
   const migration = sampleMigration({ progress: sampleProgress(), abortRequestedAt: "2026-03-01T12:00:00.000Z" });
-  expect(progressBar(migration, undefined, { ...plain, columns: 80 })).toContain("60 %  abort requested  812 MiB left");
+  expect(progressBar(migration, undefined, { ...plain, columns: 80 })).toContain("60 %  abort asked  812 MiB left");
 });
 
 test("rolling back empties the bar; arriving fills it; both without stale numbers", () => {
@@ -35,6 +35,13 @@ test("rolling back empties the bar; arriving fills it; both without stale number
   );
   expect(progressBar(sampleMigration({ state: "post-migrating", progress }), undefined, style)).toBe(
     "busy  post-migrating  ######  100 %  host-1 -> host-2",
+  );
+});
+
+test("before QEMU has counted the memory there are no numbers to show", () => {
+  const migration = sampleMigration({ progress: sampleProgress({ memoryTotalBytes: 0, memoryRemainingBytes: 0 }) });
+  expect(progressBar(migration, undefined, { ...plain, columns: 80 })).toBe(
+    "busy  running  ░░░░░░    0 %  host-1 -> host-2",
   );
 });
 

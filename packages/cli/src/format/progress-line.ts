@@ -6,10 +6,10 @@ import { formatBytes, formatRate } from "./quantity.ts";
 
 /**
  * The numbers of a copy worth watching, most telling first; empty where they mean nothing (nothing is being copied, or
- * what was copied is being thrown away).
+ * what was copied is being thrown away, or QEMU has not counted the guest's memory yet).
  */
 export function progressNumbers({ state, progress }: MigrationView): readonly string[] {
-  if (progress === null || !COPYING.has(state)) return [];
+  if (progress === null || progress.memoryTotalBytes === 0 || !COPYING.has(state)) return [];
   return [
     `${formatBytes(progress.memoryRemainingBytes)} left`,
     formatRate(progress.memoryBytesPerSecond),
@@ -30,8 +30,8 @@ function beforeSwitchOver(progress: ProgressView): readonly string[] {
 
 /** What was asked of the migration and is not settled yet, and why it waits. */
 export function pendingWords(migration: MigrationView): readonly string[] {
-  if (migration.abortRequestedAt !== null && COPYING.has(migration.state)) return ["abort requested"];
-  if (migration.forceCompleteRequestedAt !== null && migration.state === "running") return ["force-complete requested"];
+  if (migration.abortRequestedAt !== null && COPYING.has(migration.state)) return ["abort asked"];
+  if (migration.forceCompleteRequestedAt !== null && migration.state === "running") return ["force asked"];
   return migration.state === "queued" && migration.reason !== null ? [migration.reason] : [];
 }
 

@@ -48,7 +48,7 @@ function captured(terminal?: { readonly columns: number }): { stream: CliStream;
 }
 
 /** Time that passes only by sleeping. */
-export function skippingClock(): Clock {
+function skippingClock(): Clock {
   let passedMs = 0;
   return {
     now: () => new Date(SAMPLE_NOW.getTime() + passedMs),
