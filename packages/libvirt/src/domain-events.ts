@@ -13,7 +13,7 @@ export type DomainEvent =
       readonly event: number;
       readonly detail: number;
     }
-  /** A migration, save, dump or backup ended, with its last numbers (1.3.3). */
+  /** A migration, save or dump ended well, with its last numbers (1.3.3). An aborted or failed migration sends none. */
   | { readonly type: "job-completed"; readonly dom: Domain; readonly stats: JobStats }
   /** A migration began a further pass over memory, counted from 1 (1.3.2). */
   | { readonly type: "migration-iteration"; readonly dom: Domain; readonly iteration: number }

@@ -8,8 +8,8 @@ import type { CallOptions } from "./wire/call-options.ts";
  * that lasts, and one more for each call that does. libvirtd stops reading a client with five calls outstanding, so
  * a handful of migrations on the control connection would stop aborts and job stats too.
  *
- * Calls that change a domain wait in libvirtd behind that domain's migration (setMetadata, for one): while
- * one is under way they belong in {@link withBlockingConnection} as well.
+ * Calls that change a domain wait in libvirtd up to 30 s behind that domain's migration (resume, setMetadata,
+ * undefine; not suspend, destroy, abort, speed and downtime): then they belong in {@link withBlockingConnection} too.
  */
 export class LibvirtHost {
   readonly #uri: string;

@@ -54,9 +54,11 @@ export function domainCalls(call: Call) {
     /** Starts a transient domain from XML. @param flags VIR_DOMAIN_START_… */
     createXML: async (xmlDesc: string, flags = 0, options?: CallOptions) =>
       (await call("domainCreateXML", { xmlDesc, flags }, options)).dom,
+    /** Works during a migration, which then converges with the guest standing still. */
     suspend: async (dom: Domain, options?: CallOptions) => {
       await call("domainSuspend", { dom }, options);
     },
+    /** During a migration this waits for the job's end, 30 s at most, and then fails with VIR_ERR_OPERATION_TIMEOUT. */
     resume: async (dom: Domain, options?: CallOptions) => {
       await call("domainResume", { dom }, options);
     },
@@ -71,7 +73,11 @@ export function domainCalls(call: Call) {
     /** One namespace's metadata as XML. @throws {LibvirtError} VIR_ERR_NO_DOMAIN_METADATA if there is none. */
     getMetadata: async (dom: Domain, uri: string, flags = 0, options?: CallOptions) =>
       (await call("domainGetMetadata", { dom, type: METADATA_ELEMENT, uri, flags }, options)).metadata,
-    /** @param metadata XML of one element; null removes it. */
+    /**
+     * During a migration this waits for the job's end, 30 s at most, and then fails with VIR_ERR_OPERATION_TIMEOUT.
+     *
+     * @param metadata XML of one element; null removes it.
+     */
     setMetadata: async (
       dom: Domain,
       element: MetadataElement,
@@ -123,7 +129,8 @@ export function domainCalls(call: Call) {
       await call("domainStartDirtyRateCalc", { dom, seconds, flags }, options);
     },
     /**
-     * Statistics of these domains, or of all with an empty list.
+     * Statistics of these domains, or of all with an empty list. While a guest migrates, groups that ask QEMU (all but
+     * STATE and DIRTYRATE) may wait for seconds; with the flag NOWAIT (4.5.0) they are left out instead.
      *
      * @param stats VIR_DOMAIN_STATS_…; 0 means all groups.
      * @param flags VIR_CONNECT_GET_ALL_DOMAINS_STATS_…
