@@ -6,6 +6,9 @@ import { percentDone } from "../format/migration-words.ts";
 import { progressBar } from "../format/progress-bar.ts";
 import type { WatchView } from "./watch-migration.ts";
 
+/** For a terminal that does not know its width: some report 0. */
+const USUAL_COLUMNS = 80;
+
 type State = MigrationView["state"];
 
 /** A bar that moves in place on a terminal; when it ends, its last picture stays. */
@@ -18,7 +21,7 @@ export function barView(io: CliIo): WatchView {
     format: () =>
       shown === undefined
         ? ""
-        : progressBar(shown.migration, shown.trouble, { columns: io.stdout.columns ?? 80, unicode, paint }),
+        : progressBar(shown.migration, shown.trouble, { columns: io.stdout.columns || USUAL_COLUMNS, unicode, paint }),
     hideCursor: true,
     // Signals are ours: Ctrl-C must say that the migration goes on.
     gracefulExit: false,
