@@ -58,7 +58,7 @@ export function domainCalls(call: Call) {
     suspend: async (dom: Domain, options?: CallOptions) => {
       await call("domainSuspend", { dom }, options);
     },
-    /** During a migration this waits for the job's end, 30 s at most, and then fails with VIR_ERR_OPERATION_TIMEOUT. */
+    /** During a migration this waits for the job's end (9.0.0). */
     resume: async (dom: Domain, options?: CallOptions) => {
       await call("domainResume", { dom }, options);
     },
@@ -74,7 +74,7 @@ export function domainCalls(call: Call) {
     getMetadata: async (dom: Domain, uri: string, flags = 0, options?: CallOptions) =>
       (await call("domainGetMetadata", { dom, type: METADATA_ELEMENT, uri, flags }, options)).metadata,
     /**
-     * During a migration this waits for the job's end, 30 s at most, and then fails with VIR_ERR_OPERATION_TIMEOUT.
+     * During a migration this waits for the job's end, and fails with VIR_ERR_OPERATION_TIMEOUT after 30 s (9.0.0).
      *
      * @param metadata XML of one element; null removes it.
      */
@@ -129,8 +129,8 @@ export function domainCalls(call: Call) {
       await call("domainStartDirtyRateCalc", { dom, seconds, flags }, options);
     },
     /**
-     * Statistics of these domains, or of all with an empty list. While a guest migrates, groups that ask QEMU (all but
-     * STATE and DIRTYRATE) may wait for seconds; with the flag NOWAIT (4.5.0) they are left out instead.
+     * Statistics of these domains, or of all with an empty list. While a guest migrates this may wait for
+     * seconds (4 s, measured just after a copy began); with the flag NOWAIT (4.5.0) what is not to be had is left out.
      *
      * @param stats VIR_DOMAIN_STATS_…; 0 means all groups.
      * @param flags VIR_CONNECT_GET_ALL_DOMAINS_STATS_…

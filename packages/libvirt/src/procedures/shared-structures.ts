@@ -3,7 +3,7 @@ import { array, optional, struct, union } from "../xdr/composites.ts";
 import { bool, charArray, f64, i32, i64, string, u32, u64, uuid } from "../xdr/primitives.ts";
 
 /** REMOTE_STRING_MAX, bytes (libvirt 1.2.0; 65536 before). */
-export const STRING_LIMIT_BYTES = 4_194_304;
+const STRING_LIMIT_BYTES = 4_194_304;
 
 /** remote_nonnull_string */
 export const text = string(STRING_LIMIT_BYTES);
@@ -22,7 +22,7 @@ export type Domain = Infer<typeof domain>;
 /** remote_domain */
 export const optionalDomain = optional(domain);
 
-export const network = struct([
+const network = struct([
   ["name", text], // remote_nonnull_network
   ["uuid", uuid],
 ]);
