@@ -22,28 +22,26 @@ export interface ConsoleReport {
   readonly windowGapUs: number;
 }
 
-const KEYS: readonly (readonly [keyof ConsoleReport, string])[] = [
-  ["counter", "counter"],
-  ["uptimeUs", "uptime_us"],
-  ["passes", "passes"],
-  ["verifiedPages", "verified_pages"],
-  ["badPages", "bad_pages"],
-  ["firstBadPage", "first_bad_page"],
-  ["dirtiedPages", "dirtied_pages"],
-  ["largestGapUs", "largest_gap_us"],
-  ["gapsOver20Ms", "gaps_over_20ms"],
-  ["windowGapUs", "window_gap_us"],
-];
-
 /** The report in one line of a guest's console, or `undefined` if the line is none or is not complete. */
 export function parseConsoleLine(line: string): ConsoleReport | undefined {
   // A migration may cut a line in two: its head is in the source's file, its tail in the destination's.
   const match = /drover-guest (.*) end\s*$/.exec(line);
   if (match === null) return undefined;
-  const fields = new Map((match[1] ?? "").split(" ").map((field) => splitField(field)));
-  const values = KEYS.map(([key, name]) => [key, fields.get(name)] as const);
-  if (values.some(([, value]) => value === undefined || !Number.isSafeInteger(value))) return undefined;
-  return Object.fromEntries(values) as unknown as ConsoleReport;
+  const fields = new Map((match[1] ?? "").split(" ").map(splitField));
+  const field = (name: string) => fields.get(name) ?? Number.NaN;
+  const report: ConsoleReport = {
+    counter: field("counter"),
+    uptimeUs: field("uptime_us"),
+    passes: field("passes"),
+    verifiedPages: field("verified_pages"),
+    badPages: field("bad_pages"),
+    firstBadPage: field("first_bad_page"),
+    dirtiedPages: field("dirtied_pages"),
+    largestGapUs: field("largest_gap_us"),
+    gapsOver20Ms: field("gaps_over_20ms"),
+    windowGapUs: field("window_gap_us"),
+  };
+  return Object.values(report).every(Number.isSafeInteger) ? report : undefined;
 }
 
 function splitField(field: string): [string, number] {

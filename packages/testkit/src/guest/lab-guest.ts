@@ -91,13 +91,14 @@ export function labGuest(origin: LabHost, spec: CompleteGuestSpec): LabGuest {
       ),
     waitForFullCheck: async (host, { deadlineMs = 60_000 } = {}) => {
       const before = reports(host).length;
-      // The pass under way began earlier, so it is the second change of the number that tells.
+      // Pages are checked in a circle, so any stretch of that many checks has been at every page.
+      const pageCount = spec.workingSetMiB * 256;
       return waitFor(
         `guest ${spec.name} to check its memory on ${host.name}`,
         () => {
           const since = reports(host).slice(before);
           const first = since[0];
-          return first && since.find((report) => report.passes >= first.passes + 2);
+          return first && since.find((report) => report.verifiedPages - first.verifiedPages >= pageCount);
         },
         { deadlineMs, intervalMs: 200 },
       );

@@ -12,6 +12,7 @@ import { waitFor } from "../wait-for.ts";
 import { loadCapabilities } from "./capability-cache.ts";
 import { type HostFolders, writeHostFiles } from "./host-files.ts";
 import type { LabNetworkName, LabSwitch } from "./lab-network.ts";
+import { limitBandwidth, resetConnections } from "./network-faults.ts";
 
 /** How to start one host. */
 export interface LabHostOptions {
@@ -212,6 +213,16 @@ export class LabHost {
   /** Undoes {@link cutNetwork}. */
   restoreNetwork(network: LabNetworkName): Promise<void> {
     return this.#switch.setLink(this.index, network, "up");
+  }
+
+  /** See {@link resetConnections}. */
+  resetConnections(network: LabNetworkName): Promise<void> {
+    return resetConnections(this, network);
+  }
+
+  /** See {@link limitBandwidth}. */
+  limitBandwidth(network: LabNetworkName, bandwidthMiBps: number): Promise<void> {
+    return limitBandwidth(this, network, bandwidthMiBps);
   }
 
   *#pidFiles(): Generator<[string, number]> {

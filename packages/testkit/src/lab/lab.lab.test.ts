@@ -64,6 +64,24 @@ describe("a lab of two hosts", () => {
     await source.virsh("destroy", "left-alone");
   });
 
+  test("a link that is held to a rate makes a migration last, and a reset of it fails the migration at once", async () => {
+    const guest = await source.startGuest({ name: "slow" });
+    await source.limitBandwidth("migration", 8);
+    const migration = migrate("slow", source, destination).then(
+      () => "arrived",
+      () => "stayed",
+    );
+    await waitFor("memory to be on its way", async () =>
+      /Memory processed:\s+[1-9]/.test(await source.virsh("domjobinfo", "slow")),
+    );
+    await source.resetConnections("migration");
+    expect(await migration).toBe("stayed");
+    await source.limitBandwidth("migration", 0);
+    await guest.waitForCounter((guest.readConsole()?.counter ?? 0) + 2);
+    expect(await source.virsh("domstate", "slow")).toBe("running");
+    await source.virsh("destroy", "slow");
+  });
+
   test("a cut network loses packets until it is restored", async () => {
     const reaches = () =>
       source
