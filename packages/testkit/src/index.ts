@@ -1,4 +1,8 @@
+// Lab hosts and guests.
+
+// For tests of any kind.
 export { cacheFolder } from "./cache-folder.ts";
+// Drover as separate processes.
 export {
   type DroverProcess,
   type DroverProcessOptions,
@@ -14,12 +18,21 @@ export { type Standstill, type StandstillWatch, watchStandstill } from "./guest/
 export { type Lab, type LabOptions, startLab } from "./lab/lab.ts";
 export type { LabHost } from "./lab/lab-host.ts";
 export type { LabAddresses, LabNetworkName } from "./lab/lab-network.ts";
+// `npm run lab`.
 export { type LabCommandOptions, labCommand } from "./lab-command/lab-command.ts";
+// What the machine can do.
 export { type InstallOptions, installDebianPackages } from "./platform/debian-packages.ts";
 export { missingDebianPackages, type Tier, type TierAvailability, tierAvailability } from "./platform/tiers.ts";
 export { freePort } from "./process/free-port.ts";
-export { createOwnedFolder, leftoversOf, type OwnedFolder, stopGroup } from "./process/owned-folder.ts";
+export {
+  createOwnedFolder,
+  leftoversOf,
+  type OwnedFolder,
+  type OwnedFolderOptions,
+  stopGroup,
+} from "./process/owned-folder.ts";
 export { type CommandOptions, type CommandOutput, runCommand } from "./process/run-command.ts";
+// Real brokers and databases.
 export type { RealService, ServiceOptions } from "./services/real-service.ts";
 export { type Postgres, startPostgres } from "./services/start-postgres.ts";
 export { type RabbitMq, startRabbitMq } from "./services/start-rabbitmq.ts";
