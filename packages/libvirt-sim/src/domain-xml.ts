@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { XMLBuilder, XMLParser, XMLValidator } from "fast-xml-parser";
 import type { MemoryLoad } from "./memory-load.ts";
-import { xmlError } from "./refusals.ts";
+import { noName, xmlError } from "./refusals.ts";
 import { attributesOf, childOf, childrenOf, element, elements, setChild, textOf, type XmlNode } from "./xml-node.ts";
 
 /** Namespace of the element in a domain's `<metadata>` that says how the simulated guest uses its memory. */
@@ -64,7 +64,7 @@ export function parseDomainXml(xml: string): DomainDefinition {
   const root = elements(parser.parse(xml) as readonly XmlNode[]).find((node) => "domain" in node);
   if (root === undefined) throw xmlError("unexpected root element, expecting <domain>");
   const name = textOf(root, "name");
-  if (name === "") throw xmlError("missing 'name' element");
+  if (name === "") throw noName();
   const memoryKiB = memoryOf(root);
   const uuid = textOf(root, "uuid") || randomUUID();
   if (!/^[0-9a-f]{8}(-?[0-9a-f]{4}){3}-?[0-9a-f]{12}$/i.test(uuid)) throw xmlError("malformed uuid element");

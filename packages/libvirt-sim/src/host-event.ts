@@ -19,7 +19,8 @@ export const LIFECYCLE = {
   stoppedDestroyed: [5, 1],
   stoppedMigrated: [5, 3],
   stoppedFailed: [5, 5],
-  shutdownFinished: [6, 0],
+  shutdownGuest: [6, 1],
+  shutdownHost: [6, 2],
 } as const satisfies Readonly<Record<string, readonly [event: number, detail: number]>>;
 
 export type LifecycleName = keyof typeof LIFECYCLE;

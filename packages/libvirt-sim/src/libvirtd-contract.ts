@@ -112,6 +112,7 @@ export function libvirtdContract(start: () => Promise<LibvirtdPair>): void {
         "startedBooted",
         "suspendedPaused",
         "resumedUnpaused",
+        "shutdownHost",
         "stoppedDestroyed",
         "undefinedRemoved",
       ]);
@@ -141,7 +142,7 @@ export function libvirtdContract(start: () => Promise<LibvirtdPair>): void {
       ["flags that do not exist", () => migrate(running, { flags: 0x4000_0000 }), 8, 10],
       ["a measurement of no length", () => source.domain.startDirtyRateCalc(running, 0), 67, 10],
       ["the UUID of another", () => source.domain.defineXML(xml.replace(">refusals<", ">other<")), 9, 20],
-      ["a definition without a name", () => source.domain.defineXML("<domain type='qemu'/>"), 27, 20],
+      ["a definition without a name", () => source.domain.defineXML("<domain type='qemu'/>"), 21, 20],
     ];
     const answers = [];
     for (const [what, call] of refusals) {

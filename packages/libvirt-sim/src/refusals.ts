@@ -52,6 +52,11 @@ export function xmlError(detail: string): LibvirtError {
   return LibvirtError.refusal("VIR_ERR_XML_ERROR", `XML error: ${detail}`, VIR_FROM.VIR_FROM_DOMAIN);
 }
 
+/** A definition without a name. */
+export function noName(): LibvirtError {
+  return LibvirtError.refusal("VIR_ERR_NO_NAME", "missing name information", VIR_FROM.VIR_FROM_DOMAIN);
+}
+
 /** A job holds the guest and this call may not run beside it; libvirtd gives up after 30 s. */
 export function jobLockTimeout(holder: string): LibvirtError {
   return LibvirtError.refusal(
@@ -75,6 +80,15 @@ export function cannotConnect(host: string, port: number, reason: string): Libvi
   return LibvirtError.refusal(
     "VIR_ERR_SYSTEM_ERROR",
     `unable to connect to server at '${host}:${port}': ${reason}`,
+    VIR_FROM.VIR_FROM_RPC,
+  );
+}
+
+/** Nobody knows a host of that name. */
+export function cannotResolve(host: string, port: number): LibvirtError {
+  return LibvirtError.refusal(
+    "VIR_ERR_SYSTEM_ERROR",
+    `Unable to resolve address '${host}' service '${port}': Name or service not known`,
     VIR_FROM.VIR_FROM_RPC,
   );
 }

@@ -5,7 +5,7 @@ import { FaultBoard } from "./fault-board.ts";
 import type { HostSpec } from "./host-spec.ts";
 import type { MigrationRequest } from "./migration-request.ts";
 import { type LinkSpec, Network } from "./network.ts";
-import { cannotConnect, operationFailed } from "./refusals.ts";
+import { cannotConnect, cannotResolve, operationFailed } from "./refusals.ts";
 import type { SimulatedGuest } from "./simulated-guest.ts";
 import { SimulatedHost } from "./simulated-host.ts";
 import { type MigrationTimings, type MigrationWorld, SimulatedMigration } from "./simulated-migration.ts";
@@ -101,7 +101,7 @@ export class SimulatedFleet implements MigrationWorld {
     const port = address.transport === "unix" ? LIBVIRTD_PORT : address.port;
     const host =
       address.transport === "unix" ? this.#socketPaths.get(address.socketPath) : this.#byAddress(address.host);
-    if (host === undefined) throw cannotConnect(label, port, "Name or service not known");
+    if (host === undefined) throw cannotResolve(label, port);
     if (!host.up || !from.up) throw cannotConnect(label, port, "No route to host");
     const link = this.network.condition(from.name, host.name);
     if (link === "silent") await this.clock.sleep(CONNECT_TIMEOUT_MS);

@@ -184,7 +184,7 @@ export class SimulatedHost {
   shutdown(guest: SimulatedGuest): void {
     this.#mustRun(guest);
     if (!guest.running) throw notValidNow("domain is not running");
-    this.emitLifecycle(guest, "shutdownFinished");
+    this.emitLifecycle(guest, "shutdownGuest");
     this.stop(guest, "shutdown");
   }
 
@@ -192,6 +192,8 @@ export class SimulatedHost {
     this.#mustRun(guest);
     guest.outgoing?.failWith(operationFailed("domain is not running"));
     guest.incoming?.failWith(operationFailed("job 'migration out' failed: Unable to write to socket: Broken pipe"));
+    // QEMU ends on a signal, and says so before it is gone.
+    this.emitLifecycle(guest, "shutdownHost");
     this.stop(guest, "destroyed");
   }
 
