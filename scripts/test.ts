@@ -1,0 +1,100 @@
+/**
+ * `npm test`: everything that this machine can run. Build, types, lint, then the tests of every package and of the whole,
+ * in tiers: `unit` needs nothing, `services` real brokers and databases, `hypervisors` real libvirtd and QEMU.
+ *
+ * As root on Debian the packages that a tier lacks are listed and installed. A tier that cannot run is named with its
+ * reason; with CI=true that is a failure. The last line counts: `123 passed, 0 failed`.
+ */
+import { existsSync, globSync, readFileSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { createInterface } from "node:readline/promises";
+// From its sources: the test kit has no dependencies, and is needed before anything is built.
+import { installDebianPackages, type Tier, tierAvailability } from "../packages/testkit/src/index.ts";
+import { root, turbo } from "./build.ts";
+
+const inCi = process.env.CI === "true" || process.env.CI === "1";
+const reportGlob = "{packages/*,test}/.vitest/report.json";
+
+const missingTiers: string[] = [];
+const tiers = ["unit", ...(await provideTiers())];
+for (const report of globSync(reportGlob, { cwd: root })) rmSync(join(root, report));
+
+const checks = turbo(["build", "typecheck", "lint", "lint:workspace", "--output-logs=errors-only", "--ui=stream"]);
+const env = { DROVER_TEST_TIERS: tiers.join(",") };
+// One package at a time: tests with real machines share two processors badly.
+const tests = turbo(["test", "--concurrency=1", "--continue", "--output-logs=new-only", "--ui=stream"], env);
+const counts = countTests();
+const reasons = [
+  ...(checks === 0 ? [] : ["build, types or lint failed; see above"]),
+  ...(tests === 0 || counts.failed > 0 ? [] : ["a package's tests did not run to their end; see above"]),
+  ...(inCi ? missingTiers : []),
+];
+console.log("");
+for (const failure of counts.failures) console.log(`failed: ${failure}`);
+for (const tier of missingTiers) console.log(`not run: ${tier}`);
+for (const reason of reasons) console.log(`failed: ${reason}`);
+console.log(`tiers run: ${tiers.join(", ")}`);
+console.log(`${counts.passed} passed, ${counts.failed + reasons.length} failed`);
+process.exitCode = counts.failed + reasons.length === 0 ? 0 : 1;
+
+/** The tiers beyond `unit` that run here, after installing what they lack. */
+async function provideTiers(): Promise<readonly Tier[]> {
+  const available: Tier[] = [];
+  for (const [name, tier] of Object.entries(await tierAvailability())) {
+    if (!tier.available) missingTiers.push(`tier ${name}: ${tier.reason}`);
+    else if (await install(name, tier.missingPackages)) available.push(name as Tier);
+  }
+  return available;
+}
+
+async function install(tier: string, packages: readonly string[]): Promise<boolean> {
+  if (packages.length === 0) return true;
+  console.log(`The tests of tier ${tier} need these Debian packages:\n  ${packages.join(" ")}`);
+  if (process.stdin.isTTY && !inCi) {
+    const ask = createInterface({ input: process.stdin, output: process.stdout });
+    const answer = await ask.question("Install them now? No service is started, nothing under /etc is changed by hand. [Y/n] ");
+    ask.close();
+    if (!/^(y|yes|)$/i.test(answer.trim())) {
+      missingTiers.push(`tier ${tier}: its packages were not to be installed`);
+      return false;
+    }
+  }
+  console.log("Installing them ...");
+  try {
+    await installDebianPackages(packages, { onLine: (line) => /^(Get:|Setting up)/.test(line) && console.log(`  ${line}`) });
+    return true;
+  } catch (error) {
+    missingTiers.push(`tier ${tier}: ${error instanceof Error ? error.message : String(error)}`);
+    return false;
+  }
+}
+
+interface VitestReport {
+  readonly numPassedTests: number;
+  readonly numFailedTests: number;
+  readonly testResults: readonly {
+    readonly name: string;
+    readonly status: string;
+    readonly message: string;
+    readonly assertionResults: readonly { readonly status: string; readonly fullName: string }[];
+  }[];
+}
+
+/** Adds up the packages' reports, those that came from the cache among them. */
+function countTests(): { passed: number; failed: number; failures: readonly string[] } {
+  let passed = 0;
+  const failures: string[] = [];
+  for (const path of globSync(reportGlob, { cwd: root })) {
+    const file = join(root, path);
+    if (!existsSync(file)) continue;
+    const report: VitestReport = JSON.parse(readFileSync(file, "utf8"));
+    passed += report.numPassedTests;
+    for (const suite of report.testResults) {
+      const failed = suite.assertionResults.filter((test) => test.status === "failed");
+      for (const test of failed) failures.push(`${suite.name.replace(root, "")}: ${test.fullName}`);
+      // A file that could not even be loaded has no failed test of its own.
+      if (suite.status === "failed" && failed.length === 0) failures.push(`${suite.name.replace(root, "")}: ${suite.message}`);
+    }
+  }
+  return { passed, failed: failures.length, failures };
+}

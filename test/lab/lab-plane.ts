@@ -1,0 +1,94 @@
+/** A whole Drover over a lab: real libvirtd and QEMU, RabbitMQ, Redis, PostgreSQL, every service a process of its own. */
+import { type DroverClient, type MigrationView, openDrover } from "@drover/api-client";
+import {
+  type Lab,
+  type LabHost,
+  type Postgres,
+  type RealService,
+  type RunningDrover,
+  startDrover,
+  startLab,
+  startPostgres,
+  startRabbitMq,
+  startRedis,
+  waitFor,
+} from "@drover/testkit";
+
+export interface LabPlane extends AsyncDisposable {
+  readonly lab: Lab;
+  readonly source: LabHost;
+  readonly destination: LabHost;
+  readonly rabbitMq: RealService;
+  readonly redis: RealService;
+  readonly postgres: Postgres;
+  readonly storeUrl: string;
+  readonly drover: RunningDrover;
+  readonly client: DroverClient;
+  /** Resolves when `GET /v1/servers` shows the guest on the host. */
+  untilServerIsOn(name: string, host: LabHost): Promise<void>;
+  /** Resolves with the migration once `condition` holds. */
+  untilMigration(id: number, what: string, condition: (migration: MigrationView) => boolean): Promise<MigrationView>;
+}
+
+/** Starts everything; nothing is left when this rejects. `env` is configuration for all processes. */
+export async function startLabPlane(env: Readonly<Record<string, string>> = {}): Promise<LabPlane> {
+  const started = new AsyncDisposableStack();
+  try {
+    const lab = started.use(await startLab({ hosts: 2 }));
+    const listenAddress = lab.addresses.rootAddress;
+    const [rabbitMq, redis, postgres] = await Promise.all([
+      startRabbitMq({ listenAddress }),
+      startRedis({ listenAddress }),
+      startPostgres({ listenAddress }),
+    ]);
+    for (const service of [rabbitMq, redis, postgres]) started.use(service);
+    const storeUrl = await postgres.createDatabase();
+    const drover = started.use(
+      await startDrover({
+        busUrl: rabbitMq.url,
+        storeUrl,
+        progressUrl: redis.url,
+        hosts: lab.hosts,
+        env,
+      }),
+    );
+    const client = openDrover({ url: drover.url });
+    const [source, destination] = lab.hosts;
+    if (source === undefined || destination === undefined) throw new Error("the lab has fewer than two hosts");
+    return {
+      lab,
+      source,
+      destination,
+      rabbitMq,
+      redis,
+      postgres,
+      storeUrl,
+      drover,
+      client,
+      untilServerIsOn: async (name, host) => {
+        await waitFor(
+          `${name} to be shown on ${host.name}`,
+          async () => (await client.servers({ name })).servers.some((server) => server.host === host.name),
+          { deadlineMs: 30_000, intervalMs: 100 },
+        );
+      },
+      untilMigration: (id, what, condition) =>
+        waitFor(
+          `migration ${id} to be ${what}`,
+          async () => {
+            const { migration } = await client.migration(id);
+            return condition(migration) ? migration : undefined;
+          },
+          { deadlineMs: 120_000, intervalMs: 100 },
+        ),
+      [Symbol.asyncDispose]: () => started.disposeAsync(),
+    };
+  } catch (error) {
+    await started.disposeAsync();
+    throw error;
+  }
+}
+
+export function isOver(migration: MigrationView): boolean {
+  return migration.endedAt !== null;
+}

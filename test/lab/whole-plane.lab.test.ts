@@ -1,0 +1,119 @@
+import { silentLogger, systemClock } from "@drover/model";
+import { openPostgresStore } from "@drover/store";
+import { waitFor } from "@drover/testkit";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { isOver, type LabPlane, startLabPlane } from "./lab-plane.ts";
+
+// Slow enough that a guest's rate of dirtying decides, whatever this machine's speed: at 40 MiB/s `steady` (6 MiB/s)
+// converges and `busy` (90 MiB/s) never does.
+const policy = {
+  DROVER_POLICY_LIVE_MIGRATION_BANDWIDTH: "40",
+  DROVER_CONDUCTOR_MAX_CONCURRENT_LIVE_MIGRATIONS: "8",
+  DROVER_CONDUCTOR_MAX_CONCURRENT_INCOMING_MIGRATIONS: "8",
+};
+const steady = { memoryMiB: 256, workingSetMiB: 64, dirtyMiBps: 6 };
+const busy = { memoryMiB: 256, workingSetMiB: 128, dirtyMiBps: 90 };
+
+let plane: LabPlane;
+beforeAll(async () => {
+  plane = await startLabPlane(policy);
+});
+afterAll(async () => {
+  const folder = plane?.lab;
+  await plane?.[Symbol.asyncDispose]();
+  expect(folder?.leftovers() ?? []).toEqual([]);
+});
+
+describe("a real guest between real hosts, over RabbitMQ, Redis and PostgreSQL", () => {
+  it("arrives whole and goes on counting; progress was readable and is in the store", { timeout: 240_000 }, async () => {
+    const guest = await plane.source.startGuest({ name: "steady", ...steady });
+    await plane.untilServerIsOn("steady", plane.source);
+    const before = await guest.waitForCounter(2);
+
+    const { migration } = await plane.client.migrate("steady");
+    const seen = await plane.untilMigration(
+      migration.id,
+      "half way, with progress",
+      ({ status, progress }) => status === "running" && progress !== null && progress.memoryProcessedBytes > 0,
+    );
+    expect(seen.progress).toMatchObject({ source: "cache" });
+    expect(seen.progress?.memoryTotalBytes).toBeGreaterThan(250 * 1024 * 1024);
+    const ended = await plane.untilMigration(migration.id, "over", isOver);
+    expect(ended).toMatchObject({ status: "completed", destinationHost: plane.destination.name, failure: null });
+
+    const after = await guest.waitForFullCheck(plane.destination);
+    expect(after.counter).toBeGreaterThan(before.counter);
+    expect(after.badPages).toBe(0);
+    await plane.untilServerIsOn("steady", plane.destination);
+    expect(await plane.source.virsh("list", "--all", "--name")).not.toContain("steady");
+    expect(await plane.destination.virsh("dominfo", "steady")).toMatch(/Persistent:\s+yes/);
+
+    // The flush runs every 5 s; the copy took longer.
+    const store = await openPostgresStore({ url: plane.storeUrl, clock: systemClock, logger: silentLogger });
+    try {
+      const flushed = await waitFor("progress to be flushed", async () =>
+        (await store.progress.read([migration.uuid])).get(migration.uuid),
+      );
+      expect(flushed.memoryTotalBytes).toBe(seen.progress?.memoryTotalBytes);
+      expect(await store.claims.list()).toEqual([]);
+    } finally {
+      await store.close();
+    }
+  });
+
+  it("stays on the source after an abort, whole, and the migration is cancelled", { timeout: 240_000 }, async () => {
+    const guest = await plane.source.startGuest({ name: "aborted", ...busy });
+    await plane.untilServerIsOn("aborted", plane.source);
+    const { migration } = await plane.client.migrate("aborted");
+    await plane.untilMigration(migration.id, "running", ({ status }) => status === "running");
+    await plane.client.abort(migration.id);
+    const ended = await plane.untilMigration(migration.id, "over", isOver);
+    expect(ended.status).toBe("cancelled");
+    const after = await guest.waitForFullCheck(plane.source);
+    expect(after.badPages).toBe(0);
+    expect(await plane.destination.virsh("list", "--all", "--name")).not.toContain("aborted");
+    await plane.source.virsh("destroy", "aborted");
+  });
+
+  it("cannot converge, and is completed by force", { timeout: 240_000 }, async () => {
+    const guest = await plane.source.startGuest({ name: "busy", ...busy });
+    await plane.untilServerIsOn("busy", plane.source);
+    const { migration } = await plane.client.migrate("busy");
+    // In its third pass it has sent its memory twice over and is no nearer to the end.
+    await plane.untilMigration(migration.id, "in its third pass", ({ progress }) => (progress?.iteration ?? 0) >= 3);
+    expect((await plane.client.migration(migration.id)).migration.status).toBe("running");
+    await plane.client.forceComplete(migration.id);
+    const ended = await plane.untilMigration(migration.id, "over", isOver);
+    expect(ended.status).toBe("completed");
+    const after = await guest.waitForFullCheck(plane.destination);
+    expect(after.badPages).toBe(0);
+    await plane.destination.virsh("destroy", "busy");
+  });
+
+  it("eight leave one host at once: all are watched, one is aborted promptly", { timeout: 400_000 }, async () => {
+    const names = Array.from({ length: 8 }, (_, index) => `one-of-eight-${index + 1}`);
+    const guests = [];
+    for (const name of names) {
+      guests.push(await plane.source.startGuest({ name, memoryMiB: 192, workingSetMiB: 48, dirtyMiBps: 3, verifyMiBps: 4 }));
+    }
+    for (const name of names) await plane.untilServerIsOn(name, plane.source);
+    const started = await Promise.all(names.map((name) => plane.client.migrate(name)));
+    const [first, ...others] = started.map(({ migration }) => migration.id);
+    if (first === undefined) throw new Error("nothing was started");
+    await Promise.all(
+      [first, ...others].map((id) =>
+        plane.untilMigration(id, "watched while it copies", ({ progress }) => (progress?.memoryTotalBytes ?? 0) > 0),
+      ),
+    );
+    await plane.client.abort(first);
+    expect((await plane.untilMigration(first, "over", isOver)).status).toBe("cancelled");
+    for (const id of others) {
+      expect((await plane.untilMigration(id, "over", isOver)).status).toBe("completed");
+    }
+    const [stayed, ...moved] = guests;
+    expect((await stayed?.waitForFullCheck(plane.source))?.badPages).toBe(0);
+    for (const guest of moved) {
+      expect((await guest.waitForFullCheck(plane.destination, { deadlineMs: 60_000 })).badPages).toBe(0);
+    }
+  });
+});
