@@ -15,6 +15,9 @@ const LIBVIRTD_PORT = 16_509;
 /** How long a libvirtd tries to reach one behind a link that swallows everything, ms. */
 const CONNECT_TIMEOUT_MS = 20_000;
 
+/** How long a stopping fleet waits for its migrations to unwind, ms. */
+const STOP_PATIENCE_MS = 2000;
+
 export interface FleetOptions {
   readonly hosts: readonly HostSpec[];
   readonly links: readonly LinkSpec[];
@@ -114,7 +117,10 @@ export class SimulatedFleet implements MigrationWorld {
   async stop(): Promise<void> {
     const running = [...this.#migrations].filter((migration) => migration.guest.outgoing === migration);
     for (const migration of running) migration.failWith(operationFailed("the simulated fleet is shutting down"));
-    await Promise.race([Promise.allSettled(running.map((migration) => migration.ended)), this.clock.sleep(1000)]);
+    const patience = new AbortController();
+    const ended = Promise.all(running.map((migration) => migration.ended));
+    await Promise.race([ended, this.clock.sleep(STOP_PATIENCE_MS, patience.signal).catch(() => undefined)]);
+    patience.abort();
   }
 
   #byAddress(address: string): SimulatedHost | undefined {

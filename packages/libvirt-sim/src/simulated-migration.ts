@@ -111,6 +111,7 @@ export class SimulatedMigration {
     if (arrival === null || copy === null || !this.#broken()) {
       throw notValidNow("post-copy migration of domain is not in a failed state");
     }
+    await this.#world.reach(this.source, this.request.destinationUri);
     this.#failure = null;
     this.guest.turn(VIR_DOMAIN_STATE.VIR_DOMAIN_PAUSED, VIR_DOMAIN_PAUSED_REASON.VIR_DOMAIN_PAUSED_POSTCOPY);
     arrive(arrival, "post-copy");
@@ -184,6 +185,8 @@ export class SimulatedMigration {
     this.#stopGuest(postCopy);
     copy.guestStopped(decision);
     await this.#world.clock.sleep(copy.standstillMs());
+    // Whatever went wrong while the guest stood still is found now: after this it runs on the destination.
+    if (this.#failure !== null) throw this.#failure;
     const death = this.#world.faults.takeSwitchOverDeath(this.guest);
     if (death !== null) this.#die(arrival, death.dies, death.guestEndsOn);
     if (!postCopy) copy.finish();
