@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { DroverError } from "@drover/model";
 import { whyNotLocal } from "@drover/service-kit";
 import swagger from "@fastify/swagger";
-import fastify, { type FastifyInstance } from "fastify";
+import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
 import {
   jsonSchemaTransform,
   jsonSchemaTransformObject,
@@ -16,6 +16,7 @@ import { healthRoutes } from "./health-routes.ts";
 import { logAnswer } from "./log-answer.ts";
 import { baseUrl } from "./nova/links.ts";
 import { novaApi } from "./nova/nova-api.ts";
+import { faultBody, NovaFault } from "./nova/nova-fault.ts";
 import { versionList } from "./nova/version-documents.ts";
 import { progressReader } from "./progress-reader.ts";
 import { errorReply } from "./v1/error-reply.ts";
@@ -39,6 +40,7 @@ export async function createApi(dependencies: ApiDependencies): Promise<FastifyI
     requestTimeout: 30_000,
     routerOptions: { ignoreTrailingSlash: true, maxParamLength: 300 },
     forceCloseConnections: true,
+    frameworkErrors: answerUnroutable,
   });
   app.setValidatorCompiler(validatorCompiler);
   app.setSerializerCompiler(serializerCompiler);
@@ -104,6 +106,17 @@ function withoutUnused(document: ReturnType<typeof jsonSchemaTransformObject>): 
 /** Refused before anything is read: a 403 in either API's form. */
 class LocalOnlyError extends Error {
   readonly statusCode = 403;
+}
+
+/** A path that cannot be decoded, or is too long, reaches no route, so neither API's error handler. */
+function answerUnroutable(error: Error, request: FastifyRequest, reply: FastifyReply): void {
+  if (request.url.startsWith("/v2.1")) {
+    const fault = new NovaFault(errorReply(error, request.id).status, error.message);
+    reply.code(fault.status).send(faultBody(fault));
+    return;
+  }
+  const { status, body } = errorReply(error, request.id);
+  reply.code(status).send(body);
 }
 
 /** `undefined` while not listening, so that `inject` needs no port. */

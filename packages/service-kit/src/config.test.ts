@@ -68,7 +68,7 @@ describe("loadConfig", () => {
     const file = fileWith('[compute]\nhost = "h1"\nlive_migration_inbound_adr = "x"\n[helth]\n');
     const env = { DROVER_HEALTH_PROT: "1", DROVER_HEALT_PORT: "1" };
     expect(() => loadConfig({ compute, health: healthConfig }, { file, env })).toThrow(
-      /\[helth\] is not known; did you mean health\?.*DROVER_HEALT_PORT is not known; did you mean DROVER_HEALTH_….*live_migration_inbound_adr is not known; did you mean live_migration_inbound_addr\?.*DROVER_HEALTH_PROT is not known; did you mean port\?/s,
+      /\[helth\] is not known; did you mean health\?.*DROVER_HEALT_PORT is not known; did you mean DROVER_HEALTH_….*live_migration_inbound_adr is not known; did you mean live_migration_inbound_addr\?.*DROVER_HEALTH_PROT is not known; did you mean DROVER_HEALTH_PORT\?/s,
     );
   });
 

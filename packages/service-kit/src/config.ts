@@ -101,12 +101,12 @@ function sectionOfFile(name: string, file: Table, problems: string[]): RawSectio
 function refuseUnknownSections(file: Table, own: readonly string[], problems: string[]): void {
   const known = [...new Set(["data_dir", ...own, ...KNOWN_SECTIONS])];
   for (const name of Object.keys(file)) {
-    if (!known.includes(name)) problems.push(unknownName(isTable(file[name]) ? `[${name}]` : name, name, known));
+    if (known.includes(name)) continue;
+    problems.push(unknownName(isTable(file[name]) ? `[${name}]` : name, nearestName(name, known)));
   }
 }
 
-function unknownName(shown: string, name: string, known: readonly string[]): string {
-  const nearest = nearestName(name, known);
+function unknownName(shown: string, nearest: string | undefined): string {
   return `${shown} is not known${nearest === undefined ? "" : `; did you mean ${nearest}?`}`;
 }
 
@@ -149,7 +149,11 @@ function checkSection(name: string, schema: z.ZodObject, raw: RawSection, proble
   const known = Object.keys(schema.shape);
   const shown = (key: string): string => raw.origins.get(key) ?? `[${name}] ${key}`;
   for (const key of Object.keys(raw.values)) {
-    if (!known.includes(key)) problems.push(unknownName(shown(key), key, known));
+    if (known.includes(key)) continue;
+    const nearest = nearestName(key, known);
+    const variable = raw.origins.has(key);
+    const meant = nearest === undefined || !variable ? nearest : `DROVER_${name}_${nearest}`.toUpperCase();
+    problems.push(unknownName(shown(key), meant));
   }
   const result = schema.safeParse(raw.values);
   if (result.success) return result.data;

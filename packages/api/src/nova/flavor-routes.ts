@@ -10,14 +10,17 @@ export const flavorRoutes: NovaRoutes = (app, context) => {
   }));
 
   app.get("/flavors/detail", async (request) => ({
-    flavors: (await sizes(context)).map((size) => flavorDetail(size, baseUrl(request))),
+    flavors: (await sizes(context)).map((size) => flavorDetail(size, baseUrl(request), request.novaMinor)),
   }));
 
   app.get<{ Params: { id: string } }>("/flavors/:id", async (request) => {
     const size = parseFlavorId(request.params.id);
     if (size === undefined) throw new NovaFault(404, `Flavor ${request.params.id} could not be found.`);
-    return { flavor: flavorDetail(size, baseUrl(request)) };
+    return { flavor: flavorDetail(size, baseUrl(request), request.novaMinor) };
   });
+
+  // Clients ask for them below 2.61, where the flavor does not hold them.
+  app.get("/flavors/:id/os-extra_specs", async () => ({ extra_specs: {} }));
 };
 
 async function sizes({ fleet }: NovaContext) {

@@ -3,6 +3,7 @@
  * work, a flavor stands for each size, and its id says which: `2c-512m`.
  */
 import { type Link, resourceLinks } from "./links.ts";
+import { SINCE } from "./microversion.ts";
 
 export interface FlavorSize {
   readonly vcpus: number;
@@ -29,7 +30,7 @@ export function flavorSummary(size: FlavorSize, base: string): { id: string; nam
   return { id, name: id, links: resourceLinks(base, `/flavors/${id}`) };
 }
 
-export function flavorDetail(size: FlavorSize, base: string): object {
+export function flavorDetail(size: FlavorSize, base: string, minor: number): object {
   return {
     ...flavorSummary(size, base),
     ram: size.memoryMiB,
@@ -40,6 +41,8 @@ export function flavorDetail(size: FlavorSize, base: string): object {
     "OS-FLV-EXT-DATA:ephemeral": 0,
     "OS-FLV-DISABLED:disabled": false,
     "os-flavor-access:is_public": true,
+    ...(minor >= SINCE.flavorDescription ? { description: null } : {}),
+    ...(minor >= SINCE.flavorExtraSpecs ? { extra_specs: {} } : {}),
   };
 }
 

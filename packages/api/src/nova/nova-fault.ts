@@ -49,8 +49,8 @@ const statusOfCode: Readonly<Record<ErrorCode, number>> = {
 /** Any thrown value as a fault. Of a bug the caller learns only the request id; the log has the rest. */
 export function novaFaultOf(error: unknown, requestId: string): NovaFault {
   if (error instanceof NovaFault) return error;
-  const status = clientMistake(error);
-  if (status !== undefined) return new NovaFault(status, messageOfMistake(status), { cause: error });
+  const mistake = clientMistake(error);
+  if (mistake !== undefined) return mistake;
   const code = errorCodeOf(error);
   if (isDroverError(error) && code !== "internal")
     return new NovaFault(statusOfCode[code], error.message, { cause: error });
@@ -59,19 +59,16 @@ export function novaFaultOf(error: unknown, requestId: string): NovaFault {
 }
 
 /** Fastify's own refusals carry a status: malformed JSON, a body too large, a media type that is not JSON. */
-function clientMistake(error: unknown): number | undefined {
+function clientMistake(error: unknown): NovaFault | undefined {
   if (!(error instanceof Error) || isDroverError(error) || !("statusCode" in error)) return undefined;
   const { statusCode } = error;
-  return typeof statusCode === "number" && statusCode >= 400 && statusCode < 500 ? statusCode : undefined;
+  if (typeof statusCode !== "number" || statusCode < 400 || statusCode >= 500) return undefined;
+  return new NovaFault(statusCode, mistakeMessages[statusCode] ?? error.message, { cause: error });
 }
 
-function messageOfMistake(status: number): string {
-  switch (status) {
-    case 413:
-      return "Request is too large.";
-    case 415:
-      return "Unsupported Content-Type; send application/json";
-    default:
-      return "Malformed request body";
-  }
-}
+/** Nova's sentences, where it has one. */
+const mistakeMessages: Readonly<Record<number, string>> = {
+  400: "Malformed request body",
+  413: "Request is too large.",
+  415: "Unsupported Content-Type; send application/json",
+};

@@ -194,3 +194,16 @@ describe("requests from elsewhere", () => {
     expect(large.json()).toMatchObject({ error: { code: "bad-request" } });
   });
 });
+
+it("answers paths that cannot be decoded, or name nothing, or are very long", async () => {
+  for (const [url, status, form] of [
+    ["/v1/servers/%zz", 400, "error"],
+    ["/v2.1/servers/%zz", 400, "badRequest"],
+    ["/nothing", 404, "error"],
+    [`/v1/servers/${"x".repeat(400)}`, 414, "error"],
+    [`/v2.1/servers/${"x".repeat(400)}`, 414, "computeFault"],
+  ] as const) {
+    const response = await api.app.inject({ url });
+    expect([url, response.statusCode, Object.keys(response.json())]).toEqual([url, status, [form]]);
+  }
+});

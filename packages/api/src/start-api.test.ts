@@ -1,0 +1,74 @@
+import { request } from "node:http";
+import { silentLogger, systemClock } from "@drover/model";
+import type { ReadinessEntry } from "@drover/service-kit";
+import { afterEach, beforeEach, expect, it } from "vitest";
+import { type ApiFixture, openApiFixture } from "./api-fixture.ts";
+import { type RunningApi, startApi } from "./start-api.ts";
+
+let fixture: ApiFixture;
+let running: RunningApi[];
+let checks: ReadinessEntry[];
+beforeEach(async () => {
+  fixture = await openApiFixture();
+  running = [];
+  checks = [];
+});
+afterEach(async () => {
+  await Promise.all(running.map((api) => api.stop()));
+  await fixture.close();
+});
+
+async function start(config: { host: string; port: number }): Promise<RunningApi> {
+  const { bus, store, progress } = fixture;
+  const readiness = { report: async () => checks };
+  const api = await startApi({ bus, store, progress, logger: silentLogger, clock: systemClock, config, readiness });
+  running.push(api);
+  return api;
+}
+
+async function get(url: string, headers: Record<string, string> = {}): Promise<{ status: number; text: string }> {
+  const { promise, resolve, reject } = Promise.withResolvers<{ status: number; text: string }>();
+  request(url, { headers, agent: false }, (response) => {
+    const chunks: Buffer[] = [];
+    response.on("data", (chunk: Buffer) => chunks.push(chunk));
+    response.on("end", () => resolve({ status: response.statusCode ?? 0, text: Buffer.concat(chunks).toString() }));
+  })
+    .on("error", reject)
+    .end();
+  return promise;
+}
+
+it("answers on its own port, and only to requests that name it", async () => {
+  const { address } = await start({ host: "127.0.0.1", port: 0 });
+  expect((await get(`${address}/v1/hosts`)).status).toBe(200);
+  expect((await get(`${address}/v1/hosts`, { host: "127.0.0.1:1" })).status).toBe(403);
+  const evil = await get(`${address}/v2.1/servers`, { host: `evil.example.org:${new URL(address).port}` });
+  expect(evil.status).toBe(403);
+  expect(evil.text).toContain("loopback");
+  expect((await get(`${address}/v1/hosts`, { origin: address })).status).toBe(200);
+});
+
+it("says which port it could not have, and how to choose another", async () => {
+  const { address } = await start({ host: "127.0.0.1", port: 0 });
+  const port = Number(new URL(address).port);
+  await expect(start({ host: "127.0.0.1", port })).rejects.toThrow(new RegExp(`127.0.0.1:${port}.*DROVER_API_PORT`));
+});
+
+it("refuses to listen beyond loopback", async () => {
+  await expect(start({ host: "0.0.0.0", port: 0 })).rejects.toThrow(/api\.host.*no authentication/);
+});
+
+it("is ready, degraded without what it can do without, and waiting for what it cannot", async () => {
+  const { address } = await start({ host: "127.0.0.1", port: 0 });
+  const since = "2026-01-01T00:00:00.000Z";
+  const readyz = async () => {
+    const { status, text } = await get(`${address}/readyz`);
+    return { status, body: JSON.parse(text) };
+  };
+  expect((await get(`${address}/healthz`)).status).toBe(200);
+  expect(await readyz()).toMatchObject({ status: 200, body: { status: "ready" } });
+  checks.push({ name: "progress", ready: false, essential: false, since, problem: "away" });
+  expect(await readyz()).toMatchObject({ status: 200, body: { status: "degraded", checks: [{ name: "progress" }] } });
+  checks.push({ name: "store", ready: false, essential: true, since, problem: "away" });
+  expect(await readyz()).toMatchObject({ status: 503, body: { status: "waiting" } });
+});
