@@ -1,5 +1,4 @@
 import { openBus } from "@drover/bus";
-import { DroverError } from "@drover/model";
 import { openProgress } from "@drover/progress";
 import { busConfig, progressConfig, runService, storeConfig, storeOptions } from "@drover/service-kit";
 import { openStore } from "@drover/store";
@@ -16,9 +15,7 @@ await runService({
     onStop("store", () => store.close());
     const progress = await openProgress(config.progress, { logger, clock });
     onStop("progress", () => progress.close());
-    readiness.add("bus", async () => {
-      if (bus.status() !== "connected") throw new DroverError("unavailable", "the broker is away");
-    });
+    readiness.add("bus", () => bus.ping());
     readiness.add("store", () => store.ping());
     // Without the cache every request is still answered, with the store's numbers.
     readiness.add("progress", () => progress.ping(), { essential: false });

@@ -90,6 +90,8 @@ export interface Bus {
   /** Resolves when the topic is being served, or will be as soon as the broker is there. */
   serve(options: ServeOptions): Promise<RpcServer>;
   status(): BusStatus;
+  /** For readiness. @throws `unavailable` unless {@link Bus.status} is `connected`. */
+  ping(): Promise<void>;
   /** Closes servers, then the connection. Calls under way are rejected with `unavailable`. */
   close(): Promise<void>;
 }

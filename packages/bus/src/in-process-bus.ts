@@ -93,6 +93,10 @@ class InProcessBus implements Bus {
     };
   }
 
+  async ping(): Promise<void> {
+    if (this.#status === "closed") throw busClosed("answering a ping");
+  }
+
   status(): BusStatus {
     return this.#status;
   }

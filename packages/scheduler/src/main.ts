@@ -1,5 +1,4 @@
 import { openBus } from "@drover/bus";
-import { DroverError } from "@drover/model";
 import { busConfig, runService, storeConfig, storeOptions } from "@drover/service-kit";
 import { openStore } from "@drover/store";
 import { schedulerConfig } from "./config.ts";
@@ -13,9 +12,7 @@ await runService({
     onStop("bus", () => bus.close());
     const store = await openStore(storeOptions(config), { logger, clock });
     onStop("store", () => store.close());
-    readiness.add("bus", async () => {
-      if (bus.status() !== "connected") throw new DroverError("unavailable", "the broker is away");
-    });
+    readiness.add("bus", () => bus.ping());
     readiness.add("store", () => store.ping());
     return await startScheduler({ bus, store, clock, config: config.scheduler });
   },

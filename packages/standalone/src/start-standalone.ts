@@ -2,7 +2,7 @@ import { mkdir } from "node:fs/promises";
 import { type ApiConfig, startApi } from "@drover/api";
 import { type BusSettings, openBus } from "@drover/bus";
 import { type ConductorConfig, startConductor } from "@drover/conductor";
-import { type Clock, DroverError, type Logger, type MigrationPolicy } from "@drover/model";
+import type { Clock, Logger, MigrationPolicy } from "@drover/model";
 import { openProgress, type ProgressSettings } from "@drover/progress";
 import { type SchedulerConfig, startScheduler } from "@drover/scheduler";
 import type { Readiness, RunningService } from "@drover/service-kit";
@@ -48,9 +48,7 @@ export async function startStandalone(options: StandaloneOptions): Promise<Stand
     started.defer(() => store.close());
     const progress = await openProgress(options.progress, { logger, clock });
     started.defer(() => progress.close());
-    readiness.add("bus", async () => {
-      if (bus.status() !== "connected") throw new DroverError("unavailable", "the broker is away");
-    });
+    readiness.add("bus", () => bus.ping());
     readiness.add("store", () => store.ping());
     readiness.add("progress", () => progress.ping());
 

@@ -138,6 +138,10 @@ class AmqpBus implements Bus {
     };
   }
 
+  async ping(): Promise<void> {
+    if (this.status() !== "connected") throw new DroverError("unavailable", "the broker is away");
+  }
+
   status(): BusStatus {
     return this.#link.status();
   }
