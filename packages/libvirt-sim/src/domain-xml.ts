@@ -5,7 +5,7 @@ import { noName, xmlError } from "./refusals.ts";
 import { attributesOf, childOf, childrenOf, element, elements, setChild, textOf, type XmlNode } from "./xml-node.ts";
 
 /** Namespace of the element in a domain's `<metadata>` that says how the simulated guest uses its memory. */
-export const LOAD_NAMESPACE = "urn:drover:libvirt-sim:load:1";
+const LOAD_NAMESPACE = "urn:drover:libvirt-sim:load:1";
 const LOAD_PREFIX = "sim";
 
 /** What a guest without that element does: a small, rather quiet server. */
@@ -60,9 +60,9 @@ const UNIT_BYTES: Readonly<Record<string, number>> = {
  * @throws {LibvirtError} VIR_ERR_XML_ERROR naming the element that is missing or wrong.
  */
 export function parseDomainXml(xml: string): DomainDefinition {
-  if (XMLValidator.validate(xml) !== true) throw xmlError("the document is not well formed");
-  const root = elements(parser.parse(xml) as readonly XmlNode[]).find((node) => "domain" in node);
-  if (root === undefined) throw xmlError("unexpected root element, expecting <domain>");
+  const root = parseXmlElement(xml);
+  if (root === undefined) throw xmlError("the document is not well formed");
+  if (!("domain" in root)) throw xmlError("unexpected root element, expecting <domain>");
   const name = textOf(root, "name");
   if (name === "") throw noName();
   const memoryKiB = memoryOf(root);
@@ -89,7 +89,18 @@ export function formatDomainXml(definition: DomainDefinition, id?: number): stri
   const { root } = definition;
   const { id: _stale, ...attributes } = attributesOf(root);
   const shown = element("domain", id === undefined ? attributes : { ...attributes, id: String(id) }, childrenOf(root));
-  return `${String(builder.build([shown])).trim()}\n`;
+  return `${printXml(shown)}\n`;
+}
+
+/** The one element that a document is, or undefined when it is not well formed. */
+export function parseXmlElement(xml: string): XmlNode | undefined {
+  if (XMLValidator.validate(xml) !== true) return undefined;
+  return elements(parser.parse(xml) as readonly XmlNode[])[0];
+}
+
+/** An element as text, indented by two, without a newline at its end. */
+export function printXml(node: XmlNode): string {
+  return String(builder.build([node])).trim();
 }
 
 /** The same definition with another load, so that it travels with the guest and shows in its XML. */

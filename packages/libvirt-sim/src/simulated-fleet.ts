@@ -80,10 +80,9 @@ export class SimulatedFleet implements MigrationWorld {
       const guest = host.findByUuid(uuid);
       if (guest === undefined) continue;
       guest.outgoing?.figures();
-      guest.definition = withLoad(guest.definition, { ...guest.definition.load, ...load });
+      host.redescribe(guest, (definition) => withLoad(definition, { ...definition.load, ...load }));
       guest.outgoing?.conditionsChanged();
     }
-    this.#changed();
   }
 
   async migrate(source: SimulatedHost, guest: SimulatedGuest, request: MigrationRequest): Promise<void> {

@@ -8,7 +8,7 @@ import type { SimulatedMigration } from "./simulated-migration.ts";
 export const UNLIMITED_MIBPS = 8_796_093_022_207;
 
 /** QEMU's own downtime limit, ms. */
-export const DEFAULT_DOWNTIME_MS = 300;
+const DEFAULT_DOWNTIME_MS = 300;
 
 /** A measurement of the dirty rate, or none yet. */
 export interface DirtyRateMeasurement {

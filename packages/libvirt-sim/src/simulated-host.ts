@@ -238,6 +238,13 @@ export class SimulatedHost {
     return guest;
   }
 
+  /** Changes what does not matter to the machine in all of a guest's definitions: metadata, its simulated load. */
+  redescribe(guest: SimulatedGuest, change: (definition: DomainDefinition) => DomainDefinition): void {
+    guest.definition = change(guest.definition);
+    if (guest.nextDefinition !== null) guest.nextDefinition = change(guest.nextDefinition);
+    this.#surroundings.changed();
+  }
+
   /** Drops a guest without a word to anyone, as if libvirtd had lost its definition: a fault. */
   forget(uuid: string): void {
     this.#guests.delete(uuid);

@@ -3,8 +3,8 @@ import { capabilitiesXml, domainCapabilitiesXml } from "../host-xml.ts";
 import type { SimulatedHost } from "../simulated-host.ts";
 
 /** libvirt's form of a version: major * 1,000,000 + minor * 1,000 + release. What the simulation claims to be. */
-export const LIBVIRT_VERSION = 9_000_000n;
-export const QEMU_VERSION = 7_002_000n;
+const LIBVIRT_VERSION = 9_000_000n;
+const QEMU_VERSION = 7_002_000n;
 
 const FEATURES: ReadonlySet<number> = new Set<number>([
   VIR_DRV_FEATURE.VIR_DRV_FEATURE_MIGRATION_P2P,

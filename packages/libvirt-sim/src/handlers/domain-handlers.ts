@@ -2,9 +2,13 @@ import { type LibvirtHandlers, VIR_CONNECT_LIST_DOMAINS, VIR_DOMAIN_STATE, VIR_D
 import type { Clock } from "@drover/model";
 import { domainStats } from "../domain-stats.ts";
 import { formatDomainXml } from "../domain-xml.ts";
+import { metadataOf } from "../guest-metadata.ts";
 import { notRunning } from "../refusals.ts";
 import type { SimulatedGuest } from "../simulated-guest.ts";
 import type { SimulatedHost } from "../simulated-host.ts";
+
+/** VIR_DOMAIN_MEMORY_STAT_ACTUAL_BALLOON, KiB: all that is known without a balloon. */
+const BALLOON_TAG = 6;
 
 /** CONTROL_OK: libvirtd reaches QEMU. */
 const CONTROL_OK = 0;
@@ -75,6 +79,12 @@ export function domainHandlers(host: SimulatedHost, clock: Clock): LibvirtHandle
     },
     domainGetMessages: (args) => ({ msgs: guestOf(args) === undefined ? [""] : [] }),
     domainSnapshotNum: (args) => ({ num: guestOf(args) === undefined ? 1 : 0 }),
+    domainGetMetadata: (args) => ({ metadata: metadataOf(guestOf(args).definition, args.uri ?? "") }),
+    domainMemoryStats: (args) => {
+      const guest = guestOf(args);
+      if (!guest.active) throw notRunning();
+      return { stats: [{ tag: BALLOON_TAG, val: BigInt(guest.definition.memoryKiB) }] };
+    },
     connectGetAllDomainStats: ({ doms, stats, flags }) => {
       const guests = doms.length === 0 ? host.guests() : doms.map((dom) => host.byUuid(dom.uuid, dom.name));
       return {

@@ -1,12 +1,21 @@
-import { type LibvirtHandlers, VIR_DOMAIN_START } from "@drover/libvirt";
+import { type LibvirtHandlers, VIR_DOMAIN_METADATA, VIR_DOMAIN_START } from "@drover/libvirt";
 import type { Clock } from "@drover/model";
 import { parseDomainXml } from "../domain-xml.ts";
+import { withMetadata } from "../guest-metadata.ts";
+import { unsupportedArgument } from "../refusals.ts";
 import type { SimulatedGuest } from "../simulated-guest.ts";
 import type { SimulatedHost } from "../simulated-host.ts";
 import { done } from "./done.ts";
 
 /** How long libvirtd lets a call wait for a job that excludes it (QEMU_JOB_WAIT_TIME, libvirt 9.0), ms. */
 const JOB_WAIT_MS = 30_000;
+
+interface Metadata {
+  readonly type: number;
+  readonly metadata: string | null;
+  readonly key: string | null;
+  readonly uri: string | null;
+}
 
 interface OfGuest {
   readonly dom: { readonly uuid: string; readonly name: string };
@@ -36,6 +45,14 @@ export function lifecycleHandlers(host: SimulatedHost, clock: Clock): LibvirtHan
       return { dom: guest.ref };
     },
     domainCreateXML: ({ xmlDesc, flags }) => ({ dom: host.create(parseDomainXml(xmlDesc), paused(flags)).ref }),
+    domainSetMetadata: done(async (args: OfGuest & Metadata) => {
+      const guest = await freeGuestOf(args);
+      const { key, uri, metadata: xml, type } = args;
+      if (type !== VIR_DOMAIN_METADATA.VIR_DOMAIN_METADATA_ELEMENT || key === null || uri === null) {
+        throw unsupportedArgument("the simulated host keeps metadata elements with a key and a namespace only");
+      }
+      host.redescribe(guest, (definition) => withMetadata(definition, { key, uri, xml }));
+    }),
     domainSuspend: done((args: OfGuest) => host.suspend(guestOf(args))),
     domainResume: done(async (args: OfGuest) => host.resume(await freeGuestOf(args))),
     domainShutdown: shutdown,
