@@ -1,6 +1,6 @@
 import { silentLogger, systemClock } from "@drover/model";
 import { afterEach, beforeEach, expect, it } from "vitest";
-import { type ApiFixture, move, openApiFixture, runningMigration, S1, snapshot } from "./api-fixture.ts";
+import { type ApiFixture, move, openApiFixture, runningMigration, S1, snapshot } from "./api-fixture.test.support.ts";
 import { progressReader } from "./progress-reader.ts";
 
 let api: ApiFixture;

@@ -2,7 +2,7 @@ import { request } from "node:http";
 import { silentLogger, systemClock } from "@drover/model";
 import type { ReadinessEntry } from "@drover/service-kit";
 import { afterEach, beforeEach, expect, it } from "vitest";
-import { type ApiFixture, openApiFixture } from "./api-fixture.ts";
+import { type ApiFixture, openApiFixture } from "./api-fixture.test.support.ts";
 import { type RunningApi, startApi } from "./start-api.ts";
 
 let fixture: ApiFixture;

@@ -5,9 +5,9 @@ import { DroverError } from "@drover/model";
 import { parse, TomlError } from "smol-toml";
 import type { z } from "zod";
 import { KNOWN_SECTIONS } from "./common-sections.ts";
-import { valueFromText } from "./field-kind.ts";
 import { nearestName } from "./nearest-name.ts";
 import { redactSecrets } from "./redact.ts";
+import { valueFromText } from "./value-from-text.ts";
 
 /** The sections that a process reads, by name: `{ api: apiConfig }` is `[api]` in the file. */
 export type ConfigSections = Readonly<Record<string, z.ZodObject>>;

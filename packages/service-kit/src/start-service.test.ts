@@ -87,7 +87,7 @@ describe("startService", () => {
 });
 
 describe("runService", () => {
-  const script = fileURLToPath(new URL("./start-service.test-process.ts", import.meta.url));
+  const script = fileURLToPath(new URL("./start-service.test.process.ts", import.meta.url));
 
   it("stops in order on SIGTERM and exits with 0", async () => {
     const child = spawn(process.execPath, [script], { env: { DROVER_LOG_LEVEL: "info" } });

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { type ApiFixture, openApiFixture, S1 } from "../api-fixture.ts";
+import { type ApiFixture, openApiFixture, S1 } from "../api-fixture.test.support.ts";
 
 let api: ApiFixture;
 beforeAll(async () => {

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { type ApiFixture, openApiFixture } from "../api-fixture.ts";
+import { type ApiFixture, openApiFixture } from "../api-fixture.test.support.ts";
 import { requestedVersion } from "./microversion.ts";
 
 describe("requestedVersion", () => {

@@ -10,7 +10,7 @@ import {
   S2,
   S3,
   snapshot,
-} from "../api-fixture.ts";
+} from "../api-fixture.test.support.ts";
 
 let api: ApiFixture;
 beforeEach(async () => {

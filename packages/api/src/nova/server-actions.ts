@@ -77,11 +77,21 @@ async function migrateLive(request: FastifyRequest, id: string, context: NovaCon
       { context: rpcContext(request) },
     );
   } catch (error) {
-    if (isDroverError(error, "conflict")) throw invalidState("os-migrateLive", id, "task_state migrating");
-    // The server was there a moment ago: what is not found is the host.
-    if (isDroverError(error, "not-found") && wanted.host !== null) throw unknownHost(wanted.host);
-    throw error;
+    throw refusalInNovasWords(error, id, wanted.host);
   }
+}
+
+/** The conductor decided otherwise than we did a moment ago, or knew more. */
+function refusalInNovasWords(error: unknown, id: string, host: string | null): unknown {
+  if (!isDroverError(error)) return error;
+  const { code, details } = error;
+  if (code === "conflict" || (code === "refused" && "migrationUuid" in details)) {
+    return invalidState("os-migrateLive", id, "task_state migrating");
+  }
+  if (code === "not-found" && host !== null && details.host === host) return unknownHost(host);
+  // What was asked for cannot be done in any state of the server: that is the request's fault.
+  if (code === "refused" && "field" in details) return new NovaFault(400, error.message, { cause: error });
+  return error;
 }
 
 function requireMovable(server: KnownServer): void {

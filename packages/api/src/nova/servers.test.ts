@@ -11,7 +11,7 @@ import {
   S2,
   S3,
   snapshot,
-} from "../api-fixture.ts";
+} from "../api-fixture.test.support.ts";
 
 let api: ApiFixture;
 beforeEach(async () => {
@@ -243,6 +243,24 @@ describe("POST /servers/{id}/action", () => {
     api.refuseNext(new DroverError(code, "the host hosta is down"));
     const answer = await migrate({ host: null, block_migration: "auto" });
     expect(answer).toMatchObject({ status, body: { [fault]: { code: status } } });
+  });
+
+  it.each([
+    [
+      "refused",
+      { migrationUuid: S3 },
+      409,
+      `Cannot 'os-migrateLive' instance ${S1} while it is in task_state migrating`,
+    ],
+    ["refused", { field: "block_migration" }, 400, "why not"],
+    ["not-found", { host: "hostb" }, 400, "Compute host hostb could not be found."],
+    ["not-found", { serverUuid: S1 }, 404, "why not"],
+    ["bad-request", { field: "host" }, 400, "why not"],
+  ] as const)("says of the conductor's %s with %j: %d %s", async (code, details, status, message) => {
+    api.refuseNext(new DroverError(code, "why not", { details }));
+    const answer = await migrate({ host: "hostb", block_migration: "auto" });
+    expect(answer.status).toBe(status);
+    expect(Object.values(answer.body as object)).toEqual([{ code: status, message }]);
   });
 
   it("keeps an internal error to itself, but for the request id", async () => {

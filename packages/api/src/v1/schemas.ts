@@ -52,7 +52,7 @@ export const hostView = z
   .meta({ id: "Host" });
 export type HostView = z.output<typeof hostView>;
 
-export const migrationState = z.enum(MIGRATION_STATES);
+const migrationState = z.enum(MIGRATION_STATES);
 const migrationReference = z.object({ id: z.int(), uuid: z.string(), status: z.string() });
 
 export const serverView = z
@@ -72,7 +72,7 @@ export const serverView = z
   .meta({ id: "Server" });
 export type ServerView = z.output<typeof serverView>;
 
-export const progressView = z
+const progressView = z
   .object({
     migrationUuid: z.string(),
     sequence: count,

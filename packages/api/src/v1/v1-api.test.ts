@@ -10,7 +10,7 @@ import {
   S1,
   S2,
   snapshot,
-} from "../api-fixture.ts";
+} from "../api-fixture.test.support.ts";
 
 let api: ApiFixture;
 beforeEach(async () => {

@@ -17,7 +17,7 @@ import type { FastifyInstance, LightMyRequestResponse } from "fastify";
 import { createApi } from "./create-api.ts";
 
 /** What the played conductor was asked, in order. */
-export interface ConductorCall {
+interface ConductorCall {
   readonly method: string;
   readonly request: unknown;
   readonly context: RpcInfo["context"];
@@ -46,7 +46,7 @@ export const S1 = "11111111-1111-4111-8111-111111111111";
 export const S2 = "22222222-2222-4222-8222-222222222222";
 export const S3 = "33333333-3333-4333-8333-333333333333";
 
-export function hostFacts(host: string, digit: string): HostFacts {
+function hostFacts(host: string, digit: string): HostFacts {
   return {
     host,
     hostUuid: `${digit.repeat(8)}-aaaa-4aaa-8aaa-aaaaaaaaaaaa`,

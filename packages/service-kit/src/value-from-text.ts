@@ -1,10 +1,10 @@
 import { z } from "zod";
 
 /** What text from the environment must be turned into before a field's schema looks at it. */
-export type FieldKind = "number" | "boolean" | "list" | "text";
+type FieldKind = "number" | "boolean" | "list" | "text";
 
 /** Looks through defaults, optionals and pipes at what a field finally is. */
-export function fieldKind(schema: z.core.$ZodType): FieldKind {
+function fieldKind(schema: z.core.$ZodType): FieldKind {
   if (
     schema instanceof z.ZodDefault ||
     schema instanceof z.ZodPrefault ||
