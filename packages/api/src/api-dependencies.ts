@@ -1,7 +1,7 @@
 import type { Bus } from "@drover/bus";
 import type { Clock, Logger } from "@drover/model";
 import type { ProgressCache } from "@drover/progress";
-import type { Readiness } from "@drover/service-kit";
+import type { Metrics, Readiness } from "@drover/service-kit";
 import type { Store } from "@drover/store";
 import type { ApiConfig } from "./api-config.ts";
 
@@ -15,4 +15,6 @@ export interface ApiDependencies {
   readonly config: ApiConfig;
   /** Answers `/readyz`; without it the API always counts as ready. */
   readonly readiness?: Pick<Readiness, "report">;
+  /** Takes `drover_http_request_seconds`. */
+  readonly metrics?: Metrics;
 }

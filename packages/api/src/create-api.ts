@@ -50,9 +50,17 @@ export async function createApi(dependencies: ApiDependencies): Promise<FastifyI
     const refusal = whyNotLocal(request.headers, listeningPort(app));
     if (refusal !== undefined) throw new LocalOnlyError(refusal);
   });
+  const seconds = dependencies.metrics?.histogram({
+    name: "drover_http_request_seconds",
+    help: "Time from request to answer.",
+    labels: ["method", "route", "status"],
+  });
   app.addHook("onResponse", async (request, reply) => {
     const { method, id: requestId, routeOptions } = request;
-    const fields = { requestId, method, route: routeOptions.url ?? null, status: reply.statusCode };
+    // The route's pattern: the url itself would make a series of every server.
+    const route = routeOptions.url ?? "none";
+    const fields = { requestId, method, route, status: reply.statusCode };
+    seconds?.observe({ method, route, status: String(reply.statusCode) }, reply.elapsedTime / 1000);
     logger.debug({ ...fields, durationMs: Math.round(reply.elapsedTime) }, "request answered");
   });
   app.setErrorHandler((error, request, reply) => {

@@ -1,4 +1,5 @@
 import { silentLogger, systemClock } from "@drover/model";
+import { openSqliteStore } from "@drover/store";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { type ApiFixture, move, openApiFixture, runningMigration, S1, snapshot } from "./api-fixture.test.support.ts";
 import { progressReader } from "./progress-reader.ts";
@@ -15,11 +16,22 @@ const reader = () =>
 it("gives the newest of cache and store", async () => {
   const migration = await runningMigration(api.store, S1);
   const { uuid } = migration;
-  await api.progress.publish("hosta", [snapshot(uuid, { sequence: 5 })]);
-  await api.store.progress.flush([snapshot(uuid, { sequence: 4 })]);
+  const observedAtMs = Date.now() - 20_000;
+  await api.progress.publish("hosta", [snapshot(uuid, { sequence: 5, observedAtMs })]);
+  await api.store.progress.flush([snapshot(uuid, { sequence: 4, observedAtMs })]);
   expect((await reader()([migration])).get(uuid)).toMatchObject({ source: "cache", progress: { sequence: 5 } });
-  await api.store.progress.flush([snapshot(uuid, { sequence: 6 })]);
+  await api.store.progress.flush([snapshot(uuid, { sequence: 6, observedAtMs })]);
   expect((await reader()([migration])).get(uuid)).toMatchObject({ source: "store", stale: false });
+});
+
+it("leaves the store alone while the cache has fresh numbers", async () => {
+  const migration = await runningMigration(api.store, S1);
+  await api.progress.publish("hosta", [snapshot(migration.uuid)]);
+  const { progress } = api;
+  const store = await openSqliteStore({ path: ":memory:", clock: systemClock, logger: silentLogger });
+  await store.close();
+  const read = progressReader({ store, progress, clock: systemClock, logger: silentLogger });
+  expect((await read([migration])).get(migration.uuid)).toMatchObject({ source: "cache" });
 });
 
 it("falls back to the store, marked stale and with its age, when the cache is away", async () => {

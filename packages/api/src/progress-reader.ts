@@ -15,9 +15,13 @@ export interface KnownProgress {
 /** Progress by migration uuid; a migration of which nothing is known is absent. */
 export type ProgressReader = (migrations: readonly Migration[]) => Promise<ReadonlyMap<string, KnownProgress>>;
 
+/** Two flushes: what the cache holds of this age cannot be older than what the store holds, ms. */
+const FRESH_MS = 10_000;
+
 /**
  * Reads the newest of cache and store. A cache that is away costs freshness, nothing else: the store's numbers are
- * given, marked stale. The store is asked only for what the cache and the records do not have.
+ * given, marked stale. The store is asked only for what the records do not have and the cache has not fresh: thousands
+ * of copies can be watched without the database.
  */
 export function progressReader(dependencies: {
   readonly store: Store;
@@ -40,11 +44,13 @@ export function progressReader(dependencies: {
   return async (migrations) => {
     const open = migrations.filter((migration) => migration.finalProgress === null);
     const copying = open.filter((migration) => !TERMINAL.has(migration.state)).map(uuidOf);
-    const [cached, stored] = await Promise.all([
-      readCache(copying),
-      open.length === 0 ? new Map<string, MigrationProgress>() : store.progress.read(open.map(uuidOf)),
-    ]);
+    const cached = await readCache(copying);
     const nowMs = clock.now().getTime();
+    const wanting = open.map(uuidOf).filter((uuid) => {
+      const snapshot = cached?.get(uuid);
+      return snapshot === undefined || nowMs - snapshot.observedAtMs > FRESH_MS;
+    });
+    const stored = wanting.length === 0 ? new Map<string, MigrationProgress>() : await store.progress.read(wanting);
     const known = new Map<string, KnownProgress>();
     for (const migration of migrations) {
       const fromCache = cached?.get(migration.uuid);
@@ -56,7 +62,7 @@ export function progressReader(dependencies: {
         progress: chosen,
         source: migration.finalProgress !== null ? "record" : newest === fromCache ? "cache" : "store",
         ageMs: Math.max(0, nowMs - chosen.observedAtMs),
-        stale: cached === undefined && copying.includes(migration.uuid),
+        stale: cached === undefined && !TERMINAL.has(migration.state),
       });
     }
     return known;

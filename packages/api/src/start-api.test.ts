@@ -1,6 +1,6 @@
 import { request } from "node:http";
 import { silentLogger, systemClock } from "@drover/model";
-import type { ReadinessEntry } from "@drover/service-kit";
+import { createMetrics, type ReadinessEntry } from "@drover/service-kit";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { type ApiFixture, openApiFixture } from "./api-fixture.test.support.ts";
 import { type RunningApi, startApi } from "./start-api.ts";
@@ -8,10 +8,12 @@ import { type RunningApi, startApi } from "./start-api.ts";
 let fixture: ApiFixture;
 let running: RunningApi[];
 let checks: ReadinessEntry[];
+let metrics: ReturnType<typeof createMetrics>;
 beforeEach(async () => {
   fixture = await openApiFixture();
   running = [];
   checks = [];
+  metrics = createMetrics("api");
 });
 afterEach(async () => {
   await Promise.all(running.map((api) => api.stop()));
@@ -21,7 +23,8 @@ afterEach(async () => {
 async function start(config: { host: string; port: number }): Promise<RunningApi> {
   const { bus, store, progress } = fixture;
   const readiness = { report: async () => checks };
-  const api = await startApi({ bus, store, progress, logger: silentLogger, clock: systemClock, config, readiness });
+  const logger = silentLogger;
+  const api = await startApi({ bus, store, progress, logger, clock: systemClock, config, readiness, metrics });
   running.push(api);
   return api;
 }
@@ -71,4 +74,12 @@ it("is ready, degraded without what it can do without, and waiting for what it c
   expect(await readyz()).toMatchObject({ status: 200, body: { status: "degraded", checks: [{ name: "progress" }] } });
   checks.push({ name: "store", ready: false, essential: true, since, problem: "away" });
   expect(await readyz()).toMatchObject({ status: 503, body: { status: "waiting" } });
+});
+
+it("counts requests by route, not by url", async () => {
+  const { address } = await start({ host: "127.0.0.1", port: 0 });
+  await get(`${address}/v2.1/servers/nope`);
+  expect(await metrics.text()).toMatch(
+    /drover_http_request_seconds_count\{[^}]*route="\/v2.1\/servers\/:id",status="404"/,
+  );
 });
