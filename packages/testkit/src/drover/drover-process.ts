@@ -58,14 +58,20 @@ export interface DroverProcess {
   log(): string;
 }
 
+const SERVICES: readonly DroverServiceName[] = ["api", "conductor", "scheduler", "compute-agent"];
+
 const REPOSITORY = fileURLToPath(new URL("../../../../", import.meta.url));
 
 /** Prints status and body of the URL it is given: for processes whose loopback is another network namespace's. */
 const FETCH_SCRIPT =
   "const r = await fetch(process.argv[1]); console.log(JSON.stringify({ status: r.status, body: await r.text() }))";
 
-/** The built entry of a service, or `undefined` if it was not built. */
-export function droverEntry(service: DroverServiceName): string | undefined {
+/** The services whose entry was not built. */
+export function unbuiltServices(): DroverServiceName[] {
+  return SERVICES.filter((service) => droverEntry(service) === undefined);
+}
+
+function droverEntry(service: DroverServiceName): string | undefined {
   const entry = join(REPOSITORY, "packages", service, "dist/main.js");
   return existsSync(entry) ? entry : undefined;
 }

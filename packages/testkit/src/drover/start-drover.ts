@@ -1,7 +1,13 @@
 import type { LabHost } from "../lab/lab-host.ts";
 import { freePort } from "../process/free-port.ts";
 import { createOwnedFolder } from "../process/owned-folder.ts";
-import { type DroverProcess, type DroverProcessOptions, startDroverProcess } from "./drover-process.ts";
+import { TestkitError } from "../testkit-error.ts";
+import {
+  type DroverProcess,
+  type DroverProcessOptions,
+  startDroverProcess,
+  unbuiltServices,
+} from "./drover-process.ts";
 
 /** What a Drover of separate processes is started over. */
 export interface DroverOptions {
@@ -48,6 +54,8 @@ export interface RunningDrover extends AsyncDisposable {
  */
 export async function startDrover(options: DroverOptions): Promise<RunningDrover> {
   const { hosts, conductors: conductorCount = 1, agentNetwork = "host", group } = options;
+  const unbuilt = unbuiltServices();
+  if (unbuilt.length > 0) throw new TestkitError(`not built: packages ${unbuilt.join(", ")}; run npm run build`);
   const apiPort = options.apiPort ?? (await freePort());
   const folder = await createOwnedFolder({ kind: "drover", group });
   const shared = {

@@ -4,6 +4,7 @@ import { copyFile, mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } fr
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { cacheFolder } from "../cache-folder.ts";
+import { compiledProgram } from "../process/compiled-program.ts";
 import { runCommand } from "../process/run-command.ts";
 import { TestkitError } from "../testkit-error.ts";
 import { type CpioEntry, cpioArchive } from "./cpio-archive.ts";
@@ -56,7 +57,7 @@ export async function guestImage(): Promise<GuestImage> {
     const finished = join(work, "finished");
     await mkdir(finished);
     const kernel = await kernelPackage(join(work, "kernel"));
-    const binary = await compile(join(PROGRAM_FOLDER, "dirty-memory.c"), join(work, "dirty-memory"));
+    const binary = await compiledProgram(join(PROGRAM_FOLDER, "dirty-memory.c"));
     await copyFile(kernel.vmlinuzPath, join(finished, "vmlinuz"));
     const entries = await rootFileSystem({ binary, init: init ?? "", modulesPath: kernel.modulesPath });
     await writeFile(join(finished, "initramfs.cpio"), cpioArchive(entries));
@@ -100,11 +101,6 @@ async function newestKernelName(architecture: string): Promise<string> {
   const found = await look();
   if (found === undefined) throw new TestkitError(`apt knows no package ${meta}`);
   return found;
-}
-
-async function compile(source: string, target: string): Promise<string> {
-  await runCommand("gcc", ["-O2", "-Wall", "-Wextra", "-static", "-o", target, source]);
-  return target;
 }
 
 async function rootFileSystem(parts: { binary: string; init: string; modulesPath: string }): Promise<CpioEntry[]> {

@@ -1,5 +1,5 @@
 import { dirname } from "node:path";
-import { type DroverServiceName, droverEntry } from "../drover/drover-process.ts";
+import { unbuiltServices } from "../drover/drover-process.ts";
 import { type RunningDrover, startDrover } from "../drover/start-drover.ts";
 import type { GuestSpec } from "../guest/guest-definition.ts";
 import { guestImage } from "../guest/guest-image.ts";
@@ -36,8 +36,6 @@ const GUESTS: readonly (GuestSpec & { readonly hostIndex: number; readonly about
   { name: "steady", hostIndex: 0, workingSetMiB: 64, dirtyMiBps: 8, about: "writes 8 MiB/s: converges" },
   { name: "busy", hostIndex: 1, workingSetMiB: 128, dirtyMiBps: 48, about: "writes 48 MiB/s: never converges" },
 ];
-
-const SERVICES: readonly DroverServiceName[] = ["api", "conductor", "scheduler", "compute-agent"];
 
 /**
  * Starts hosts, guests, brokers and Drover, all of which outlive this process. If it rejects, nothing is being started any
@@ -81,7 +79,7 @@ export async function labUp(place: LabPlace, options: LabUpOptions): Promise<Lab
     processes: [remembered("RabbitMQ", rabbitMq), remembered("Redis", redis), remembered("PostgreSQL", postgres)],
   });
 
-  const unbuilt = SERVICES.filter((service) => droverEntry(service) === undefined);
+  const unbuilt = unbuiltServices();
   if (parts === "all" && unbuilt.length > 0) {
     say(`Drover itself is not started: no dist/main.js in packages ${unbuilt.join(", ")}.`);
   } else if (parts === "all") {

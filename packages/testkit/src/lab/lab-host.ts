@@ -1,11 +1,14 @@
 import { type ChildProcess, type SpawnOptions, spawn } from "node:child_process";
 import { openSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import type { GuestSpec } from "../guest/guest-definition.ts";
 import { defineGuest, type LabGuest, startGuest } from "../guest/lab-guest.ts";
+import { compiledProgram } from "../process/compiled-program.ts";
 import { enterArguments, holdNamespaces } from "../process/namespace-holder.ts";
 import type { OwnedFolder } from "../process/owned-folder.ts";
 import { endProcess, identifyProcess, type ProcessIdentity, signalProcess } from "../process/process-identity.ts";
+import { processTree } from "../process/process-tree.ts";
 import { type CommandOptions, type CommandOutput, runCommand } from "../process/run-command.ts";
 import { TestkitError } from "../testkit-error.ts";
 import { waitFor } from "../wait-for.ts";
@@ -24,6 +27,8 @@ export interface LabHostOptions {
   readonly detached: boolean;
   readonly maxClientRequests?: number;
 }
+
+const REAPER_SOURCE = fileURLToPath(new URL("../../host-program/reaper.c", import.meta.url));
 
 const ALL_NAMESPACES = ["net", "uts", "mount"] as const;
 
@@ -160,7 +165,9 @@ export class LabHost {
     // libvirt drops what it knows of QEMU when CPUID has changed, and CPUID names the very processor that asks: started on
     // another one than last time, it would spend 3.5 s on asking QEMU again. So it starts on one and then may use all.
     const allowed = allowedProcessors();
-    const child = this.spawn("taskset", ["--cpu-list", allowed.split(/[-,]/)[0] ?? "0", "libvirtd", "--listen"], {
+    const pinned = ["taskset", "--cpu-list", allowed.split(/[-,]/)[0] ?? "0"];
+    const reaper = await compiledProgram(REAPER_SOURCE);
+    const child = this.spawn(reaper, [...pinned, "libvirtd", "--listen"], {
       detached: true,
       cwd: "/",
       stdio: ["ignore", log, log],
@@ -168,18 +175,21 @@ export class LabHost {
     });
     child.on("error", () => undefined);
     child.unref();
-    if (child.pid === undefined) throw new TestkitError(`could not start libvirtd of ${this.name}`);
-    this.#libvirtd = identifyProcess(child.pid);
-    if (this.#libvirtd !== undefined) this.#folder.addProcess(this.#libvirtd);
+    const parent = child.pid === undefined ? undefined : identifyProcess(child.pid);
+    if (parent === undefined) throw new TestkitError(`could not start libvirtd of ${this.name}`);
+    this.#folder.addProcess(parent);
     await waitFor(
       `libvirtd of ${this.name} to answer`,
       async () => {
         if (child.exitCode !== null) throw new TestkitError(`libvirtd ended: ${this.libvirtdLog()}`);
         return this.virsh("list", "--name").then(() => true);
       },
-      { deadlineMs: 30_000, intervalMs: 100 },
+      { deadlineMs: 30_000 },
     );
-    await runCommand("taskset", ["--all-tasks", "--cpu-list", "--pid", allowed, String(child.pid)]);
+    const [, libvirtd] = processTree(parent);
+    if (libvirtd === undefined) throw new TestkitError(`libvirtd of ${this.name} ended as soon as it had answered`);
+    this.#libvirtd = libvirtd;
+    await runCommand("taskset", ["--all-tasks", "--cpu-list", "--pid", allowed, String(libvirtd.pid)]);
   }
 
   /** What libvirtd wrote so far. */
@@ -191,7 +201,6 @@ export class LabHost {
   async killLibvirtd(): Promise<void> {
     if (this.#libvirtd === undefined) return;
     await endProcess(this.#libvirtd, { signal: "SIGKILL" });
-    this.#folder.removeProcess(this.#libvirtd);
     this.#libvirtd = undefined;
   }
 

@@ -1,4 +1,4 @@
-import { cleanUpAbandoned, createOwnedFolder, leftoversOf, type OwnedFolder } from "../process/owned-folder.ts";
+import { createOwnedFolder, leftoversOf, type OwnedFolder } from "../process/owned-folder.ts";
 import { TestkitError } from "../testkit-error.ts";
 import { saveCapabilities } from "./capability-cache.ts";
 import { LabHost } from "./lab-host.ts";
@@ -41,7 +41,6 @@ export interface Lab extends AsyncDisposable {
  */
 export async function startLab(options: LabOptions = {}): Promise<Lab> {
   const { hosts: hostCount = 2, group } = options;
-  await cleanUpAbandoned("lab");
   const folder = await createOwnedFolder({ kind: "lab", group });
   try {
     return await startIn(folder, { ...options, hosts: hostCount, detached: group !== undefined });

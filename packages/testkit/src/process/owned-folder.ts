@@ -47,8 +47,9 @@ export interface OwnedFolderOptions {
   readonly group?: string;
 }
 
-/** Makes a folder with a unique name, readable by its owner alone. */
+/** Makes a folder with a unique name, readable by its owner alone. Abandoned ones of the kind are cleaned up first. */
 export async function createOwnedFolder({ kind, group }: OwnedFolderOptions): Promise<OwnedFolder> {
+  await cleanUpAbandoned(kind);
   const path = await mkdtemp(join(tmpdir(), `${PREFIX}${kind}-`));
   let record: FolderRecord = {
     owner: group === undefined ? (identifyProcess(process.pid) ?? null) : null,
