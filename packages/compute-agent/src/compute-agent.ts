@@ -1,3 +1,4 @@
+import { lookup } from "node:dns/promises";
 import type { Bus } from "@drover/bus";
 import type { ConnectionOptions } from "@drover/libvirt";
 import { type Clock, DroverError, type Logger } from "@drover/model";
@@ -23,6 +24,8 @@ export interface ComputeAgentOptions {
   readonly config: ComputeConfig & { readonly state_path: string };
   readonly agentVersion?: string;
   readonly libvirt?: ConnectionOptions;
+  /** Rejects when the inbound address does not resolve. @default the machine's resolver; simulated hosts have their own names */
+  readonly resolveAddress?: (address: string) => Promise<unknown>;
 }
 
 export interface ComputeAgent extends RunningService {
@@ -79,7 +82,8 @@ export async function startComputeAgent(options: ComputeAgentOptions): Promise<C
   link.start();
   // Before commands are taken: a repeated start must find its migration taken up.
   await migrations.takeUp();
-  const parts = { link, inventory, migrations, preparation, config };
+  const { resolveAddress = lookup } = options;
+  const parts = { link, inventory, migrations, preparation, config, resolveAddress };
   const servers = await Promise.all([
     bus.serve({ topic: "compute", server: host, handlers: computeHandlers(parts) }),
     bus.serve({ topic: "compute-control", server: host, handlers: computeControlHandlers(parts) }),

@@ -27,6 +27,7 @@ export interface HandlerParts {
   readonly migrations: Migrations;
   readonly preparation: Preparation;
   readonly config: ComputeConfig;
+  readonly resolveAddress: (address: string) => Promise<unknown>;
 }
 
 /** The topic `compute`: work, in the order of a migration. */

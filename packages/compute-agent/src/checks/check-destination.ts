@@ -1,4 +1,3 @@
-import { lookup } from "node:dns/promises";
 import type { checkCanLiveMigrateDestination, GuestRequirements } from "@drover/contracts";
 import { isLibvirtError, type LibvirtConnection, VIR_CPU_COMPARE } from "@drover/libvirt";
 import { errorChain } from "@drover/model";
@@ -15,6 +14,8 @@ export interface DestinationHost {
   readonly link: LibvirtLink;
   readonly inventory: GuestInventory;
   readonly config: ComputeConfig;
+  /** Rejects when the name or address cannot be resolved from here. */
+  readonly resolveAddress: (address: string) => Promise<unknown>;
 }
 
 /** Asks this host whether it can take the guest, and answers every check. Changes nothing. */
@@ -27,7 +28,7 @@ export async function checkDestination(host: DestinationHost, request: Request):
     questions.connect.nodeGetInfo(),
     questions.domain.listAll(),
     compareCpu(questions, request.requirements),
-    whyUnresolved(inboundAddress),
+    whyUnresolved(host, inboundAddress),
   ]);
   const reservedKiB = host.config.reserved_host_memory_mb * 1024;
   const memoryAvailableKiB = Number(node.memory) - reservedKiB - host.inventory.activeMemoryKiB();
@@ -73,9 +74,9 @@ function cpuAnswer(result: number): CpuAnswer {
   return { kind: "incompatible" };
 }
 
-async function whyUnresolved(address: string): Promise<string | null> {
+async function whyUnresolved(host: DestinationHost, address: string): Promise<string | null> {
   try {
-    await lookup(address);
+    await host.resolveAddress(address);
     return null;
   } catch (error) {
     return errorChain(error);

@@ -30,16 +30,19 @@ export async function unlessGone<T>(answer: Promise<T>): Promise<T | null> {
 export type GuestJob = "none" | "outgoing" | "incoming" | "other";
 
 /**
- * The job of an active guest. On the host that a guest comes to, libvirt refuses job stats with OPERATION_INVALID
- * (`qemuDomainGetJobStatsInternal`, 9.0.0): that refusal is how an incoming migration is known.
+ * The job of an active guest. On the host that a guest comes to, libvirt refuses job stats ("available only on the
+ * source host", `qemuDomainGetJobStatsInternal`, 9.0.0): that refusal is how an incoming migration is known. A guest
+ * that stopped meanwhile is refused too, so it is looked at once more.
  */
 export async function readGuestJob(connection: LibvirtConnection, domain: Domain): Promise<GuestJob> {
   let stats: JobStats;
   try {
     stats = await connection.domain.getJobStats(domain);
   } catch (error) {
-    if (isLibvirtError(error, "VIR_ERR_OPERATION_INVALID")) return "incoming";
-    throw error;
+    if (isLibvirtError(error, "VIR_ERR_OPERATION_UNSUPPORTED")) return "incoming";
+    if (!isLibvirtError(error, "VIR_ERR_OPERATION_INVALID")) throw error;
+    const { state } = await connection.domain.getState(domain);
+    return isActive(powerStateOf(state)) ? "incoming" : "none";
   }
   if (jobStanding(stats) !== "active") return "none";
   if (stats.operation === "migration-in") return "incoming";

@@ -15,6 +15,8 @@ export interface CommandedCopy {
   readonly link: LibvirtLink;
   readonly entry: JournalEntry;
   readonly phase: CopyPhase;
+  /** Memory has begun to move: before, QEMU refuses the switch to post-copy. */
+  readonly memoryMoves: boolean;
   /** Changes the entry; resolves when it is on disk. */
   note(change: Partial<JournalEntry>): Promise<void>;
   /** Reports what became of a command. */
@@ -72,7 +74,7 @@ export class CopyCommands {
     if (this.#waiting?.command === "abort" || entry.stopped !== null) {
       return this.#done("force-complete-refused", "the migration is being aborted");
     }
-    if (phase === "starting") {
+    if (!this.#copy.memoryMoves) {
       this.#waiting = { command: "force-complete", by };
       return;
     }

@@ -1,5 +1,5 @@
 import type { liveMigration, liveMigrationAbort } from "@drover/contracts";
-import { type Clock, DroverError, isActive, type Logger, serializeError } from "@drover/model";
+import { type Clock, DroverError, errorCodeOf, isActive, type Logger, serializeError } from "@drover/model";
 import type { Journal } from "../journal/journal.ts";
 import type { EndedMigration, JournalEntry } from "../journal/journal-entry.ts";
 import { domainOf, readGuest } from "../libvirt/guest-facts.ts";
@@ -40,7 +40,8 @@ const KNOWN_LIMIT = 2_000;
 export class Migrations {
   readonly #options: MigrationsOptions;
   readonly #steered = new Map<string, SteeredMigration>();
-  readonly #starting = new Set<string>();
+  /** Starts that are being written down, with the commands that came meanwhile. */
+  readonly #starting = new Map<string, ((migration: SteeredMigration) => Promise<void>)[]>();
   readonly #known = new Map<string, Known>();
   readonly #running = new Set<Promise<void>>();
 
@@ -67,13 +68,17 @@ export class Migrations {
     if (entry !== undefined) return this.#startedBefore(entry);
     const problem = this.#tooLate(command) ?? this.#guestIsBusy(command);
     this.#remember(migrationUuid, command.generation);
-    if (problem !== undefined) return this.#neverStarted(command, problem, "refused");
-    this.#starting.add(migrationUuid);
+    if (problem !== undefined) {
+      return this.#neverStarted(command, new DroverError("refused", problem));
+    }
+    const commands: ((migration: SteeredMigration) => Promise<void>)[] = [];
+    this.#starting.set(migrationUuid, commands);
     try {
       const started = await this.#enter(command);
-      this.#steer(started, (migration) => migration.start());
+      const migration = this.#steer(started, (steered) => steered.start());
+      for (const run of commands) void run(migration);
     } catch (error) {
-      this.#neverStarted(command, serializeError(error).message, "libvirt");
+      this.#neverStarted(command, error);
     } finally {
       this.#starting.delete(migrationUuid);
     }
@@ -137,7 +142,7 @@ export class Migrations {
     return entry;
   }
 
-  #steer(entry: JournalEntry, run: (migration: SteeredMigration) => Promise<void>): void {
+  #steer(entry: JournalEntry, run: (migration: SteeredMigration) => Promise<void>): SteeredMigration {
     const { migrationUuid, serverUuid } = entry;
     const reports = this.#remember(migrationUuid, entry.generation, entry.incarnation).reports;
     const migration = new SteeredMigration(entry, { ...this.#options, reports });
@@ -148,6 +153,7 @@ export class Migrations {
       this.#options.onChange(serverUuid);
     });
     this.#track(steering);
+    return migration;
   }
 
   #track(work: Promise<void>): void {
@@ -168,15 +174,15 @@ export class Migrations {
     if (taken) await this.#options.journal.acknowledge(migrationUuid);
   }
 
-  #neverStarted(command: StartCommand, why: string, code: "refused" | "libvirt"): void {
+  #neverStarted(command: StartCommand, cause: unknown): void {
     const { migrationUuid, generation, serverName } = command;
-    const message = `starting the migration of ${serverName}: ${why}`;
-    this.#options.logger.warn({ migrationId: migrationUuid, generation, why }, "a migration was not started");
+    const error = new DroverError(errorCodeOf(cause), `starting the migration of ${serverName}`, { cause });
+    this.#options.logger.warn({ migrationId: migrationUuid, generation, err: error }, "a migration was not started");
     void this.#remember(migrationUuid, generation).reports.outcome({
       generation,
       outcome: "stayed",
       cause: "never-started",
-      error: { code, message, details: {} },
+      error: serializeError(error),
       progress: null,
     });
   }
@@ -188,11 +194,15 @@ export class Migrations {
   ): Promise<void> {
     const { migrationUuid, generation } = command;
     const migration = this.#steered.get(migrationUuid);
-    const problem =
-      this.#tooLate(command) ?? (migration === undefined ? this.#whyNotSteered(migrationUuid) : undefined);
+    const starting = this.#starting.get(migrationUuid);
+    const late = this.#tooLate(command);
     const { reports } = this.#remember(migrationUuid, generation);
-    if (migration !== undefined && problem === undefined) return run(migration);
-    const message = problem ?? "this agent does not steer the migration";
+    if (late === undefined && migration !== undefined) return run(migration);
+    if (late === undefined && starting !== undefined) {
+      starting.push(run);
+      return;
+    }
+    const message = late ?? this.#whyNotSteered(migrationUuid);
     this.#options.logger.info({ migrationId: migrationUuid, generation, problem: message }, "a command was refused");
     // The report belongs to the start that it is about, where that is known.
     const about = this.#options.journal.get(migrationUuid)?.generation ?? generation;
@@ -213,7 +223,6 @@ export class Migrations {
   }
 
   #whyNotSteered(migrationUuid: string): string {
-    if (this.#starting.has(migrationUuid)) return "the migration is being started; ask again";
     const ended = this.#options.journal.get(migrationUuid)?.ended;
     return ended ? `the migration has ended already: the guest ${ended.outcome}` : "this agent has not started it";
   }

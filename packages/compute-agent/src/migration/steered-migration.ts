@@ -24,7 +24,7 @@ export interface SteeringDependencies {
   readonly signal: AbortSignal;
 }
 
-/** Job stats are read this often, ms; more often until the copy is seen, since the record waits for that. */
+/** Job stats are read this often, ms; more often until memory moves, since commands and the record wait for that. */
 const POLL_MS = 500;
 const STARTING_POLL_MS = 50;
 /** A start call whose answer was lost may still reach libvirt: without a job for so long, ms, it did not. */
@@ -51,6 +51,7 @@ export class SteeredMigration {
   #phase: CopyPhase = "starting";
   #performed: Performed | undefined;
   #seen = false;
+  #memoryMoves = false;
   #lastProgress: MigrationProgress | null = null;
   #downtimeLimitMs = 0;
   #progressSequence: number;
@@ -104,7 +105,7 @@ export class SteeredMigration {
   }
 
   #makeCommands(): CopyCommands {
-    const current = { entry: () => this.#entry, phase: () => this.#phase };
+    const current = { entry: () => this.#entry, phase: () => this.#phase, moves: () => this.#memoryMoves };
     return new CopyCommands({
       link: this.#dependencies.link,
       get entry() {
@@ -112,6 +113,9 @@ export class SteeredMigration {
       },
       get phase() {
         return current.phase();
+      },
+      get memoryMoves() {
+        return current.moves();
       },
       note: (change) => this.#note(change),
       answer: (event, message) => this.#report(event, message),
@@ -144,7 +148,7 @@ export class SteeredMigration {
     // An answer that came during the look must not wait for the next poll.
     if (this.#performed !== undefined && this.#performed.kind !== "not-seen") return;
     this.#wake = new AbortController();
-    const waitMs = this.#phase === "starting" ? STARTING_POLL_MS : POLL_MS;
+    const waitMs = this.#phase === "starting" || !this.#memoryMoves ? STARTING_POLL_MS : POLL_MS;
     await clock.sleep(waitMs, AbortSignal.any([signal, this.#wake.signal])).catch(() => {});
   }
 
@@ -180,6 +184,7 @@ export class SteeredMigration {
 
   async #observe(stats: JobStats): Promise<void> {
     this.#seen = true;
+    this.#memoryMoves ||= (stats.memoryTotalBytes ?? 0) > 0;
     if (this.#phase === "starting") {
       this.#phase = "copying";
       this.#reportStarted();

@@ -1,0 +1,69 @@
+import { type Bus, handle, type RpcServer } from "@drover/bus";
+import { reportHeartbeat, reportHost, reportMigrationEvent, reportMigrationOutcome } from "@drover/contracts";
+import { DroverError } from "@drover/model";
+
+export type HostReport = ReturnType<typeof reportHost.request.parse>;
+export type EventReport = ReturnType<typeof reportMigrationEvent.request.parse>;
+export type OutcomeReport = ReturnType<typeof reportMigrationOutcome.request.parse>;
+
+/** A conductor that takes every report and remembers it. */
+export interface RecordedConductor {
+  readonly hosts: HostReport[];
+  readonly events: EventReport[];
+  readonly outcomes: OutcomeReport[];
+  heartbeats: number;
+  /** Reports of migrations fail so many times more before they are taken. */
+  failures: number;
+  /** What the next heartbeats are answered. */
+  known: boolean;
+  readonly server: RpcServer;
+  eventNames(migrationUuid: string): readonly string[];
+  outcome(migrationUuid: string): OutcomeReport | undefined;
+  /** Guests of the newest report of that host. */
+  guests(host: string): HostReport["guests"];
+}
+
+export async function recordConductor(bus: Bus): Promise<RecordedConductor> {
+  const failIfAsked = (): void => {
+    if (recorded.failures === 0) return;
+    recorded.failures -= 1;
+    throw new DroverError("unavailable", "the store is away");
+  };
+  const server = await bus.serve({
+    topic: "conductor",
+    server: "recorded",
+    handlers: [
+      handle(reportHost, async (request) => {
+        recorded.hosts.push(request);
+        return {};
+      }),
+      handle(reportHeartbeat, async () => {
+        recorded.heartbeats += 1;
+        return { known: recorded.known };
+      }),
+      handle(reportMigrationEvent, async (request) => {
+        failIfAsked();
+        recorded.events.push(request);
+        return {};
+      }),
+      handle(reportMigrationOutcome, async (request) => {
+        failIfAsked();
+        recorded.outcomes.push(request);
+        return {};
+      }),
+    ],
+  });
+  const recorded: RecordedConductor = {
+    hosts: [],
+    events: [],
+    outcomes: [],
+    heartbeats: 0,
+    failures: 0,
+    known: true,
+    server,
+    eventNames: (uuid) => recorded.events.filter((event) => event.migrationUuid === uuid).map((event) => event.event),
+    outcome: (uuid) => recorded.outcomes.find((outcome) => outcome.migrationUuid === uuid),
+    guests: (host) => recorded.hosts.findLast((report) => report.facts.host === host)?.guests ?? [],
+  };
+  return recorded;
+}
