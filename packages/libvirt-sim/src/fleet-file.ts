@@ -25,6 +25,8 @@ export function snapshotFleet(fleet: SimulatedFleet): FleetSnapshot {
     host
       .guests()
       .filter((guest) => guest.incoming === null || guest.running)
+      // Between its start there and its end here a guest would be in the file twice.
+      .filter((guest) => guest.outgoing?.guestHasMoved !== true || guest.outgoing.keepsDefinition)
       .map((guest) => ({
         host: host.name,
         xml: formatDomainXml(guest.definition),
@@ -115,7 +117,7 @@ export class FleetFile {
 }
 
 function powerOf(guest: SimulatedGuest): GuestSnapshot["power"] {
-  if (!guest.active) return "shutoff";
+  if (!guest.active || guest.outgoing?.guestHasMoved === true) return "shutoff";
   const pausedByMigration = guest.outgoing !== null || guest.incoming !== null;
   return guest.running || pausedByMigration ? "running" : "paused";
 }

@@ -74,8 +74,9 @@ export function arrive(arrival: Arrival, state: ArrivalState): void {
       host.emitLifecycle(guest, "resumedPostCopy");
       return;
     case "post-copy-failed":
-      guest.turn(VIR_DOMAIN_PAUSED, VIR_DOMAIN_PAUSED_REASON.VIR_DOMAIN_PAUSED_POSTCOPY_FAILED);
-      host.emitLifecycle(guest, "suspendedPostCopyFailed");
+      // libvirt calls it running still: it goes on until it needs a page that has not arrived.
+      guest.turn(VIR_DOMAIN_RUNNING, VIR_DOMAIN_RUNNING_REASON.VIR_DOMAIN_RUNNING_POSTCOPY_FAILED);
+      host.emitLifecycle(guest, "resumedPostCopyFailed");
       return;
     case "post-copy-done":
       guest.turn(VIR_DOMAIN_RUNNING, VIR_DOMAIN_RUNNING_REASON.VIR_DOMAIN_RUNNING_MIGRATED);

@@ -1,6 +1,6 @@
 import { type TypedParam, VIR_MIGRATE, VIR_MIGRATE_PARAM } from "@drover/libvirt";
 import { type DomainDefinition, parseDomainXml } from "./domain-xml.ts";
-import { invalidArgument, unsupportedArgument } from "./refusals.ts";
+import { invalidArgument, noPausedPostCopy, unsupportedArgument } from "./refusals.ts";
 
 /** What a call of `domainMigratePerform3Params` asks for, checked. */
 export interface MigrationRequest {
@@ -73,7 +73,10 @@ export function parseMigrationRequest(
   if (tunnelled && migrateUri !== null) {
     throw unsupportedArgument("migration URI is not supported by tunnelled migration");
   }
-  if (tunnelled && (flags & VIR_MIGRATE.VIR_MIGRATE_POSTCOPY) !== 0) {
+  const postCopy = (flags & VIR_MIGRATE.VIR_MIGRATE_POSTCOPY) !== 0;
+  const live = (flags & VIR_MIGRATE.VIR_MIGRATE_LIVE) !== 0;
+  if (postCopy && (!live || (flags & VIR_MIGRATE.VIR_MIGRATE_PAUSED) !== 0)) throw noPausedPostCopy();
+  if (tunnelled && postCopy) {
     throw unsupportedArgument("post-copy is not supported with tunnelled migration");
   }
   if (migrateUri !== null && !/^(tcp|rdma|unix):/.test(migrateUri)) {
@@ -97,10 +100,8 @@ function autoConvergeOf(params: readonly TypedParam[], flags: number): Migration
   const initial = numberOf(params, VIR_MIGRATE_PARAM.VIR_MIGRATE_PARAM_AUTO_CONVERGE_INITIAL);
   const increment = numberOf(params, VIR_MIGRATE_PARAM.VIR_MIGRATE_PARAM_AUTO_CONVERGE_INCREMENT);
   if ((flags & VIR_MIGRATE.VIR_MIGRATE_AUTO_CONVERGE) === 0) {
-    const field = [initial, increment].findIndex((value) => value !== null);
-    if (field === -1) return null;
-    const name = field === 0 ? "auto_converge.initial" : "auto_converge.increment";
-    throw invalidArgument(`Turn auto convergence on to tune it (parameter '${name}')`);
+    if (initial !== null || increment !== null) throw invalidArgument("Turn auto convergence on to tune it");
+    return null;
   }
   return { initialPercent: initial ?? 20, incrementPercent: increment ?? 10 };
 }

@@ -40,6 +40,11 @@ export function unsupportedArgument(detail: string): LibvirtError {
   return LibvirtError.refusal("VIR_ERR_ARGUMENT_UNSUPPORTED", `argument unsupported: ${detail}`);
 }
 
+/** Post-copy moves a running guest first and its memory after it: there is nothing to move first in a paused one. */
+export function noPausedPostCopy(): LibvirtError {
+  return unsupportedArgument("post-copy migration is not supported with non-live or paused migration");
+}
+
 export function unsupportedOperation(detail: string): LibvirtError {
   return LibvirtError.refusal("VIR_ERR_OPERATION_UNSUPPORTED", `Operation not supported: ${detail}`);
 }

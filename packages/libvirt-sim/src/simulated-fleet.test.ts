@@ -71,7 +71,7 @@ describe("a link", () => {
     expect(guest.running).toBe(true);
   });
 
-  test("that breaks in post-copy leaves both ends paused until the migration is resumed", async () => {
+  test("that breaks in post-copy leaves memory on both hosts until the migration is resumed", async () => {
     const { clock, fleet, add, move, there } = fleetWith({ dirtyMiBps: 300, workingSetMiB: 400 });
     const guest = add("guest");
     const outcome = move(guest, POSTCOPY);
@@ -84,7 +84,8 @@ describe("a link", () => {
     fleet.faults.setLink("here", "there", "reset");
     await clock.pass(1);
     expect(await outcome).toContain("failed in post-copy phase");
-    expect([guest.reason, arriving.reason]).toEqual([13, 13]);
+    expect([guest.state, guest.reason]).toEqual([3, 13]);
+    expect([arriving.state, arriving.reason]).toEqual([1, 11]);
     fleet.faults.setLink("here", "there", "up");
     const resumed = migration?.resumePostCopy();
     await clock.pass(20_000);
@@ -179,6 +180,18 @@ test("a fleet restored from its snapshot has its guests where they were", () => 
     { name: "off", state: 5, active: false, persistent: true },
   ]);
   expect(restored.here.byName("running").definition.load).toEqual(here.byName("running").definition.load);
+});
+
+test("a guest in post-copy is in a snapshot once, on its destination", async () => {
+  const { clock, fleet, add, move } = fleetWith({ dirtyMiBps: 300, workingSetMiB: 400 });
+  const guest = add("guest");
+  const outcome = move(guest, POSTCOPY);
+  await clock.pass(2000);
+  guest.outgoing?.startPostCopy();
+  await clock.pass(500);
+  expect(snapshotFleet(fleet).guests).toMatchObject([{ host: "there", power: "running" }]);
+  await clock.pass(20_000);
+  expect(await outcome).toBe("arrived");
 });
 
 test("a migration under way is on its source in a snapshot, and on its destination once it has switched over", async () => {

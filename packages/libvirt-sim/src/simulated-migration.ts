@@ -13,7 +13,15 @@ import { LiveCopy } from "./live-copy.ts";
 import { type Arrival, arrive, chooseArrival, discard, settle } from "./migration-arrival.ts";
 import type { MigrationRequest } from "./migration-request.ts";
 import type { Network } from "./network.ts";
-import { canceledBeforeCopy, notRunning, notValidNow, operationFailed, unsafeMigration } from "./refusals.ts";
+import {
+  canceledBeforeCopy,
+  internalError,
+  noPausedPostCopy,
+  notRunning,
+  notValidNow,
+  operationFailed,
+  unsafeMigration,
+} from "./refusals.ts";
 import type { SimulatedGuest } from "./simulated-guest.ts";
 import type { SimulatedHost } from "./simulated-host.ts";
 
@@ -46,7 +54,7 @@ export interface MigrationWorld {
  * destination while a guest waits there. Only after the switch-over is the source's guest stopped for good; any failure
  * before it leaves the guest on the source in the state it had, and the destination empty.
  *
- * In post-copy there is no way back: a broken link leaves both ends paused and this job in place, until
+ * In post-copy there is no way back: a broken link leaves memory on both hosts and this job in place, until
  * {@link resumePostCopy} goes on.
  */
 export class SimulatedMigration {
@@ -64,12 +72,14 @@ export class SimulatedMigration {
   #failure: LibvirtError | null = null;
   #stoppedAtMs: number | null = null;
   #lastFigures: JobFigures | null = null;
+  #moved = false;
 
   constructor(world: MigrationWorld, source: SimulatedHost, guest: SimulatedGuest, request: MigrationRequest) {
     if (!guest.active) throw notRunning();
     const copiesDisks = asks(request, VIR_MIGRATE.VIR_MIGRATE_NON_SHARED_DISK | VIR_MIGRATE.VIR_MIGRATE_NON_SHARED_INC);
     const unsafe = guest.definition.writableFileDisks > 0 && !copiesDisks;
     if (unsafe && !asks(request, VIR_MIGRATE.VIR_MIGRATE_UNSAFE)) throw unsafeMigration();
+    if (asks(request, VIR_MIGRATE.VIR_MIGRATE_POSTCOPY) && !guest.running) throw noPausedPostCopy();
     this.#world = world;
     this.source = source;
     this.guest = guest;
@@ -83,6 +93,16 @@ export class SimulatedMigration {
 
   get destination(): SimulatedHost | null {
     return this.#arrival?.host ?? null;
+  }
+
+  /** True from the moment the guest runs on the destination, while its old self is still being ended. */
+  get guestHasMoved(): boolean {
+    return this.#moved;
+  }
+
+  /** True when the source keeps a definition of the guest after a completed migration. */
+  get keepsDefinition(): boolean {
+    return this.guest.persistent && !asks(this.request, VIR_MIGRATE.VIR_MIGRATE_UNDEFINE_SOURCE);
   }
 
   get inPostCopy(): boolean {
@@ -109,7 +129,11 @@ export class SimulatedMigration {
     const arrival = this.#arrival;
     const copy = this.#copy;
     if (arrival === null || copy === null || !this.#broken()) {
-      throw notValidNow("post-copy migration of domain is not in a failed state");
+      throw notValidNow(
+        this.inPostCopy
+          ? `post-copy migration of domain ${this.guest.name} has not failed`
+          : `migration of domain ${this.guest.name} is not in post-copy phase`,
+      );
     }
     await this.#world.reach(this.source, this.request.destinationUri);
     this.#failure = null;
@@ -142,7 +166,12 @@ export class SimulatedMigration {
     if (!asks(this.request, VIR_MIGRATE.VIR_MIGRATE_POSTCOPY)) {
       throw notValidNow("switching to post-copy requires migration to be started with VIR_MIGRATE_POSTCOPY flag");
     }
-    this.#copy?.startPostCopy();
+    if (this.#copy === null) {
+      throw internalError(
+        "unable to execute QEMU command 'migrate-start-postcopy': Postcopy must be started after migration has been started",
+      );
+    }
+    this.#copy.startPostCopy();
   }
 
   /** The guest was suspended, its limits or its load changed: what the copy reckons with is no longer true. */
@@ -191,6 +220,7 @@ export class SimulatedMigration {
     if (death !== null) this.#die(arrival, death.dies, death.guestEndsOn);
     if (!postCopy) copy.finish();
     const stoppedMs = this.#world.clock.monotonicMs() - (this.#stoppedAtMs ?? this.#world.clock.monotonicMs());
+    this.#moved = true;
     settle(arrival, this.request);
     const starts = this.#wasRunning && !asks(this.request, VIR_MIGRATE.VIR_MIGRATE_PAUSED);
     arrive(arrival, postCopy ? "post-copy" : starts ? "running" : "paused");
@@ -247,6 +277,7 @@ export class SimulatedMigration {
   /** A host dies while the guest stands still: what the other one makes of it is the fault's to say. */
   #die(arrival: Arrival, dies: "source" | "destination", guestEndsOn: "source" | "destination"): void {
     if (guestEndsOn === "destination") {
+      this.#moved = true;
       settle(arrival, this.request);
       arrive(arrival, "running");
       arrival.guest.incoming = null;

@@ -32,7 +32,7 @@ export function migrationHandlers(fleet: SimulatedFleet, host: SimulatedHost, cl
       const guest = guestOf(args);
       const request = parseMigrationRequest(args.dconnuri, args.params, args.flags);
       if ((args.flags & VIR_MIGRATE.VIR_MIGRATE_POSTCOPY_RESUME) !== 0) {
-        if (guest.outgoing === null) throw notValidNow("migration of domain is not in post-copy phase");
+        if (guest.outgoing === null) throw notValidNow(`migration of domain ${guest.name} is not in post-copy phase`);
         await guest.outgoing.resumePostCopy();
       } else {
         await guest.withoutJob(JOB_WAIT_MS, (ms, signal) => clock.sleep(ms, signal));
