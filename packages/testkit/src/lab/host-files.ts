@@ -32,7 +32,7 @@ export interface HostFileOptions {
 export const CONSOLE_FOLDER = "/var/log/libvirt/console";
 
 /** The host's folders below `root`; nothing is created. */
-export function hostFolders(root: string): HostFolders {
+function hostFolders(root: string): HostFolders {
   const folder = (name: string) => join(root, name);
   return {
     root,
