@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { openAmqpBus } from "@drover/bus";
+import { openBus } from "@drover/bus";
 import { openProgress } from "@drover/progress";
 import { busConfig, progressConfig, runService } from "@drover/service-kit";
 import { startComputeAgent } from "./compute-agent.ts";
@@ -10,19 +10,15 @@ await runService({
   sections: { bus: busConfig, progress: progressConfig, compute: computeConfig },
   start: async ({ config, logger, clock, readiness, onStop }) => {
     const { compute } = config;
-    const bus = openAmqpBus({ urls: [config.bus.url], name: `compute-agent ${compute.host}`, logger, clock });
+    const bus = openBus(config.bus, { name: `drover-compute-agent ${compute.host}`, logger, clock });
     onStop("bus", () => bus.close());
     const progress = await openProgress(config.progress, { logger, clock });
-    onStop("progress cache", () => progress.close());
+    onStop("progress", () => progress.close());
     const state_path = compute.state_path ?? join(config.data_dir, `compute-${compute.host}.json`);
     const agent = await startComputeAgent({ bus, progress, logger, clock, config: { ...compute, state_path } });
-    readiness.add("bus", async () => requireConnected(bus.status()));
-    readiness.add("progress cache", () => progress.ping());
+    readiness.add("bus", () => bus.ping());
+    readiness.add("progress", () => progress.ping());
     readiness.add("libvirtd", () => agent.pingLibvirt());
     return agent;
   },
 });
-
-function requireConnected(status: string): void {
-  if (status !== "connected") throw new Error(`the bus is ${status}`);
-}
