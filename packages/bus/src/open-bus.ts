@@ -1,4 +1,4 @@
-import type { Clock, Logger } from "@drover/model";
+import { type Clock, DroverError, type Logger } from "@drover/model";
 import { openAmqpBus } from "./amqp/amqp-bus.ts";
 import type { Bus } from "./bus.ts";
 import { openInProcessBus } from "./in-process-bus.ts";
@@ -6,16 +6,20 @@ import { openInProcessBus } from "./in-process-bus.ts";
 /** Which driver, and what it needs: `[bus]` of the configuration. */
 export interface BusSettings {
   readonly driver: "in-process" | "amqp";
-  /** Broker's address with user and password; several, separated by commas, name a cluster's members. */
-  readonly url: string;
+  /** For `amqp`: the broker's address with user and password; several, separated by commas, name a cluster's members. */
+  readonly url: string | null;
 }
 
-/** Opens the configured driver. Returns at once, also while the broker is away; see {@link Bus}. */
+/**
+ * Opens the configured driver. Returns at once, also while the broker is away; see {@link Bus}.
+ *
+ * @throws {DroverError} `bad-request` when the driver needs an address and has none.
+ */
 export function openBus(
   settings: BusSettings,
   process: { readonly name: string; readonly logger: Logger; readonly clock: Clock },
 ): Bus {
-  return settings.driver === "in-process"
-    ? openInProcessBus(process)
-    : openAmqpBus({ urls: settings.url.split(","), ...process });
+  if (settings.driver === "in-process") return openInProcessBus(process);
+  if (settings.url === null) throw new DroverError("bad-request", "bus.url must be given for the driver amqp");
+  return openAmqpBus({ urls: settings.url.split(","), ...process });
 }

@@ -23,22 +23,21 @@ function isUrl(value: string, schemes: readonly string[]): boolean {
   return URL.canParse(value) && schemes.includes(new URL(value).protocol.slice(0, -1));
 }
 
-const brokerUrl = urls("amqp", "amqps")
-  .default("amqp://guest:guest@127.0.0.1:5672/")
-  .describe(
-    "The broker, with user and password; several, separated by commas, name a cluster's members. Used by the driver `amqp`.",
-  );
+const brokerUrl = urls("amqp", "amqps");
 
-/** `[bus]` of a service in a process of its own. */
+/** `[bus]` of a service in a process of its own. There is no default: an address without a user would mean RabbitMQ's own. */
 export const busConfig = z.object({
   driver: z.enum(["amqp"]).default("amqp").describe("What carries RPC between the processes."),
-  url: brokerUrl,
+  url: brokerUrl.describe("The broker, with user and password: amqp://user:password@host:5672/vhost. Must be given."),
 });
 
 /** `[bus]` where all services share a process. */
 export const embeddedBusConfig = z.object({
   driver: z.enum(["in-process", "amqp"]).default("in-process").describe("What carries RPC between the services."),
-  url: brokerUrl,
+  url: brokerUrl
+    .nullable()
+    .default(null)
+    .describe("The broker, with user and password; must be given for the driver `amqp`."),
 });
 
 const databaseUrl = url("postgres", "postgresql")
