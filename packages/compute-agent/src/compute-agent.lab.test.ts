@@ -25,7 +25,7 @@ import { computeConfig } from "./compute-config.ts";
 import type { StartCommand } from "./migration/migrations.ts";
 import { type RecordedConductor, recordConductor } from "./recorded-conductor.test.support.ts";
 
-describe("agents on two real hosts", () => {
+describe("agents on two real hosts", { timeout: 120_000 }, () => {
   let lab: Lab;
   let folder: string;
   let bus: Bus;
