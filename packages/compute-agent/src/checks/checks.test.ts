@@ -1,0 +1,125 @@
+import { failedChecks } from "@drover/model";
+import { describe, expect, test } from "vitest";
+import type { GuestDefinition } from "../guest/guest-definition.ts";
+import { type DestinationFacts, destinationChecks } from "./destination-checks.ts";
+import { type SourceFacts, sourceChecks } from "./source-checks.ts";
+
+const definition: GuestDefinition = {
+  virtType: "kvm",
+  arch: "x86_64",
+  machineType: "pc-q35-7.2",
+  emulator: null,
+  memoryKiB: 1_048_576,
+  vcpus: 2,
+  cpuXml: null,
+  cpuMode: null,
+  disks: [{ target: "vda", type: "network", readOnly: false, source: "pool/web" }],
+  pinnedDevices: [],
+};
+
+const source: SourceFacts = {
+  host: "h1",
+  serverUuid: "11111111-1111-4111-8111-111111111111",
+  serverName: "web",
+  guest: { powerState: "running", definition },
+  jobUnderWay: false,
+  blockMigration: null,
+};
+
+function withDefinition(change: Partial<GuestDefinition>): Partial<SourceFacts> {
+  return { guest: { powerState: "running", definition: { ...definition, ...change } } };
+}
+
+const localDisk = { target: "vdb", type: "file", readOnly: false, source: "/var/lib/images/web.qcow2" };
+
+describe("sourceChecks", () => {
+  test.each<[string, Partial<SourceFacts>, string[]]>([
+    ["a running guest on network storage may leave", {}, []],
+    ["a paused one too", { guest: { powerState: "paused", definition } }, []],
+    ["a guest that is not here", { guest: null }, ["guest-exists"]],
+    ["a guest that is shut off", { guest: { powerState: "shutoff", definition } }, ["guest-active"]],
+    ["a guest in a job", { jobUnderWay: true }, ["no-job"]],
+    ["a guest with a host device", withDefinition({ pinnedDevices: ["host device (pci)"] }), ["host-devices"]],
+    ["a guest with a local disk", withDefinition({ disks: [localDisk] }), ["storage"]],
+    [
+      "a read-only local disk holds nothing that changes",
+      withDefinition({ disks: [{ ...localDisk, readOnly: true }] }),
+      [],
+    ],
+    ["an empty drive neither", withDefinition({ disks: [{ ...localDisk, source: null }] }), []],
+    ["copying disks that was asked for", { blockMigration: true }, ["storage"]],
+    [
+      "everything that is wrong is told at once",
+      { jobUnderWay: true, ...withDefinition({ disks: [localDisk], pinnedDevices: ["host device (usb)"] }) },
+      ["no-job", "host-devices", "storage"],
+    ],
+  ])("%s", (_, change, failed) => {
+    const checks = failedChecks(sourceChecks({ ...source, ...change }));
+    expect(checks.map(({ check }) => check)).toEqual(failed);
+  });
+
+  test("a local disk is named with its remedy", () => {
+    const [failed] = failedChecks(sourceChecks({ ...source, ...withDefinition({ disks: [localDisk] }) }));
+    expect(failed?.message).toContain("vdb (file /var/lib/images/web.qcow2)");
+    expect(failed?.message).toContain("network storage");
+  });
+});
+
+const destination: DestinationFacts = {
+  host: "h2",
+  serverUuid: source.serverUuid,
+  serverName: "web",
+  sourceHost: "h1",
+  requirements: {
+    memoryKiB: 1_048_576,
+    vcpus: 2,
+    cpuXml: "<cpu/>",
+    virtType: "kvm",
+    machineType: "pc-q35-7.2",
+    hypervisorVersion: 7_002_000,
+    hostUuid: "aaaaaaaa-0000-4000-8000-000000000001",
+  },
+  capabilities: {
+    hostUuid: "aaaaaaaa-0000-4000-8000-000000000002",
+    cpuArch: "x86_64",
+    cpuModel: "Skylake",
+    cpuXml: null,
+    offered: [{ arch: "x86_64", virtTypes: ["kvm"], machineTypes: { kvm: ["pc-q35-7.2"] } }],
+  },
+  hypervisorVersion: 7_002_000,
+  memoryAvailableKiB: 1_048_576,
+  nameHolder: null,
+  uuidTaken: false,
+  cpu: { kind: "superset" },
+  inboundAddress: "h2",
+  inboundProblem: null,
+};
+
+const required = destination.requirements;
+
+describe("destinationChecks", () => {
+  test.each<[string, Partial<DestinationFacts>, string[]]>([
+    ["a host that has all of it may take the guest", {}, []],
+    [
+      "the same machine",
+      { requirements: { ...required, hostUuid: destination.capabilities.hostUuid } },
+      ["other-host"],
+    ],
+    ["a name in use", { nameHolder: "22222222-2222-4222-8222-222222222222" }, ["name-free"]],
+    ["its own leftover holds its name rightly", { nameHolder: source.serverUuid, uuidTaken: true }, ["uuid-free"]],
+    ["one KiB too little memory", { memoryAvailableKiB: 1_048_575 }, ["memory-free"]],
+    ["an incompatible CPU", { cpu: { kind: "incompatible" } }, ["cpu-compatible"]],
+    ["a libvirt that cannot compare bars nothing", { cpu: { kind: "unsupported", reason: "no support" } }, []],
+    ["no CPU asked for", { cpu: { kind: "not-asked" } }, []],
+    ["a virt type not offered", { requirements: { ...required, virtType: "qemu" } }, ["virt-type", "machine-type"]],
+    ["a machine type not offered", { requirements: { ...required, machineType: "pc-q35-9.0" } }, ["machine-type"]],
+    ["an older hypervisor", { hypervisorVersion: 7_001_999 }, ["hypervisor-version"]],
+    ["a newer hypervisor", { hypervisorVersion: 8_000_000 }, []],
+    ["an address nobody knows", { inboundProblem: "getaddrinfo ENOTFOUND h2" }, ["inbound-address"]],
+  ])("%s", (_, change, failed) => {
+    const checks = destinationChecks({ ...destination, ...change });
+    expect(failedChecks(checks).map(({ check }) => check)).toEqual(failed);
+    expect(checks).toHaveLength(9);
+    expect(checks.every(({ message }) => message.length > 10)).toBe(true);
+  });
+});

@@ -1,0 +1,100 @@
+import { describe, expect, test } from "vitest";
+import { readGuestDefinition } from "./guest-definition.ts";
+import { readHostCapabilities } from "./host-capabilities.ts";
+
+function domain(devices: string, memory = '<memory unit="KiB">524288</memory>'): string {
+  return `<domain type='kvm' id='3'>
+  <name>web</name>
+  ${memory}
+  <vcpu placement='static'>2</vcpu>
+  <os><type arch='x86_64' machine='pc-q35-7.2'>hvm</type></os>
+  <cpu mode='custom' match='exact' check='full'>
+    <model fallback='forbid'>Haswell-noTSX</model>
+    <feature policy='disable' name='xsaves'/>
+  </cpu>
+  <devices><emulator>/usr/bin/qemu-system-x86_64</emulator>${devices}</devices>
+</domain>`;
+}
+
+describe("readGuestDefinition", () => {
+  test("reads what checks look at", () => {
+    expect(readGuestDefinition(domain(""))).toMatchObject({
+      virtType: "kvm",
+      arch: "x86_64",
+      machineType: "pc-q35-7.2",
+      emulator: "/usr/bin/qemu-system-x86_64",
+      memoryKiB: 524_288,
+      vcpus: 2,
+      cpuMode: "custom",
+      disks: [],
+      pinnedDevices: [],
+    });
+  });
+
+  test("gives the <cpu> element as it was, in its order", () => {
+    expect(readGuestDefinition(domain("")).cpuXml?.replaceAll("'", '"')).toBe(
+      '<cpu mode="custom" match="exact" check="full"><model fallback="forbid">Haswell-noTSX</model>' +
+        '<feature policy="disable" name="xsaves"></feature></cpu>',
+    );
+  });
+
+  test.each([
+    ["<memory unit='MiB'>512</memory>", 524_288],
+    ["<memory unit='GiB'>2</memory>", 2_097_152],
+    ["<memory>1024</memory>", 1024],
+    ["<memory unit='MB'>1</memory>", 977],
+  ])("%s is %i KiB", (memory, memoryKiB) => {
+    expect(readGuestDefinition(domain("", memory)).memoryKiB).toBe(memoryKiB);
+  });
+
+  test("tells disks apart by where they lie", () => {
+    const { disks } = readGuestDefinition(
+      domain(`
+      <disk type='file' device='disk'><source file='/var/lib/a.qcow2'/><target dev='vda'/></disk>
+      <disk type='network' device='disk'><source protocol='rbd' name='pool/b'/><target dev='vdb'/></disk>
+      <disk type='block' device='disk'><source dev='/dev/sdc'/><target dev='vdc'/></disk>
+      <disk type='file' device='cdrom'><source file='/iso'/><target dev='sda'/><readonly/></disk>
+      <disk type='file' device='cdrom'><target dev='sdb'/><readonly/></disk>`),
+    );
+    expect(disks).toEqual([
+      { target: "vda", type: "file", readOnly: false, source: "/var/lib/a.qcow2" },
+      { target: "vdb", type: "network", readOnly: false, source: "pool/b" },
+      { target: "vdc", type: "block", readOnly: false, source: "/dev/sdc" },
+      { target: "sda", type: "file", readOnly: true, source: "/iso" },
+      { target: "sdb", type: "file", readOnly: true, source: null },
+    ]);
+  });
+
+  test("names the devices that pin a guest to its host", () => {
+    const { pinnedDevices } = readGuestDefinition(
+      domain(`<hostdev mode='subsystem' type='pci'/><interface type='hostdev'/><interface type='bridge'/>
+      <filesystem type='mount'><source dir='/srv'/></filesystem>`),
+    );
+    expect(pinnedDevices).toEqual(["host device (pci)", "network interface on a host device", "shared folder (/srv)"]);
+  });
+
+  test.each(["", "not xml", "<capabilities/>", "<domain"])("%j is refused as bytes that cannot be trusted", (xml) => {
+    expect(() => readGuestDefinition(xml)).toThrow(expect.objectContaining({ code: "protocol" }));
+  });
+});
+
+test("capabilities tell the host's CPU and what it offers by virt type", () => {
+  const capabilities = readHostCapabilities(`<capabilities>
+    <host><uuid>cccccccc-0000-4000-8000-000000000001</uuid><cpu><arch>x86_64</arch><model>Skylake</model></cpu></host>
+    <guest><os_type>hvm</os_type><arch name='x86_64'>
+      <machine canonical='pc-q35-7.2' maxCpus='288'>q35</machine><machine maxCpus='288'>pc-q35-7.2</machine>
+      <domain type='qemu'/><domain type='kvm'><machine>pc-q35-7.2</machine></domain>
+    </arch></guest></capabilities>`);
+  expect(capabilities).toMatchObject({
+    hostUuid: "cccccccc-0000-4000-8000-000000000001",
+    cpuArch: "x86_64",
+    cpuModel: "Skylake",
+    offered: [
+      {
+        arch: "x86_64",
+        virtTypes: ["qemu", "kvm"],
+        machineTypes: { qemu: ["q35", "pc-q35-7.2"], kvm: ["pc-q35-7.2"] },
+      },
+    ],
+  });
+});
