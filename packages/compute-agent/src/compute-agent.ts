@@ -1,7 +1,7 @@
 import { lookup } from "node:dns/promises";
 import type { Bus } from "@drover/bus";
 import type { ConnectionOptions } from "@drover/libvirt";
-import { type Clock, DroverError, type Logger } from "@drover/model";
+import { type Clock, DroverError, type HostFacts, type Logger } from "@drover/model";
 import type { ProgressCache } from "@drover/progress";
 import type { RunningService } from "@drover/service-kit";
 import type { ComputeConfig } from "./compute-config.ts";
@@ -29,6 +29,8 @@ export interface ComputeAgentOptions {
 }
 
 export interface ComputeAgent extends RunningService {
+  /** Resolves when the conductor knows this host and its guests; stays pending while libvirtd, bus or conductor are away. */
+  readonly reported: Promise<void>;
   /** Rejects while libvirtd is away: for readiness. */
   pingLibvirt(): Promise<void>;
 }
@@ -54,15 +56,21 @@ export async function startComputeAgent(options: ComputeAgentOptions): Promise<C
     logger,
     ...(options.libvirt === undefined ? {} : { connection: options.libvirt }),
   });
+  // A host's hardware and versions change only with its libvirtd: read once per connection.
+  let facts: HostFacts | undefined;
+  link.listen((event) => {
+    if (event.type === "everything-changed") facts = undefined;
+  });
   const reporter = new HostReporter({
     bus,
     clock,
     logger,
     host,
     agentVersion: options.agentVersion ?? "0.1.0",
+    isReady: () => link.isConnected && inventory.hasRead,
     read: async () => {
-      if (!link.isConnected || !inventory.hasRead) return null;
-      return { facts: await readHostFacts(link.questions, config), guests: inventory.guests() };
+      facts ??= await readHostFacts(link.questions, config);
+      return { facts, guests: inventory.guests() };
     },
   });
   const inventory = new GuestInventory({ link, clock, logger, onChange: () => reporter.changed() });
@@ -101,6 +109,7 @@ export async function startComputeAgent(options: ComputeAgentOptions): Promise<C
     await journal.settled();
   };
   return {
+    reported: reporter.reported,
     pingLibvirt: () => link.ping(),
     stop: () => {
       stopping ??= stop();

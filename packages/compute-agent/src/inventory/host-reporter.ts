@@ -9,8 +9,9 @@ export interface HostReporterOptions {
   readonly logger: Logger;
   readonly host: string;
   readonly agentVersion: string;
-  /** Null while libvirtd is away: then nothing is reported, and the host counts as down after a while. */
-  readonly read: () => Promise<{ readonly facts: HostFacts; readonly guests: readonly ObservedGuest[] } | null>;
+  /** False while libvirtd is away: then nothing is reported, and the host counts as down after a while. */
+  readonly isReady: () => boolean;
+  readonly read: () => Promise<{ readonly facts: HostFacts; readonly guests: readonly ObservedGuest[] }>;
 }
 
 const RETRY_FIRST_MS = 500;
@@ -28,9 +29,15 @@ export class HostReporter {
   #known = false;
   #failures = 0;
   #running: Promise<void> = Promise.resolve();
+  readonly #reported = Promise.withResolvers<void>();
 
   constructor(options: HostReporterOptions) {
     this.#options = options;
+  }
+
+  /** Resolves when the conductor has taken in the first full report. */
+  get reported(): Promise<void> {
+    return this.#reported.promise;
   }
 
   start(): void {
@@ -62,6 +69,7 @@ export class HostReporter {
 
   async #reportOnce(): Promise<number> {
     const { logger } = this.#options;
+    if (!this.#options.isReady()) return REPORT_INTERVAL_MS;
     try {
       if (this.#changed || !this.#known) await this.#reportAll();
       else await this.#beat();
@@ -81,10 +89,10 @@ export class HostReporter {
     this.#changed = false;
     try {
       const now = await read();
-      if (now === null) return;
       const request = { facts: now.facts, agentVersion, guests: [...now.guests] };
       await bus.call(reportHost, request, { signal: this.#ended.signal });
       this.#known = true;
+      this.#reported.resolve();
     } catch (error) {
       this.#changed = true;
       throw error;
@@ -92,8 +100,7 @@ export class HostReporter {
   }
 
   async #beat(): Promise<void> {
-    const { bus, host, read } = this.#options;
-    if ((await read()) === null) return;
+    const { bus, host } = this.#options;
     const { known } = await bus.call(reportHeartbeat, { host }, { signal: this.#ended.signal });
     if (known) return;
     this.#known = false;

@@ -25,6 +25,7 @@ export interface EndingCopy {
 }
 
 export interface SettledEnd extends DecidedOutcome {
+  readonly guest: GuestHere;
   /** Why it did not arrive; null when it did. */
   readonly error: SerializedError | null;
   /** libvirt's last numbers, where they are known. */
@@ -53,7 +54,7 @@ export async function settleEnd(copy: EndingCopy): Promise<SettledEnd> {
   const decided = decideOutcome(facts);
   copy.logger.info({ ...facts, outcome: decided.outcome, cause: decided.cause }, "the migration has ended");
   if (decided.outcome === "stayed" && copy.entry.suspended) await resumeGuest(copy);
-  return { ...decided, error: errorOf(copy, decided), stats };
+  return { ...decided, guest, error: errorOf(copy, decided), stats };
 }
 
 async function askWhereabouts({ entry, link, clock, signal }: EndingCopy): Promise<GuestHere> {

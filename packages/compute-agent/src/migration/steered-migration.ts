@@ -260,6 +260,7 @@ export class SteeredMigration {
     });
     // A copy too short to be seen copying has begun all the same, and the record moves on by that event.
     if (this.#phase === "starting" && end.outcome !== "stayed") this.#reportStarted();
+    if (end.guest === "left-in-post-copy") this.#report("post-copy-paused", end.reason);
     this.#phase = "ended";
     this.#commands.end();
     if (end.stats !== undefined && end.outcome === "arrived") this.#publish(end.stats, "running");
