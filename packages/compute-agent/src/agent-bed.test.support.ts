@@ -57,7 +57,9 @@ export async function startAgentBed(options: { readonly clock?: Clock } = {}): P
     return uuid;
   }
 
-  await Promise.all([startAgent("h1"), startAgent("h2")]);
+  for (const agent of await Promise.all([startAgent("h1"), startAgent("h2")])) {
+    await waitFor("libvirtd to be reached", () => agent.pingLibvirt().then(() => true));
+  }
   return {
     bus,
     fleet,

@@ -17,7 +17,8 @@ await runService({
     const state_path = compute.state_path ?? join(config.data_dir, `compute-${compute.host}.json`);
     const agent = await startComputeAgent({ bus, progress, logger, clock, config: { ...compute, state_path } });
     readiness.add("bus", () => bus.ping());
-    readiness.add("progress", () => progress.ping());
+    // Migrations go on without the cache: its absence is told, and the agent is ready all the same.
+    readiness.add("progress", () => progress.ping(), { essential: false });
     readiness.add("libvirtd", () => agent.pingLibvirt());
     return agent;
   },

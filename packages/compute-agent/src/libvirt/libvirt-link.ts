@@ -109,7 +109,8 @@ export class LibvirtLink {
         if (!signal.aborted) logger.warn({ uri, err: lost }, "libvirtd is lost; dialling again");
       } catch (err) {
         this.#problem = err;
-        if (attempt === 1 && !signal.aborted) logger.warn({ uri, err }, "libvirtd cannot be reached; dialling until it can");
+        if (attempt === 1 && !signal.aborted)
+          logger.warn({ uri, err }, "libvirtd cannot be reached; dialling until it can");
       }
       await this.#close();
       await clock.sleep(backoffMs(attempt + 1, RECONNECT_FIRST_MS, RECONNECT_MOST_MS), signal).catch(() => {});

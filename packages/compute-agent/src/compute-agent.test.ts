@@ -1,0 +1,129 @@
+import {
+  checkCanLiveMigrateDestination,
+  checkCanLiveMigrateSource,
+  findGuest,
+  liveMigration,
+  postLiveMigration,
+  postLiveMigrationAtDestination,
+  preLiveMigration,
+  rollbackLiveMigration,
+  rollbackLiveMigrationAtDestination,
+} from "@drover/contracts";
+import { failedChecks } from "@drover/model";
+import { waitFor } from "@drover/testkit";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { type AgentBed, startAgentBed } from "./agent-bed.test.support.ts";
+
+let bed: AgentBed;
+
+beforeEach(async () => {
+  bed = await startAgentBed();
+});
+
+afterEach(async () => {
+  await bed.close();
+});
+
+const to = { source: { server: "h1" }, destination: { server: "h2" } };
+
+async function guestOn(host: string, serverUuid: string): Promise<string | null> {
+  const answer = await bed.bus.call(findGuest, { serverUuid, migrationUuid: null }, { server: host });
+  return answer.guest?.powerState ?? null;
+}
+
+describe("trouble", () => {
+  test("a libvirtd that goes away is dialled again, and its guests are reported anew", async () => {
+    const uuid = await bed.addGuest({ name: "web" });
+    const request = { serverUuid: uuid, migrationUuid: null };
+    bed.fleet.faults.hostDown("h1");
+    await waitFor("the agent to say so", () =>
+      bed.bus.call(findGuest, request, to.source).then(
+        () => null,
+        (error: { code?: string }) => error.code === "unavailable",
+      ),
+    );
+    bed.conductor.hosts.length = 0;
+    bed.fleet.faults.hostUp("h1");
+    await waitFor("a full report", () => bed.conductor.guests("h1").some((guest) => guest.uuid === uuid));
+  });
+
+  test("a start call whose answer is lost: the end of libvirt's job decides", async () => {
+    const uuid = await bed.addGuest({ name: "cut" });
+    const command = bed.startCommand(uuid, "cut");
+    bed.fleet.faults.onCall("h1", "domainMigratePerform3Params", { kind: "drop-mid-frame" });
+    await bed.bus.cast(liveMigration, command, to.source);
+    const outcome = await waitFor("the outcome", () => bed.conductor.outcome(command.migrationUuid));
+    expect(outcome).toMatchObject({ outcome: "arrived" });
+    expect(await guestOn("h2", uuid)).toBe("running");
+  });
+
+  test("an outcome that nobody acknowledged is reported again after a restart", async () => {
+    const uuid = await bed.addGuest({ name: "unheard" });
+    const command = bed.startCommand(uuid, "unheard");
+    bed.conductor.failures = 1_000;
+    await bed.bus.cast(liveMigration, command, to.source);
+    await waitFor("the guest to arrive", async () => (await guestOn("h1", uuid)) === null || null);
+    await waitFor("the agent to have tried", () => bed.conductor.failures < 1_000);
+    await bed.stopAgent("h1");
+    bed.conductor.failures = 0;
+    await bed.startAgent("h1");
+    const outcome = await waitFor("the outcome", () => bed.conductor.outcome(command.migrationUuid));
+    expect(outcome.sequence).toBeGreaterThan(1_000_000);
+  });
+});
+
+describe("around a migration", () => {
+  test("both hosts answer every check, and the steps after it may be repeated", async () => {
+    const uuid = await bed.addGuest({ name: "web" });
+    const command = bed.startCommand(uuid, "web");
+    const source = await bed.bus.call(checkCanLiveMigrateSource, { ...command, blockMigration: null }, to.source);
+    expect(failedChecks(source.checks)).toEqual([]);
+    const { requirements } = source;
+    if (requirements === null) throw new Error("the guest is here");
+    const offer = { ...command, sourceHost: "h1", requirements };
+    const there = await bed.bus.call(checkCanLiveMigrateDestination, offer, to.destination);
+    expect(failedChecks(there.checks)).toEqual([]);
+    const itself = await bed.bus.call(checkCanLiveMigrateDestination, offer, to.source);
+    expect(failedChecks(itself.checks).map(({ check }) => check)).toEqual(["other-host", "uuid-free"]);
+
+    const prepare = { ...command, sourceHost: "h1" };
+    const prepared = await bed.bus.call(preLiveMigration, prepare, to.destination);
+    expect(await bed.bus.call(preLiveMigration, prepare, to.destination)).toEqual(prepared);
+    await expect(bed.bus.call(postLiveMigrationAtDestination, command, to.destination)).rejects.toMatchObject({
+      code: "outcome-unknown",
+    });
+    await bed.bus.cast(liveMigration, { ...command, destination: prepared }, to.source);
+    await waitFor("the outcome", () => bed.conductor.outcome(command.migrationUuid));
+    for (const _ of [1, 2]) {
+      await bed.bus.call(postLiveMigrationAtDestination, command, to.destination);
+      await bed.bus.call(postLiveMigration, command, to.source);
+    }
+    expect(await guestOn("h2", uuid)).toBe("running");
+  });
+
+  test("clean-up never touches a guest that runs", async () => {
+    const uuid = await bed.addGuest({ name: "alive" });
+    const command = bed.startCommand(uuid, "alive");
+    await expect(bed.bus.call(postLiveMigration, command, to.source)).rejects.toMatchObject({
+      code: "outcome-unknown",
+    });
+    await bed.bus.call(rollbackLiveMigration, command, to.source);
+    await bed.bus.call(rollbackLiveMigrationAtDestination, command, to.source);
+    expect(await guestOn("h1", uuid)).toBe("running");
+  });
+
+  test("a rollback removes a definition only if the migration brought it", async () => {
+    const uuid = await bed.addGuest({ name: "left", running: false });
+    const command = bed.startCommand(uuid, "left");
+    await bed.bus.call(preLiveMigration, { ...command, sourceHost: "h2" }, to.source);
+    await bed.bus.call(rollbackLiveMigrationAtDestination, command, to.source);
+    expect(await guestOn("h1", uuid)).toBe("shutoff");
+  });
+
+  test("a guest that is not there is a failed check, not an error", async () => {
+    const command = bed.startCommand("11111111-1111-4111-8111-111111111111", "ghost");
+    const answer = await bed.bus.call(checkCanLiveMigrateSource, { ...command, blockMigration: null }, to.source);
+    expect(answer.requirements).toBeNull();
+    expect(failedChecks(answer.checks).map(({ check }) => check)).toEqual(["guest-exists"]);
+  });
+});
