@@ -271,9 +271,8 @@ export function libvirtdContract(start: () => Promise<LibvirtdPair>): void {
 
     test("is one of eight at once: all are watched and one is called off promptly, with libvirtd's own limits", async () => {
       const names = Array.from({ length: 8 }, (_, index) => `eighth-${index + 1}`);
-      const doms: Domain[] = [];
       // Each writes more than its link carries: none arrives before it is let, however long the others take to begin.
-      for (const name of names) doms.push(await guest(name, 4));
+      const doms = await Promise.all(names.map((name) => guest(name, 4)));
       const outcomes = doms.map((dom) => migrating(dom, { bandwidthMiBps: 1 }));
       await Promise.all(doms.map(copying));
       const [first, ...others] = doms;
