@@ -1,4 +1,4 @@
-import { isLibvirtError, type JobStats } from "@drover/libvirt";
+import { isLibvirtError, type JobStats, VIR_DOMAIN_EVENT, VIR_DOMAIN_EVENT_SUSPENDED_DETAIL } from "@drover/libvirt";
 import { type Clock, isDroverError, type Logger, type MigrationProgress } from "@drover/model";
 import type { Journal } from "../journal/journal.ts";
 import type { EndedMigration, JournalEntry } from "../journal/journal-entry.ts";
@@ -158,9 +158,13 @@ export class SteeredMigration {
   }
 
   #onEvent(event: LinkEvent): void {
-    if (event.type !== "job-completed" || event.dom.uuid !== this.#entry.serverUuid) return;
-    this.#completed.resolve(event.stats);
-    this.#wake.abort();
+    if (event.type === "everything-changed" || event.dom.uuid !== this.#entry.serverUuid) return;
+    if (event.type === "job-completed") {
+      this.#completed.resolve(event.stats);
+      this.#wake.abort();
+    }
+    // By event too: a small guest's post-copy is over before the next poll.
+    if (event.type === "lifecycle" && isSwitchToPostCopy(event)) this.#enterPostCopy();
   }
 
   /** One look at libvirt's job, and what follows from it. */
@@ -201,11 +205,14 @@ export class SteeredMigration {
   async #guestDuringCopy(): Promise<SnapshotContext["guest"]> {
     if (!permitsPostCopy(this.#entry.flags)) return this.#entry.suspended ? "paused" : "running";
     const state = await this.#dependencies.link.questions.domain.getState(domainOf(this.#entry)).catch(() => undefined);
-    if (this.#phase === "copying" && state !== undefined && isLeftInPostCopy(state)) {
-      this.#phase = "post-copy";
-      this.#report("post-copy", "the guest runs on the destination; its memory follows");
-    }
+    if (state !== undefined && isLeftInPostCopy(state)) this.#enterPostCopy();
     return this.#phase === "post-copy" ? "post-copy" : "running";
+  }
+
+  #enterPostCopy(): void {
+    if (this.#phase !== "copying") return;
+    this.#phase = "post-copy";
+    this.#report("post-copy", "the guest runs on the destination; its memory follows");
   }
 
   /** A step that libvirt refuses counts as taken, as in Nova; the next one tries again. */
@@ -307,6 +314,12 @@ export class SteeredMigration {
       this.#logger.error({ err, change }, "a change could not be kept for a restart");
     });
   }
+}
+
+/** The source's processors stopped because they run on the destination now (1.3.3). */
+function isSwitchToPostCopy({ event, detail }: { readonly event: number; readonly detail: number }): boolean {
+  const { VIR_DOMAIN_EVENT_SUSPENDED_POSTCOPY } = VIR_DOMAIN_EVENT_SUSPENDED_DETAIL;
+  return event === VIR_DOMAIN_EVENT.VIR_DOMAIN_EVENT_SUSPENDED && detail === VIR_DOMAIN_EVENT_SUSPENDED_POSTCOPY;
 }
 
 /** An answer of libvirtd, or a failure before it was asked; anything else leaves a copy behind that may go on. */
