@@ -87,8 +87,8 @@ One TOML file, named by \`DROVER_CONFIG\`, serves all processes: each reads its 
 An environment variable goes over the file; an empty one counts as not set. Without a file the defaults and the
 environment are all there is. Booleans are \`true\` or \`false\`.
 
-Unknown keys are refused, with the nearest known one named. All problems are told at once, and the process ends with exit
-code 78. Passwords in URLs are hidden wherever a value is printed.
+Unknown keys are refused, with the nearest known one named. Each problem names its key, what is wrong and what the key is
+for, and the process ends with exit code 78. Passwords in URLs are hidden wherever a value is printed.
 
 \`\`\`toml
 # drover.toml
