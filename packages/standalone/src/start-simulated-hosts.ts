@@ -16,6 +16,9 @@ export interface SimulatedHostsOptions {
   readonly dataDir: string;
 }
 
+/** How long the start waits for the hosts' first reports, ms; with a broker that is away they come later. */
+const REPORTED_WITHIN_MS = 5_000;
+
 /** Hosts that exist in this process alone, each with an agent that speaks libvirt's protocol to it as to any other. */
 export interface SimulatedHosts extends RunningService {
   readonly names: readonly string[];
@@ -43,6 +46,11 @@ export async function startSimulatedHosts(options: SimulatedHostsOptions): Promi
   };
   try {
     agents.push(...(await Promise.all(fleet.hosts.map((host) => startAgent(host, options)))));
+    // Whoever reads that Drover is up may ask for these hosts' guests in the next moment.
+    const patience = new AbortController();
+    const patient = clock.sleep(REPORTED_WITHIN_MS, patience.signal).catch(() => undefined);
+    await Promise.race([Promise.all(agents.map((agent) => agent.reported)), patient]);
+    patience.abort();
   } catch (error) {
     await stop();
     throw error;
