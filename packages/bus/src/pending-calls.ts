@@ -108,7 +108,7 @@ export class PendingCalls {
   }
 }
 
-export function deadlineExceeded(contract: CallContract<unknown, unknown>, deadlineMs: number): DroverError {
+function deadlineExceeded(contract: CallContract<unknown, unknown>, deadlineMs: number): DroverError {
   return new DroverError(
     "deadline-exceeded",
     `calling ${contract.method}: no reply within ${deadlineMs} ms; the work may go on`,

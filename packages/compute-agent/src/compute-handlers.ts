@@ -52,7 +52,7 @@ export function computeHandlers(parts: HandlerParts): readonly RpcHandler[] {
       return {};
     }),
     handle(rollbackLiveMigration, async (request) => {
-      migrations.supersede(request.migrationUuid, request.generation);
+      await migrations.callOff(request);
       await preparation.restoreSource(request);
       return {};
     }),

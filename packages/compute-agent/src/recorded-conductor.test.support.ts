@@ -2,9 +2,9 @@ import { type Bus, handle, type RpcServer } from "@drover/bus";
 import { reportHeartbeat, reportHost, reportMigrationEvent, reportMigrationOutcome } from "@drover/contracts";
 import { DroverError } from "@drover/model";
 
-export type HostReport = ReturnType<typeof reportHost.request.parse>;
-export type EventReport = ReturnType<typeof reportMigrationEvent.request.parse>;
-export type OutcomeReport = ReturnType<typeof reportMigrationOutcome.request.parse>;
+type HostReport = ReturnType<typeof reportHost.request.parse>;
+type EventReport = ReturnType<typeof reportMigrationEvent.request.parse>;
+type OutcomeReport = ReturnType<typeof reportMigrationOutcome.request.parse>;
 
 /** A conductor that takes every report and remembers it. */
 export interface RecordedConductor {

@@ -21,7 +21,7 @@ const work = { topic: "compute", version } as const;
 const control = { topic: "compute-control", version } as const;
 
 /** What the source knows of the guest and a destination must be able to give. */
-export const guestRequirements = z.object({
+const guestRequirements = z.object({
   memoryKiB: z.number().int().nonnegative(),
   vcpus: z.number().int().nonnegative(),
   /** The live `<cpu>` element of the guest; null when it has none. */
@@ -116,7 +116,11 @@ export const rollbackLiveMigrationAtDestination = defineCall({
   response: nothing,
 });
 
-/** Brings the source back to before: a guest that we paused runs again, the migration is forgotten. */
+/**
+ * Brings the source back to before: a copy that runs all the same is called off, a guest that we suspended runs again,
+ * and a start command that is still on its way is dropped when it comes. Throws `outcome-unknown` when the guest has not
+ * surely stayed.
+ */
 export const rollbackLiveMigration = defineCall({
   ...work,
   method: "rollback_live_migration",

@@ -2,7 +2,7 @@ import { type FilterOptions, freeMemoryKiB } from "./filters.ts";
 import type { HostView } from "./host-view.ts";
 
 /** Prefers hosts; larger is better. Scores are scaled to 0–1 over the candidates, so that multipliers compare. */
-export interface HostWeigher {
+interface HostWeigher {
   readonly name: string;
   readonly multiplier: number;
   score(host: HostView, options: FilterOptions): number;

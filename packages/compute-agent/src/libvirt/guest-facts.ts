@@ -34,7 +34,7 @@ export type GuestJob = "none" | "outgoing" | "incoming" | "other";
  * source host", `qemuDomainGetJobStatsInternal`, 9.0.0): that refusal is how an incoming migration is known. A guest
  * that stopped meanwhile is refused too, so it is looked at once more.
  */
-export async function readGuestJob(connection: LibvirtConnection, domain: Domain): Promise<GuestJob> {
+async function readGuestJob(connection: LibvirtConnection, domain: Domain): Promise<GuestJob> {
   let stats: JobStats;
   try {
     stats = await connection.domain.getJobStats(domain);

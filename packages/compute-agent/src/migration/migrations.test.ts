@@ -1,4 +1,10 @@
-import { findGuest, liveMigration, liveMigrationAbort, liveMigrationForceComplete } from "@drover/contracts";
+import {
+  findGuest,
+  liveMigration,
+  liveMigrationAbort,
+  liveMigrationForceComplete,
+  rollbackLiveMigration,
+} from "@drover/contracts";
 import { LibvirtConnection } from "@drover/libvirt";
 import { waitFor } from "@drover/testkit";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
@@ -54,6 +60,36 @@ function control(command: StartCommand, later = 1) {
   const { migrationUuid, serverUuid, serverName, generation } = command;
   return { migrationUuid, serverUuid, serverName, generation: generation + later, notAfterMs: Date.now() + 10_000 };
 }
+
+describe("a rollback", () => {
+  test("calls off a copy that runs all the same, and answers when the guest has stayed", async () => {
+    const uuid = await addBusyGuest("called-off");
+    const command = bed.startCommand(uuid, "called-off");
+    await startAndSeeIt(command);
+    await bed.bus.call(rollbackLiveMigration, control(command), { server: "h1" });
+    expect(await runsOn(uuid)).toEqual(["h1"]);
+    expect(await outcomeOf(command)).toMatchObject({ outcome: "stayed" });
+  });
+
+  test("that overtakes the start keeps the guest where it is", async () => {
+    const uuid = await addBusyGuest("overtaken");
+    const command = bed.startCommand(uuid, "overtaken");
+    await bed.bus.call(rollbackLiveMigration, control(command), { server: "h1" });
+    await start(command);
+    expect(await outcomeOf(command)).toMatchObject({ outcome: "stayed", cause: "never-started" });
+    expect(await runsOn(uuid)).toEqual(["h1"]);
+  });
+
+  test("of a guest that has left is a doubt, not a yes", async () => {
+    const uuid = await bed.addGuest({ name: "gone" });
+    const command = bed.startCommand(uuid, "gone");
+    await start(command);
+    expect(await outcomeOf(command)).toMatchObject({ outcome: "arrived" });
+    await expect(bed.bus.call(rollbackLiveMigration, control(command), { server: "h1" })).rejects.toMatchObject({
+      code: "outcome-unknown",
+    });
+  });
+});
 
 describe("a migration", () => {
   test("is reported started, shows progress, and arrives with its last numbers", async () => {

@@ -1,4 +1,4 @@
-import type { liveMigration, liveMigrationAbort } from "@drover/contracts";
+import type { liveMigration, liveMigrationAbort, rollbackLiveMigration } from "@drover/contracts";
 import { type Clock, DroverError, errorCodeOf, isActive, type Logger, serializeError } from "@drover/model";
 import type { Journal } from "../journal/journal.ts";
 import type { EndedMigration, JournalEntry } from "../journal/journal-entry.ts";
@@ -10,6 +10,7 @@ import type { ProgressPublisher } from "./progress-publisher.ts";
 import { SteeredMigration } from "./steered-migration.ts";
 
 export type StartCommand = ReturnType<typeof liveMigration.request.parse>;
+export type RollbackCommand = ReturnType<typeof rollbackLiveMigration.request.parse>;
 export type ControlCommand = ReturnType<typeof liveMigrationAbort.request.parse>;
 
 export interface MigrationsOptions {
@@ -31,6 +32,12 @@ interface Known {
   readonly reports: MigrationReports;
 }
 
+/** A start that is being written down: the commands that came meanwhile, and its end, also when it fails. */
+interface Starting {
+  readonly commands: ((migration: SteeredMigration) => Promise<void>)[];
+  readonly done: Promise<void>;
+}
+
 const KNOWN_LIMIT = 2_000;
 
 /**
@@ -41,7 +48,7 @@ export class Migrations {
   readonly #options: MigrationsOptions;
   readonly #steered = new Map<string, SteeredMigration>();
   /** Starts that are being written down, with the commands that came meanwhile. */
-  readonly #starting = new Map<string, ((migration: SteeredMigration) => Promise<void>)[]>();
+  readonly #starting = new Map<string, Starting>();
   readonly #known = new Map<string, Known>();
   readonly #running = new Set<Promise<void>>();
 
@@ -71,8 +78,9 @@ export class Migrations {
     if (problem !== undefined) {
       return this.#neverStarted(command, new DroverError("refused", problem));
     }
-    const commands: ((migration: SteeredMigration) => Promise<void>)[] = [];
-    this.#starting.set(migrationUuid, commands);
+    const { promise: done, resolve } = Promise.withResolvers<void>();
+    const commands: Starting["commands"] = [];
+    this.#starting.set(migrationUuid, { commands, done });
     try {
       const started = await this.#enter(command);
       const migration = this.#steer(started, (steered) => steered.start());
@@ -81,6 +89,7 @@ export class Migrations {
       this.#neverStarted(command, error);
     } finally {
       this.#starting.delete(migrationUuid);
+      resolve();
     }
   }
 
@@ -96,6 +105,27 @@ export class Migrations {
 
   isSteering(migrationUuid: string): boolean {
     return this.#steered.has(migrationUuid) || this.#starting.has(migrationUuid);
+  }
+
+  /**
+   * For a rollback: start commands older than this are out of date, and a copy that is under way all the same is called
+   * off. Resolves when the guest has surely stayed.
+   *
+   * @throws {DroverError} `outcome-unknown` when it may have left.
+   */
+  async callOff({ migrationUuid, generation, serverName }: RollbackCommand): Promise<void> {
+    this.supersede(migrationUuid, generation);
+    await this.#starting.get(migrationUuid)?.done;
+    const migration = this.#steered.get(migrationUuid);
+    if (migration !== undefined) {
+      await migration.abort();
+      await migration.concluded;
+    }
+    const entry = this.#options.journal.get(migrationUuid);
+    if (entry === undefined || entry.ended?.outcome === "stayed") return;
+    const doing = `calling off the migration of ${serverName}`;
+    if (entry.ended === null) throw new DroverError("unavailable", `${doing}: the agent stops before its end`);
+    throw new DroverError("outcome-unknown", `${doing}: its outcome is "${entry.ended.outcome}"`);
   }
 
   /** A later step has been ordered for it: start commands older than this are out of date. */
@@ -199,7 +229,7 @@ export class Migrations {
     const { reports } = this.#remember(migrationUuid, generation);
     if (late === undefined && migration !== undefined) return run(migration);
     if (late === undefined && starting !== undefined) {
-      starting.push(run);
+      starting.commands.push(run);
       return;
     }
     const message = late ?? this.#whyNotSteered(migrationUuid);

@@ -46,6 +46,7 @@ export class SteeredMigration {
   readonly #ramp: readonly DowntimeStep[];
   readonly #logger: Logger;
   readonly #completed = Promise.withResolvers<JobStats>();
+  readonly #concluded = Promise.withResolvers<void>();
   readonly #commands: CopyCommands;
   #entry: JournalEntry;
   #phase: CopyPhase = "starting";
@@ -68,6 +69,11 @@ export class SteeredMigration {
       destination: entry.destinationHost,
     });
     this.#commands = this.#makeCommands();
+  }
+
+  /** Resolves when the copy has ended and its outcome is in the journal; also when the agent stops. */
+  get concluded(): Promise<void> {
+    return this.#concluded.promise;
   }
 
   get entry(): JournalEntry {
@@ -139,6 +145,7 @@ export class SteeredMigration {
       if (!signal.aborted)
         this.#logger.error({ err }, "steering a migration failed; libvirt goes on with it by itself");
     } finally {
+      this.#concluded.resolve();
       unlisten();
     }
   }
@@ -289,6 +296,7 @@ export class SteeredMigration {
     await journal.end(migrationUuid, ended).catch((err: unknown) => {
       this.#logger.error({ err }, "the outcome could not be kept for a restart; it is reported all the same");
     });
+    this.#concluded.resolve();
     const { progress } = ended;
     const taken = await reports.outcome({ generation, outcome, cause, error, flags: [...flags], progress });
     if (taken) await journal.acknowledge(migrationUuid);

@@ -16,7 +16,7 @@ import type { ConductorContext } from "../conductor-context.ts";
  *
  * @throws {DroverError} `internal` when the table has no such arrow: a bug of ours, nothing was written.
  */
-export function stateAfter(state: MigrationState, events: readonly MigrationEvent[]): MigrationState {
+function stateAfter(state: MigrationState, events: readonly MigrationEvent[]): MigrationState {
   return events.reduce((from, event) => {
     const to = nextState(from, event);
     if (to === undefined) throw new DroverError("internal", `a migration that is ${from} cannot "${event}"`);

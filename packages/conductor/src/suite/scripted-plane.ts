@@ -65,7 +65,7 @@ interface StartCommand {
 }
 
 /** One scripted host; `received` is every method it was asked, in order. */
-export class ScriptedAgent {
+class ScriptedAgent {
   readonly received: string[] = [];
   readonly host: string;
   readonly #bus: Bus;
