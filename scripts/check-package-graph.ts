@@ -37,7 +37,8 @@ function checkPackage(folder: string): void {
   const used = ownNames(manifest.dependencies);
   const usedByTests = ownNames(manifest.devDependencies);
   if (name === testOnly) {
-    for (const other of [...used, ...usedByTests]) problems.push(`${testOnly} imports ${other}; it may import none of ours`);
+    for (const other of [...used, ...usedByTests])
+      problems.push(`${testOnly} imports ${other}; it may import none of ours`);
     return;
   }
   const row = rowOf(name);
@@ -46,10 +47,12 @@ function checkPackage(folder: string): void {
     return;
   }
   for (const other of used) {
-    if (rowOf(other) === -1 || rowOf(other) >= row) problems.push(`${name} (row ${row}) imports ${other}, which is not in a row above`);
+    if (rowOf(other) === -1 || rowOf(other) >= row)
+      problems.push(`${name} (row ${row}) imports ${other}, which is not in a row above`);
   }
   for (const other of usedByTests) {
-    if (other !== testOnly && rowOf(other) >= row) problems.push(`tests of ${name} (row ${row}) import ${other}, which is not in a row above`);
+    if (other !== testOnly && rowOf(other) >= row)
+      problems.push(`tests of ${name} (row ${row}) import ${other}, which is not in a row above`);
   }
   checkReferences(folder, name, [...used, ...usedByTests]);
 }
@@ -60,8 +63,11 @@ function checkReferences(folder: string, name: string, wanted: readonly string[]
     readFileSync(join(root, folder, "tsconfig.json"), "utf8"),
   );
   const referenced = (config.references ?? []).map((reference) => basename(reference.path));
-  for (const other of wanted) if (!referenced.includes(other)) problems.push(`${name}/tsconfig.json does not reference ${other}`);
-  for (const other of referenced) if (!wanted.includes(other)) problems.push(`${name}/tsconfig.json references ${other}, which package.json does not name`);
+  for (const other of wanted)
+    if (!referenced.includes(other)) problems.push(`${name}/tsconfig.json does not reference ${other}`);
+  for (const other of referenced)
+    if (!wanted.includes(other))
+      problems.push(`${name}/tsconfig.json references ${other}, which package.json does not name`);
 }
 
 function rowOf(name: string): number {

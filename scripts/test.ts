@@ -5,6 +5,7 @@
  * As root on Debian the packages that a tier lacks are listed and installed. A tier that cannot run is named with its
  * reason; with CI=true that is a failure. The last line counts: `123 passed, 0 failed`.
  */
+import { spawnSync } from "node:child_process";
 import { existsSync, globSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline/promises";
@@ -21,11 +22,13 @@ for (const report of globSync(reportGlob, { cwd: root })) rmSync(join(root, repo
 
 const checks = turbo(["build", "typecheck", "lint", "lint:workspace", "--output-logs=errors-only", "--ui=stream"]);
 const env = { DROVER_TEST_TIERS: tiers.join(",") };
+const page = spawnSync(process.execPath, [join(root, "scripts/config-reference.ts"), "--check"], { stdio: "inherit" });
 // One package at a time: tests with real machines share two processors badly.
 const tests = turbo(["test", "--concurrency=1", "--continue", "--output-logs=new-only", "--ui=stream"], env);
 const counts = countTests();
 const reasons = [
   ...(checks === 0 ? [] : ["build, types or lint failed; see above"]),
+  ...(page.status === 0 ? [] : ["docs/configuration.md is not current: npm run docs:config"]),
   ...(tests === 0 || counts.failed > 0 ? [] : ["a package's tests did not run to their end; see above"]),
   ...(inCi ? missingTiers : []),
 ];
@@ -52,7 +55,9 @@ async function install(tier: string, packages: readonly string[]): Promise<boole
   console.log(`The tests of tier ${tier} need these Debian packages:\n  ${packages.join(" ")}`);
   if (process.stdin.isTTY && !inCi) {
     const ask = createInterface({ input: process.stdin, output: process.stdout });
-    const answer = await ask.question("Install them now? No service is started, nothing under /etc is changed by hand. [Y/n] ");
+    const answer = await ask.question(
+      "Install them now? No service is started, nothing under /etc is changed by hand. [Y/n] ",
+    );
     ask.close();
     if (!/^(y|yes|)$/i.test(answer.trim())) {
       missingTiers.push(`tier ${tier}: its packages were not to be installed`);
@@ -61,7 +66,9 @@ async function install(tier: string, packages: readonly string[]): Promise<boole
   }
   console.log("Installing them ...");
   try {
-    await installDebianPackages(packages, { onLine: (line) => /^(Get:|Setting up)/.test(line) && console.log(`  ${line}`) });
+    await installDebianPackages(packages, {
+      onLine: (line) => /^(Get:|Setting up)/.test(line) && console.log(`  ${line}`),
+    });
     return true;
   } catch (error) {
     missingTiers.push(`tier ${tier}: ${error instanceof Error ? error.message : String(error)}`);
@@ -93,7 +100,8 @@ function countTests(): { passed: number; failed: number; failures: readonly stri
       const failed = suite.assertionResults.filter((test) => test.status === "failed");
       for (const test of failed) failures.push(`${suite.name.replace(root, "")}: ${test.fullName}`);
       // A file that could not even be loaded has no failed test of its own.
-      if (suite.status === "failed" && failed.length === 0) failures.push(`${suite.name.replace(root, "")}: ${suite.message}`);
+      if (suite.status === "failed" && failed.length === 0)
+        failures.push(`${suite.name.replace(root, "")}: ${suite.message}`);
     }
   }
   return { passed, failed: failures.length, failures };

@@ -1,4 +1,4 @@
-import { type Clock, DroverError, errorChain, errorCodeOf, type Logger } from "@drover/model";
+import { type Clock, DroverError, type ErrorCode, errorChain, errorCodeOf, type Logger } from "@drover/model";
 import type { RpcHandler } from "./bus.ts";
 import { Dispatcher } from "./dispatcher.ts";
 import {
@@ -35,6 +35,15 @@ export interface RequestRunnerOptions {
   readonly logger: Logger;
   readonly clock: Clock;
 }
+
+/** Codes that are an answer to the caller, not trouble of ours. */
+const ANSWERS: ReadonlySet<ErrorCode> = new Set([
+  "not-found",
+  "bad-request",
+  "refused",
+  "pre-check-failed",
+  "no-eligible-host",
+]);
 
 /** Runs requests on their handlers, a bounded number at a time: what a server is in every driver. */
 export class RequestRunner {
@@ -151,6 +160,7 @@ export class RequestRunner {
   #logFailure(err: unknown, method: string, sentence: string): void {
     const code = errorCodeOf(err);
     if (code === "internal") this.#logger.error({ err, method, code }, sentence);
+    else if (ANSWERS.has(code)) this.#logger.info({ method, code, reason: errorChain(err) }, sentence);
     else this.#logger.warn({ method, code, reason: errorChain(err) }, sentence);
   }
 }

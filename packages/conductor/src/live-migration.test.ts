@@ -164,7 +164,7 @@ describe("an abort", () => {
     });
     await expect
       .poll(async () => (await plane.store.migrations.get(second))?.reason)
-      .toBe("waits for one of the 1 outgoing slots of alpha");
+      .toBe("waits for a slot: alpha sends 1 at a time, the fleet 1000");
     await plane.bus.call(abortMigration, { migrationUuid: second, requestedBy: "olga" });
     expect(await plane.until(second, "cancelled")).toMatchObject({ destinationHost: null, step: null });
     await plane.alpha.outcome(first, { outcome: "arrived", cause: null });
@@ -222,7 +222,26 @@ describe("a queue", () => {
       ...request,
       serverUuid: otherGuest.uuid,
     });
-    await expect.poll(async () => (await plane.store.migrations.get(second))?.reason).toContain("waits for");
+    await expect.poll(async () => (await plane.store.migrations.get(second))?.reason).toContain("waits for a slot");
+    await plane.alpha.outcome(first, { outcome: "arrived", cause: null });
+    await plane.until(second, "running");
+    await plane.alpha.outcome(second, { outcome: "arrived", cause: null });
+    await plane.until(second, "completed");
+    await plane.until(first, "completed");
+  });
+});
+
+describe("a destination that takes in as many as it may", () => {
+  it("is waited for, and the record says so", async () => {
+    const first = await start({ alpha: copies }, { max_concurrent_incoming_migrations: 1 });
+    await plane.until(first, "running");
+    const { migrationUuid: second } = await plane.bus.call(liveMigrateInstance, {
+      ...request,
+      serverUuid: otherGuest.uuid,
+    });
+    await expect
+      .poll(async () => (await plane.store.migrations.get(second))?.reason)
+      .toContain("waits for a host to take in db: beta:");
     await plane.alpha.outcome(first, { outcome: "arrived", cause: null });
     await plane.until(second, "running");
     await plane.alpha.outcome(second, { outcome: "arrived", cause: null });

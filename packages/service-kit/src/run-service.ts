@@ -1,4 +1,4 @@
-import { type Clock, errorChain, isDroverError, type Logger, systemClock } from "@drover/model";
+import { type Clock, DroverError, errorChain, isDroverError, type Logger, systemClock } from "@drover/model";
 import closeWithGrace from "close-with-grace";
 import { healthConfig, logConfig } from "./common-sections.ts";
 import { type Config, type ConfigSections, loadConfig } from "./config.ts";
@@ -64,6 +64,10 @@ export async function startService<const Sections extends ConfigSections>(
     const ended = new AbortController();
     stops.add("readiness", async () => ended.abort());
     const readiness = watchReadiness({ clock, logger, signal: ended.signal });
+    let standing = false;
+    readiness.add("start", async () => {
+      if (!standing) throw new DroverError("unavailable", "the service is starting");
+    });
     const metrics = createMetrics(name);
     const healthServer = await startHealthServer({ service: name, ...health, readiness, metrics });
     stops.add("health server", () => healthServer.stop());
@@ -76,6 +80,7 @@ export async function startService<const Sections extends ConfigSections>(
       onStop: (what, stop) => stops.add(what, stop),
     });
     stops.add(name, () => service.stop());
+    standing = true;
     logger.info({ health: healthServer.address }, "service started");
     return { healthAddress: healthServer.address, logger, stop: () => stops.run() };
   } catch (error) {

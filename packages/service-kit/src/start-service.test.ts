@@ -40,7 +40,10 @@ describe("startService", () => {
       expect(waiting.status).toBe(503);
       expect(JSON.parse(waiting.text)).toMatchObject({
         status: "waiting",
-        checks: [{ name: "bus", ready: false, since: expect.any(String), problem: "dialing amqp://u:***@h" }],
+        checks: [
+          { name: "start", ready: true },
+          { name: "bus", ready: false, since: expect.any(String), problem: "dialing amqp://u:***@h" },
+        ],
       });
       away = false;
       expect(await get(`${service.healthAddress}/readyz`)).toMatchObject({ status: 200 });

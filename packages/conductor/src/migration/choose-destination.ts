@@ -37,22 +37,31 @@ export async function chooseDestination(context: StepContext, migration: Migrati
     checkSource(context, migration),
   ]);
   const eliminated: EliminatedHost[] = [...selection.eliminated];
+  let waitsForSlot = false;
   const ranked = selection.candidates.map((candidate) => candidate.host);
   for (let from = 0; from < ranked.length; from += CANDIDATES_CHECKED_TOGETHER) {
     const group = ranked.slice(from, from + CANDIDATES_CHECKED_TOGETHER);
     const checked = await Promise.all(group.map((host) => checkDestination(context, migration, host, requirements)));
     for (const candidate of checked) {
-      const rejection = rejectionOf(candidate) ?? (await claimRejection(context, migration, candidate));
-      if (rejection === undefined) {
+      const failed = rejectionOf(candidate);
+      const claim = failed === undefined ? await tryClaim(context, migration, candidate) : undefined;
+      if (claim === "claimed") {
         return {
           kind: "done",
           change: { destinationHost: candidate.host },
           message: `${candidate.host} passed every check and is claimed`,
         };
       }
-      eliminated.push(...rejection);
+      waitsForSlot ||= claim !== undefined && claim.details.limit === "maxIncoming";
+      eliminated.push(...(failed ?? [{ host: candidate.host, by: "claim", reason: errorChain(claim) }]));
     }
   }
+  // Such a host is busy, not unfit: the migration waits for it.
+  if (waitsForSlot)
+    throw new DroverError(
+      "unavailable",
+      `waits for a host to take in ${migration.serverName}: ${reasonsOf(eliminated)}`,
+    );
   throw noneLeft(migration, eliminated);
 }
 
@@ -135,11 +144,12 @@ function rejectionOf(candidate: CheckedHost): readonly EliminatedHost[] | undefi
   return failed.map((check) => ({ host: candidate.host, by: check.check, reason: check.message }));
 }
 
-async function claimRejection(
+/** "claimed", or the refusal that names the limit in the way. */
+async function tryClaim(
   context: StepContext,
   migration: Migration,
   candidate: CheckedHost,
-): Promise<readonly EliminatedHost[] | undefined> {
+): Promise<"claimed" | DroverError> {
   try {
     await context.store.claims.claim(
       { migrationUuid: migration.uuid, host: candidate.host, memoryKiB: migration.memoryKiB },
@@ -148,10 +158,10 @@ async function claimRejection(
         maxIncoming: context.config.max_concurrent_incoming_migrations,
       },
     );
-    return undefined;
+    return "claimed";
   } catch (error) {
     if (!isDroverError(error, "refused")) throw error;
-    return [{ host: candidate.host, by: "claim", reason: errorChain(error) }];
+    return error;
   }
 }
 
@@ -165,9 +175,13 @@ function preCheckFailed(migration: Migration, host: string, checks: readonly Pre
 function noneLeft(migration: Migration, eliminated: readonly EliminatedHost[]): DroverError {
   const wanted = migration.requestedHost;
   const telling = wanted === null ? eliminated : eliminated.filter((entry) => entry.host === wanted);
-  const reasons = telling.map((entry) => `${entry.host}: ${entry.reason}`).join("; ");
+  const reasons = reasonsOf(telling);
   const details = { migrationUuid: migration.uuid, eliminated };
   return wanted === null
     ? new DroverError("no-eligible-host", `no host can take ${migration.serverName} (${reasons})`, { details })
     : new DroverError("pre-check-failed", `${wanted} cannot take ${migration.serverName} (${reasons})`, { details });
+}
+
+function reasonsOf(eliminated: readonly EliminatedHost[]): string {
+  return eliminated.map((entry) => `${entry.host}: ${entry.reason}`).join("; ");
 }

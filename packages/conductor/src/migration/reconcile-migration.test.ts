@@ -5,9 +5,11 @@ import { findingFrom, type HostAnswer } from "./reconcile-migration.ts";
 const says = (
   powerState: ObservedGuest["powerState"] | "absent",
   job: "none" | "outgoing" | "incoming" = "none",
+  steering = true,
 ): HostAnswer => ({
   kind: "answered",
   job,
+  steering,
   guest:
     powerState === "absent"
       ? null
@@ -28,6 +30,7 @@ it.each([
   ["silent destination", says("running"), silent, "unclear"],
   ["still copying", says("running", "outgoing"), says("paused", "incoming"), "stillCopying"],
   ["still copying a suspended guest", says("paused", "outgoing"), says("paused", "incoming"), "stillCopying"],
+  ["copying, steered by nobody", says("running", "outgoing", false), says("paused", "incoming"), "unclear"],
   ["post-copy", says("paused", "outgoing"), says("running", "incoming"), "stillPostCopy"],
   ["never left", says("running"), says("absent"), "foundOnSource"],
   ["never left, leftover definition there", says("running"), says("shutoff"), "foundOnSource"],

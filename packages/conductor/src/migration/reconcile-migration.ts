@@ -20,6 +20,8 @@ export type HostAnswer =
       readonly kind: "answered";
       readonly guest: ObservedGuest | null;
       readonly job: "none" | "outgoing" | "incoming" | "other";
+      /** The host's agent steers this very migration: it will report how the copy ends. */
+      readonly steering: boolean;
     };
 
 /** What the answers prove; `unclear` proves nothing, and the record stays `unknown`. */
@@ -36,8 +38,9 @@ const ASK_AGAIN_MS = 2_000;
  * | source says | destination says | finding |
  * | --- | --- | --- |
  * | silent | anything, or the other way round | unclear: asked again |
- * | active, outgoing job | not active, or active and waiting (paused, incoming) | `stillCopying` |
- * | paused, outgoing job | running | `stillPostCopy` |
+ * | active, outgoing job, steered | not active, or active and waiting (paused, incoming) | `stillCopying` |
+ * | paused, outgoing job, steered | running | `stillPostCopy` |
+ * | active, outgoing job that no agent steers | anything | unclear: nobody would report its end, so it is asked for |
  * | active, no job | not active | `foundOnSource` |
  * | not active | active, no incoming job | `foundOnDestination` |
  * | not active | active, incoming job | unclear: the switch-over is being finished |
@@ -50,6 +53,8 @@ export function findingFrom(source: HostAnswer, destination: HostAnswer): Findin
   const onSource = source.guest !== null && isActive(source.guest.powerState);
   const onDestination = destination.guest !== null && isActive(destination.guest.powerState);
   if (onSource && source.job === "outgoing") {
+    if (!source.steering)
+      return unclear("libvirt still copies, and the source's agent does not steer it; its end is waited for");
     const postCopy = source.guest.powerState === "paused" && destination.guest?.powerState === "running";
     return postCopy
       ? proved("stillPostCopy", "the guest runs on the destination and its memory is still being copied")
@@ -76,7 +81,7 @@ export async function reconcileMigration(
   const [source, destination] = await Promise.all([
     askHost(context, migration, migration.sourceHost),
     migration.destinationHost === null
-      ? { kind: "answered" as const, guest: null, job: "none" as const }
+      ? ({ kind: "answered", guest: null, job: "none", steering: false } as const)
       : askHost(context, migration, migration.destinationHost),
   ]);
   const finding = findingFrom(source, destination);
@@ -114,12 +119,12 @@ function changeFor(event: MigrationEvent, migration: Migration, message: string)
 
 async function askHost(context: StepContext, migration: Migration, host: string): Promise<HostAnswer> {
   try {
-    const { guest, job } = await context.bus.call(
+    const answer = await context.bus.call(
       findGuest,
       { serverUuid: migration.serverUuid, migrationUuid: migration.uuid },
       { server: host, context: rpcContextOf(migration), signal: context.signal },
     );
-    return { kind: "answered", guest, job };
+    return { kind: "answered", ...answer };
   } catch (error) {
     if (context.signal.aborted || isDroverError(error, "conflict")) throw error;
     return { kind: "silent", problem: errorChain(error) };

@@ -124,7 +124,7 @@ async function takeSlot(context: ConductorContext, migration: Migration): Promis
     { event: "schedule", message: `has one of ${maxOutgoing} slots of ${migration.sourceHost}` },
   );
   if (taken !== undefined) return lookAgain;
-  const reason = `waits for one of the ${maxOutgoing} outgoing slots of ${migration.sourceHost}`;
+  const reason = `waits for a slot: ${migration.sourceHost} sends ${maxOutgoing} at a time, the fleet ${maxFleet}`;
   if (migration.reason !== reason) {
     await context.store.migrations.update(migration.uuid, migration, { reason }, { event: "wait", message: reason });
   }
