@@ -11,6 +11,8 @@ export interface HealthServerOptions {
   readonly host: string;
   /** 0 takes a free one. */
   readonly port: number;
+  /** False while the service is being built: not ready, whatever the checks say. */
+  readonly isStarted: () => boolean;
   readonly readiness: Readiness;
   readonly metrics: Metrics;
 }
@@ -64,6 +66,8 @@ async function answer(request: IncomingMessage, response: ServerResponse, option
       return send(response, 200, { status: "ok", service: options.service });
     case "/readyz": {
       const checks = await options.readiness.report();
+      // What a service needs is known only once it has started.
+      if (!options.isStarted()) return send(response, 503, { status: "starting", service: options.service, checks });
       const { status, ready } = summarizeReadiness(checks);
       return send(response, ready ? 200 : 503, { status, service: options.service, checks });
     }

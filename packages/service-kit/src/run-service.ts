@@ -1,4 +1,4 @@
-import { type Clock, DroverError, errorChain, isDroverError, type Logger, systemClock } from "@drover/model";
+import { type Clock, errorChain, isDroverError, type Logger, systemClock } from "@drover/model";
 import closeWithGrace from "close-with-grace";
 import { healthConfig, logConfig } from "./common-sections.ts";
 import { type Config, type ConfigSections, loadConfig } from "./config.ts";
@@ -65,11 +65,14 @@ export async function startService<const Sections extends ConfigSections>(
     stops.add("readiness", async () => ended.abort());
     const readiness = watchReadiness({ clock, logger, signal: ended.signal });
     let standing = false;
-    readiness.add("start", async () => {
-      if (!standing) throw new DroverError("unavailable", "the service is starting");
-    });
     const metrics = createMetrics(name);
-    const healthServer = await startHealthServer({ service: name, ...health, readiness, metrics });
+    const healthServer = await startHealthServer({
+      service: name,
+      ...health,
+      readiness,
+      metrics,
+      isStarted: () => standing,
+    });
     stops.add("health server", () => healthServer.stop());
     const service = await options.start({
       config,
