@@ -25,7 +25,9 @@ afterAll(async () => {
 });
 
 describe("a real guest between real hosts, over RabbitMQ, Redis and PostgreSQL", () => {
-  it("arrives whole and goes on counting; progress was readable and is in the store", { timeout: 240_000 }, async () => {
+  it("arrives whole and goes on counting; progress was readable and is in the store", {
+    timeout: 240_000,
+  }, async () => {
     const guest = await plane.source.startGuest({ name: "steady", ...steady });
     await plane.untilServerIsOn("steady", plane.source);
     const before = await guest.waitForCounter(2);
@@ -94,7 +96,9 @@ describe("a real guest between real hosts, over RabbitMQ, Redis and PostgreSQL",
     const names = Array.from({ length: 8 }, (_, index) => `one-of-eight-${index + 1}`);
     const guests = [];
     for (const name of names) {
-      guests.push(await plane.source.startGuest({ name, memoryMiB: 192, workingSetMiB: 48, dirtyMiBps: 3, verifyMiBps: 4 }));
+      guests.push(
+        await plane.source.startGuest({ name, memoryMiB: 192, workingSetMiB: 48, dirtyMiBps: 3, verifyMiBps: 4 }),
+      );
     }
     for (const name of names) await plane.untilServerIsOn(name, plane.source);
     const started = await Promise.all(names.map((name) => plane.client.migrate(name)));

@@ -1,0 +1,23 @@
+/** `npm run bench -- NAME [--json] [--runs N]`: prints a table and, with `--json`, ends with one line of JSON. */
+import { parseArgs } from "node:util";
+import { build } from "../../scripts/build.ts";
+import type { Bench } from "./bench.ts";
+import { overhead } from "./overhead.ts";
+
+const benches: Readonly<Record<string, Bench>> = { overhead };
+
+const { positionals, values } = parseArgs({
+  allowPositionals: true,
+  options: { json: { type: "boolean", default: false }, runs: { type: "string" } },
+});
+const [name = ""] = positionals;
+const bench = benches[name];
+const runs = values.runs === undefined ? undefined : Number(values.runs);
+if (bench === undefined || (runs !== undefined && !(Number.isInteger(runs) && runs > 0))) {
+  console.error(`usage: npm run bench -- NAME [--json] [--runs N]\nNAME is one of: ${Object.keys(benches).join(", ")}`);
+  process.exit(2);
+}
+build("building Drover");
+const { figures, ratios } = await bench({ runs, say: (line) => console.error(line) });
+if (values.json) console.log(JSON.stringify({ bench: name, figures, ratios }));
+else console.log({ figures, ratios });
