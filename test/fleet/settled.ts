@@ -1,0 +1,57 @@
+import type { MigrationView } from "@drover/api-client";
+import { LibvirtConnection, VIR_DOMAIN_STATE } from "@drover/libvirt";
+import { expect } from "vitest";
+import { isOver, untilMigration, untilServerIsOn } from "../integration/watching.ts";
+import { HOSTS, type HostName, type SimulatedPlane } from "./simulated-plane.ts";
+
+/** What every migration must leave behind, whatever happened to it. */
+export interface Settlement {
+  readonly state: "completed" | "failed" | "cancelled";
+  readonly host: HostName;
+  /** Stands in the reason or the failure that people are shown. */
+  readonly says?: RegExp;
+}
+
+/**
+ * The leak check: waits until the migration is over, and expects of all hosts' libvirt, asked by ourselves, of the store
+ * and of the API that the guest runs on `host` and nowhere else, that no other host keeps a definition of it, that no
+ * claim is held, that the record says how it ended, and that the guest can be migrated again.
+ */
+export async function expectSettled(
+  plane: SimulatedPlane,
+  migration: { readonly id: number; readonly server: { readonly uuid: string; readonly name: string } },
+  { state, host, says = /./ }: Settlement,
+): Promise<MigrationView> {
+  const { uuid, name } = migration.server;
+  const ended = await untilMigration(plane.client, migration.id, "over", isOver);
+  expect(ended.state, `${ended.reason}`).toBe(state);
+  if (state === "completed") expect(ended).toMatchObject({ destinationHost: host, failure: null });
+  else expect(ended).toMatchObject({ sourceHost: host, reason: expect.stringMatching(/\w/) });
+  if (state !== "completed") expect(`${ended.reason} ${ended.failure?.message}`).toMatch(says);
+  expect(ended.failure === null).toBe(state !== "failed");
+  expect(await whereabouts(plane, uuid)).toEqual([{ host, running: true }]);
+  expect(await plane.store.claims.list()).toEqual([]);
+  await untilServerIsOn(plane.client, name, host);
+
+  const next = HOSTS.find((other) => other !== host && other !== ended.destinationHost) ?? "gamma";
+  const again = (await plane.client.migrate(name, { host: next })).migration;
+  const second = await untilMigration(plane.client, again.id, "over", isOver);
+  expect(second.state, `again: ${second.reason}`).toBe("completed");
+  expect(await whereabouts(plane, uuid)).toEqual([{ host: next, running: true }]);
+  expect(await plane.store.claims.list()).toEqual([]);
+  return ended;
+}
+
+/** Every host that knows the guest, as its libvirt says. */
+export async function whereabouts(plane: SimulatedPlane, uuid: string): Promise<{ host: string; running: boolean }[]> {
+  const found = await Promise.all(
+    HOSTS.map(async (host) => {
+      await using connection = await LibvirtConnection.open(plane.fleet.host(host).uri);
+      const domain = (await connection.domain.listAll()).find((known) => known.uuid === uuid);
+      if (domain === undefined) return [];
+      const { state } = await connection.domain.getState(domain);
+      return [{ host, running: state === VIR_DOMAIN_STATE.VIR_DOMAIN_RUNNING }];
+    }),
+  );
+  return found.flat();
+}

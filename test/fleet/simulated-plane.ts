@@ -1,0 +1,107 @@
+/** A whole Drover in this process: three simulated hosts with an agent each, and every other service, over HTTP. */
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { apiConfig, startApi } from "@drover/api";
+import { type DroverClient, openDrover } from "@drover/api-client";
+import { openInProcessBus } from "@drover/bus";
+import { type ComputeAgent, computeConfig, startComputeAgent } from "@drover/compute-agent";
+import { conductorConfig, startConductor } from "@drover/conductor";
+import { type GuestOptions, type RunningFleet, startSimulatedFleet } from "@drover/libvirt-sim";
+import { defaultPolicy, type MigrationPolicy, silentLogger, systemClock } from "@drover/model";
+import { openMemoryProgress } from "@drover/progress";
+import { schedulerConfig, startScheduler } from "@drover/scheduler";
+import { openSqliteStore, type Store } from "@drover/store";
+import { waitFor } from "@drover/testkit";
+
+/** The hosts; guests begin on alpha, and beta is where they are sent. */
+export const HOSTS = ["alpha", "beta", "gamma"] as const;
+export type HostName = (typeof HOSTS)[number];
+
+export interface SimulatedPlane extends AsyncDisposable {
+  readonly fleet: RunningFleet;
+  readonly store: Store;
+  readonly client: DroverClient;
+  /** Starts a guest on alpha; resolves with its UUID when Drover knows it. */
+  addGuest(guest: Partial<GuestOptions> & { readonly name: string }): Promise<string>;
+  /** Ends a host's agent as its process would be, or starts it again with the memory of the one before. */
+  stopAgent(host: HostName): Promise<void>;
+  startAgent(host: HostName): Promise<void>;
+  stopConductor(): Promise<void>;
+  startConductor(): Promise<void>;
+}
+
+export interface PlaneOptions {
+  readonly policy?: Partial<MigrationPolicy>;
+  /** `[conductor]` */
+  readonly conductor?: Readonly<Record<string, number>>;
+}
+
+const clock = systemClock;
+const logger = silentLogger;
+
+export async function startSimulatedPlane(options: PlaneOptions = {}): Promise<SimulatedPlane> {
+  await using started = new AsyncDisposableStack();
+  const directory = await mkdtemp(join(tmpdir(), "drover-fleet-"));
+  started.defer(() => rm(directory, { recursive: true }));
+  const fleet = await startSimulatedFleet({
+    directory,
+    clock,
+    hosts: HOSTS.map((name) => ({ name, memoryMiB: 16_384 })),
+    // An ordinary guest of these tests takes a second.
+    defaultLinkMiBps: 300,
+    timings: { prepareMs: 100 },
+  });
+  started.defer(() => fleet.close());
+  const bus = openInProcessBus({ logger, clock });
+  started.defer(() => bus.close());
+  const store = await openSqliteStore({ path: ":memory:", clock, logger });
+  started.defer(() => store.close());
+  const progress = openMemoryProgress({ clock, logger });
+  started.defer(() => progress.close());
+  const scheduler = await startScheduler({ bus, store, clock, config: schedulerConfig.parse({}) });
+  started.defer(() => scheduler.stop());
+
+  const policy = { ...defaultPolicy, ...options.policy };
+  const config = conductorConfig.parse(options.conductor ?? {});
+  const conduct = () => startConductor({ bus, store, progress, clock, logger, policy, config });
+  let conductor = await conduct();
+  started.defer(() => conductor.stop());
+
+  const agents = new Map<HostName, ComputeAgent>();
+  const startAgent = async (name: HostName) => {
+    const { uri, peerUri } = fleet.host(name);
+    const section = { host: name, libvirt_uri: uri, libvirt_migration_uri: peerUri };
+    const compute = { ...computeConfig.parse({ ...section, live_migration_inbound_addr: "127.0.0.1" }) };
+    const state_path = join(directory, `${name}.json`);
+    agents.set(name, await startComputeAgent({ bus, progress, clock, logger, config: { ...compute, state_path } }));
+  };
+  const stopAgent = async (name: HostName) => {
+    await agents.get(name)?.stop();
+    agents.delete(name);
+  };
+  started.defer(async () => void (await Promise.all([...agents.keys()].map(stopAgent))));
+  await Promise.all(HOSTS.map(startAgent));
+  await Promise.all([...agents.values()].map((agent) => agent.reported));
+  const api = await startApi({ bus, store, progress, logger, clock, config: apiConfig.parse({ port: 0 }) });
+  started.defer(() => api.stop());
+  const stack = started.move();
+  return {
+    fleet,
+    store,
+    client: openDrover({ url: api.address }),
+    startAgent,
+    stopAgent,
+    addGuest: async (guest) => {
+      const uuid = fleet.addGuest({ host: "alpha", memoryMiB: 512, touchedMiB: 300, dirtyMiBps: 10, ...guest });
+      const known = async () => (await store.guests.byServer(uuid)).length > 0;
+      await waitFor(`${guest.name} to be known`, known);
+      return uuid;
+    },
+    stopConductor: () => conductor.stop(),
+    startConductor: async () => {
+      conductor = await conduct();
+    },
+    [Symbol.asyncDispose]: () => stack.disposeAsync(),
+  };
+}

@@ -1,0 +1,43 @@
+import type { DroverClient, MigrationView } from "@drover/api-client";
+import { waitFor } from "@drover/testkit";
+
+/** Resolves with the migration once `condition` holds; says its last state when it never does. */
+export async function untilMigration(
+  client: DroverClient,
+  id: number,
+  what: string,
+  condition: (migration: MigrationView) => boolean,
+  deadlineMs = 30_000,
+): Promise<MigrationView> {
+  return await waitFor(
+    `migration ${id} to be ${what}`,
+    async () => {
+      const { migration } = await client.migration(id);
+      if (condition(migration)) return migration;
+      throw new Error(`it is ${migration.state} (${migration.reason ?? "no reason given"})`);
+    },
+    { deadlineMs, intervalMs: 50 },
+  );
+}
+
+export function isOver({ endedAt }: MigrationView): boolean {
+  return endedAt !== null;
+}
+
+/** It copies, and somebody can see how far it is. */
+export function isWatched({ state, progress }: MigrationView): boolean {
+  return state === "running" && progress !== null && progress.memoryProcessedBytes > 0;
+}
+
+/** Resolves when the API shows the server on the host, and nowhere else. */
+export async function untilServerIsOn(client: DroverClient, name: string, host: string): Promise<void> {
+  await waitFor(
+    `${name} to be shown on ${host} alone`,
+    async () => {
+      const { server } = await client.server(name);
+      if (server.host === host && server.leftovers.length === 0 && server.runsTwice.length === 0) return true;
+      throw new Error(`it is shown on ${server.host}, leftovers on ${server.leftovers.join(", ") || "no host"}`);
+    },
+    { deadlineMs: 20_000, intervalMs: 100 },
+  );
+}
