@@ -12,6 +12,11 @@ import { waitFor } from "../wait-for.ts";
 /** Drover's services that run as processes of their own: the names of their packages. */
 export type DroverServiceName = "api" | "conductor" | "scheduler" | "compute-agent";
 
+/** As the operator guide has it: there is one agent per host, and a small young generation keeps each small. */
+const NODE_OPTIONS: Partial<Record<DroverServiceName, readonly string[]>> = {
+  "compute-agent": ["--max-semi-space-size=1", "--optimize-for-size"],
+};
+
 /** What a process of Drover is started with. */
 export interface DroverProcessOptions {
   readonly service: DroverServiceName;
@@ -117,11 +122,12 @@ export async function startDroverProcess(options: DroverProcessOptions): Promise
   const start = () => {
     if (identity() !== undefined) return;
     const output = openSync(logFile, "a", 0o600);
+    const command = [...(NODE_OPTIONS[service] ?? []), entry];
     const settings = { cwd: folder.path, env, detached: true, stdio: ["ignore" as const, output, output] };
     const child =
       host === undefined
-        ? spawn(process.execPath, [entry], settings)
-        : host.spawn(process.execPath, [entry], { ...settings, network });
+        ? spawn(process.execPath, command, settings)
+        : host.spawn(process.execPath, command, { ...settings, network });
     child.on("error", () => undefined);
     child.unref();
     const started = child.pid === undefined ? undefined : identifyProcess(child.pid);
