@@ -1,8 +1,9 @@
-import { LibvirtError } from "@drover/libvirt";
+import { LibvirtConnection, LibvirtError } from "@drover/libvirt";
+import { waitFor } from "@drover/testkit";
 import { describe, it } from "vitest";
 import { isOver, isWatched, untilMigration } from "../integration/watching.ts";
-import { expectSettled, type Settlement } from "./settled.ts";
-import { type SimulatedPlane, startSimulatedPlane } from "./simulated-plane.ts";
+import { expectSettled, type Settlement } from "./settlement-contract.ts";
+import { type HostName, type SimulatedPlane, startSimulatedPlane } from "./simulated-plane.ts";
 
 const refusal = LibvirtError.refusal("VIR_ERR_OPERATION_FAILED", "operation failed: the test says no");
 
@@ -33,7 +34,7 @@ const troubles: readonly Trouble[] = [
   },
   {
     what: "the source's libvirt refuses to describe the guest",
-    before: (plane) => plane.fleet.faults.onCall("alpha", "domainGetXMLDesc", { kind: "refuse", error: refusal }, 20),
+    before: (plane) => plane.fleet.faults.onCall("alpha", "domainGetXMLDesc", { kind: "refuse", error: refusal }),
     state: "failed",
     host: "alpha",
     says: /the test says no/,
@@ -116,7 +117,7 @@ const troubles: readonly Trouble[] = [
       return {
         what: `the ${dies} dies during the switch-over and the guest ends on the ${guestEndsOn}`,
         before: (plane, guest) => plane.fleet.faults.dieDuringSwitchOver(guest, { dies, guestEndsOn }),
-        during: untilDown,
+        during: (plane) => untilDown(plane, dies === "source" ? "alpha" : "beta"),
         repair: (plane) => plane.fleet.faults.hostUp(dies === "source" ? "alpha" : "beta"),
         state: arrives ? "completed" : "failed",
         host: arrives ? "beta" : "alpha",
@@ -168,9 +169,13 @@ const troubles: readonly Trouble[] = [
   },
 ];
 
-/** The host that dies does so in the switch-over: nothing is repaired before. */
-async function untilDown(plane: SimulatedPlane, id: number): Promise<void> {
-  await untilMigration(plane.client, id, "past its copy", ({ state }) => state !== "running" && state !== "preparing");
+/** Until nobody answers there any more: nothing is repaired before. */
+async function untilDown(plane: SimulatedPlane, host: HostName): Promise<void> {
+  await waitFor(`${host} to be down`, async () => {
+    const connection = await LibvirtConnection.open(plane.fleet.host(host).uri).catch(() => undefined);
+    await connection?.close();
+    return connection === undefined;
+  });
 }
 
 describe.concurrent("a migration, when", () => {
