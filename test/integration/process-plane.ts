@@ -1,0 +1,127 @@
+/** Every service a process of its own, over real RabbitMQ, Redis and PostgreSQL; the hosts are simulated in this process. */
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type DroverClient, openDrover } from "@drover/api-client";
+import { type GuestOptions, type RunningFleet, startSimulatedFleet } from "@drover/libvirt-sim";
+import { silentLogger, systemClock } from "@drover/model";
+import { openPostgresStore, type Store } from "@drover/store";
+import {
+  createOwnedFolder,
+  type DroverProcess,
+  freePort,
+  type Postgres,
+  type RealService,
+  startDroverProcess,
+  startPostgres,
+  startRabbitMq,
+  startRedis,
+  waitFor,
+} from "@drover/testkit";
+
+export const HOSTS = ["alpha", "beta"] as const;
+export type HostName = (typeof HOSTS)[number];
+
+/** Copies last as long as a test wants: it holds them back, makes its trouble, and lets them go. */
+const HELD_BACK_MIBPS = 20;
+const LET_GO_MIBPS = 2_000;
+
+export interface ProcessPlane extends AsyncDisposable {
+  readonly rabbitMq: RealService;
+  readonly redis: RealService;
+  readonly postgres: Postgres;
+  readonly storeUrl: string;
+  /** A look into the same database. */
+  readonly store: Store;
+  readonly fleet: RunningFleet;
+  readonly client: DroverClient;
+  readonly api: DroverProcess;
+  readonly scheduler: DroverProcess;
+  readonly conductors: readonly [DroverProcess, DroverProcess];
+  readonly agents: Readonly<Record<HostName, DroverProcess>>;
+  /** All of them but the second conductor, which a test starts when it wants it. */
+  readonly processes: readonly DroverProcess[];
+  untilReady(): Promise<void>;
+  /** Starts a guest on alpha that takes a minute to copy until {@link letGo}; resolves when the API shows it. */
+  addGuest(guest: Partial<GuestOptions> & { readonly name: string }): Promise<string>;
+  holdBack(): void;
+  letGo(): void;
+}
+
+/** Starts the servers, then stops them again, then starts Drover's processes: they begin with everything away. */
+export async function startProcessPlane(): Promise<ProcessPlane> {
+  await using started = new AsyncDisposableStack();
+  const directory = await mkdtemp(join(tmpdir(), "drover-fleet-"));
+  started.defer(() => rm(directory, { recursive: true }));
+  const fleet = await startSimulatedFleet({
+    directory,
+    hosts: HOSTS.map((name) => ({ name })),
+    defaultLinkMiBps: HELD_BACK_MIBPS,
+    timings: { prepareMs: 100 },
+  });
+  started.defer(() => fleet.close());
+  const [rabbitMq, redis, postgres] = await Promise.all([startRabbitMq(), startRedis(), startPostgres()]);
+  for (const service of [rabbitMq, redis, postgres]) started.use(service);
+  const storeUrl = await postgres.createDatabase();
+  await Promise.all([rabbitMq.stop(), redis.stop(), postgres.stop()]);
+
+  const folder = await createOwnedFolder({ kind: "drover" });
+  started.defer(() => folder.remove());
+  const apiPort = String(await freePort());
+  const shared = {
+    DROVER_DATA_DIR: folder.path,
+    DROVER_BUS_URL: rabbitMq.url,
+    DROVER_STORE_URL: storeUrl,
+    DROVER_PROGRESS_URL: redis.url,
+    DROVER_API_PORT: apiPort,
+  };
+  const start = (service: DroverProcess["service"], label: string, env: Record<string, string> = {}) =>
+    startDroverProcess({ service, label, folder, env: { ...shared, ...env } });
+  const startAgent = (name: HostName) => {
+    const { uri, peerUri } = fleet.host(name);
+    return start("compute-agent", `agent-${name}`, {
+      DROVER_COMPUTE_HOST: name,
+      DROVER_COMPUTE_LIBVIRT_URI: uri,
+      DROVER_COMPUTE_LIBVIRT_MIGRATION_URI: peerUri,
+      DROVER_COMPUTE_LIVE_MIGRATION_INBOUND_ADDR: "127.0.0.1",
+    });
+  };
+  const [api, scheduler, first, second, alpha, beta] = await Promise.all([
+    start("api", "api"),
+    start("scheduler", "scheduler"),
+    start("conductor", "conductor-1"),
+    start("conductor", "conductor-2"),
+    startAgent("alpha"),
+    startAgent("beta"),
+  ]);
+  const processes = [api, scheduler, first, alpha, beta];
+  const store = await openPostgresStore({ url: storeUrl, clock: systemClock, logger: silentLogger });
+  started.defer(() => store.close());
+  const client = openDrover({ url: `http://127.0.0.1:${apiPort}` });
+  const stack = started.move();
+  return {
+    rabbitMq,
+    redis,
+    postgres,
+    storeUrl,
+    store,
+    fleet,
+    client,
+    api,
+    scheduler,
+    conductors: [first, second],
+    agents: { alpha, beta },
+    processes,
+    untilReady: async () => {
+      await Promise.all(processes.map((process) => process.waitUntilReady({ deadlineMs: 60_000 })));
+    },
+    addGuest: async (guest) => {
+      const uuid = fleet.addGuest({ host: "alpha", memoryMiB: 1024, touchedMiB: 800, dirtyMiBps: 2, ...guest });
+      await waitFor(`${guest.name} to be shown`, () => client.server(uuid), { deadlineMs: 20_000 });
+      return uuid;
+    },
+    holdBack: () => fleet.faults.setLinkBandwidth("alpha", "beta", HELD_BACK_MIBPS),
+    letGo: () => fleet.faults.setLinkBandwidth("alpha", "beta", LET_GO_MIBPS),
+    [Symbol.asyncDispose]: () => stack.disposeAsync(),
+  };
+}
