@@ -36,7 +36,7 @@ export interface RequestRunnerOptions {
   readonly clock: Clock;
 }
 
-/** Codes that are an answer to the caller, not trouble of ours. */
+/** Codes that a call is answered with by right; a cast has nobody to answer, so there they are trouble. */
 const ANSWERS: ReadonlySet<ErrorCode> = new Set([
   "not-found",
   "bad-request",
@@ -121,7 +121,7 @@ export class RequestRunner {
       }
       answer(await this.#run(request, remainingMs), null);
     } catch (err) {
-      this.#logFailure(err, request.method, "a call failed");
+      this.#logFailure(err, request.method, "a call failed", ANSWERS.has(errorCodeOf(err)) ? "info" : "warn");
       answer(null, failureOf(err));
     }
   }
@@ -157,10 +157,9 @@ export class RequestRunner {
     }
   }
 
-  #logFailure(err: unknown, method: string, sentence: string): void {
+  #logFailure(err: unknown, method: string, sentence: string, level: "info" | "warn" = "warn"): void {
     const code = errorCodeOf(err);
     if (code === "internal") this.#logger.error({ err, method, code }, sentence);
-    else if (ANSWERS.has(code)) this.#logger.info({ method, code, reason: errorChain(err) }, sentence);
-    else this.#logger.warn({ method, code, reason: errorChain(err) }, sentence);
+    else this.#logger[level]({ method, code, reason: errorChain(err) }, sentence);
   }
 }
