@@ -129,6 +129,21 @@ describe("progress in Redis", () => {
     await early.close();
   });
 
+  it("says once that Redis is lost and once that it is back, and nothing when it is closed", async () => {
+    const lines: string[] = [];
+    const write = (_fields: object, sentence: string) => void lines.push(sentence);
+    const logger = { debug: write, info: write, warn: write, error: write, child: () => logger };
+    const logging = await openRedisProgress({ url: redis.url, logger });
+    await redis.restart();
+    await vi.waitFor(() => logging.ping(), soon);
+    const told = ["connection to Redis lost, trying to get it back", "connection to Redis is there again"];
+    await vi.waitFor(() => expect(lines).toEqual(told), soon);
+    await logging.close();
+    // The connection's end is told to us by then: the one that was opened after it is as well.
+    await raw.quit();
+    expect(lines).toEqual(told);
+  });
+
   it("with a wrong password is unavailable, and the password stays secret", async () => {
     const url = redis.url.replace(/:[^:@]*@/, ":guessed@");
     const lines: string[] = [];

@@ -46,7 +46,8 @@ export function redisConnection(url: string, logger: Logger): Redis {
   client.on("error", (error) => {
     lastError = withoutCommand(error);
   });
-  client.on("close", () => {
+  // Not "close", which an intended end brings too.
+  client.on("reconnecting", () => {
     if (away) return;
     away = true;
     logger.warn({ err: lastError }, "connection to Redis lost, trying to get it back");
