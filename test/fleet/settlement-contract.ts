@@ -43,7 +43,7 @@ export async function expectSettled(
 }
 
 /** Every host that knows the guest, as its libvirt says. */
-export async function whereabouts(plane: SimulatedPlane, uuid: string): Promise<{ host: string; running: boolean }[]> {
+async function whereabouts(plane: SimulatedPlane, uuid: string): Promise<{ host: string; running: boolean }[]> {
   const found = await Promise.all(
     HOSTS.map(async (host) => {
       await using connection = await LibvirtConnection.open(plane.fleet.host(host).uri);

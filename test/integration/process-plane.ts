@@ -19,8 +19,8 @@ import {
   waitFor,
 } from "@drover/testkit";
 
-export const HOSTS = ["alpha", "beta"] as const;
-export type HostName = (typeof HOSTS)[number];
+const HOSTS = ["alpha", "beta"] as const;
+type HostName = (typeof HOSTS)[number];
 
 /** Copies last as long as a test wants: it holds them back, makes its trouble, and lets them go. */
 const HELD_BACK_MIBPS = 20;

@@ -64,7 +64,7 @@ describe.concurrent("a standalone Drover", () => {
   });
 });
 
-describe("the process of a standalone Drover", () => {
+describe.concurrent("the process of a standalone Drover", () => {
   it.each(["SIGINT", "SIGTERM"] as const)("stops on %s, in order and with nothing left", async (signal) => {
     await using folders = await standaloneFolders();
     await using drover = await folders.start();
