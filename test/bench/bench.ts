@@ -7,7 +7,7 @@ export interface BenchOptions {
 }
 
 /** Figures carry their unit in the name; a ratio is against the alternative that its name says. */
-export interface BenchResult {
+interface BenchResult {
   readonly figures: Readonly<Record<string, number>>;
   readonly ratios: Readonly<Record<string, number>>;
 }

@@ -2,11 +2,12 @@ import {
   type ConnectionOptions,
   type Domain,
   type DomainEvent,
+  type JobStats,
   LibvirtConnection,
   LibvirtHost,
   type MigrationParams,
 } from "@drover/libvirt";
-import { type Clock, DroverError, type Logger } from "@drover/model";
+import { type Clock, DroverError, isDroverError, type Logger } from "@drover/model";
 import { backoffMs } from "../backoff.ts";
 
 /** An event of libvirt's, or that some were lost and what they said must be read again. */
@@ -22,9 +23,15 @@ export interface LibvirtLinkOptions {
 const RECONNECT_FIRST_MS = 250;
 const RECONNECT_MOST_MS = 5_000;
 
+/**
+ * libvirtd answers job stats in milliseconds; on a loaded host it was seen not to answer them for minutes, and each
+ * unanswered call keeps one of the few places of its connection. After so long, ms, the connection is exchanged.
+ */
+const JOB_STATS_DEADLINE_MS = 5_000;
+
 interface Connected {
   readonly host: LibvirtHost;
-  readonly questions: LibvirtConnection;
+  questions: LibvirtConnection;
 }
 
 /**
@@ -78,6 +85,24 @@ export class LibvirtLink {
     await this.#now().host.migrate(domain, destinationUri, params, flags);
   }
 
+  /**
+   * A domain's job stats, or a rejection within five seconds; then the questions have a new connection.
+   *
+   * @throws {DroverError} `deadline-exceeded`, `unavailable`; {@link LibvirtError} as `domainGetJobStats`.
+   */
+  async jobStats(domain: Domain): Promise<JobStats> {
+    const asked = this.questions;
+    try {
+      return await asked.domain.getJobStats(domain, { deadlineMs: JOB_STATS_DEADLINE_MS });
+    } catch (error) {
+      if (isDroverError(error, "deadline-exceeded") && this.#connected?.questions === asked) {
+        this.#options.logger.warn({ server: domain.name }, "libvirtd does not answer job stats; asking anew");
+        void asked.close();
+      }
+      throw error;
+    }
+  }
+
   /** For readiness. @throws {DroverError} `unavailable` while libvirtd is away. */
   async ping(): Promise<void> {
     this.#now();
@@ -104,7 +129,7 @@ export class LibvirtLink {
       try {
         await this.#connectOnce();
         attempt = 0;
-        const lost = await Promise.race([this.#connected?.host.control.closed, this.#connected?.questions.closed]);
+        const lost = await this.#connected?.host.control.closed;
         this.#problem = lost;
         if (!signal.aborted) logger.warn({ uri, err: lost }, "libvirtd is lost; dialling again");
       } catch (err) {
@@ -125,6 +150,7 @@ export class LibvirtLink {
       const questions = await LibvirtConnection.open(uri, options);
       const events = await host.control.subscribe(["lifecycle", "job-completed"]);
       this.#connected = { host, questions };
+      void this.#keepQuestions(this.#connected);
       void this.#readEvents(events);
     } catch (error) {
       await host.close();
@@ -132,6 +158,27 @@ export class LibvirtLink {
     }
     logger.info({ uri }, "connected to libvirtd");
     this.#tell({ type: "everything-changed" });
+  }
+
+  /** Questions lost alone are opened again, beside migrate calls and commands that go on undisturbed. */
+  async #keepQuestions(connected: Connected): Promise<void> {
+    const { uri, connection, clock, logger } = this.#options;
+    const { signal } = this.#ended;
+    const isCurrent = () => this.#connected === connected && !signal.aborted;
+    for (let attempt = 0; isCurrent(); attempt += 1) {
+      await connected.questions.closed;
+      if (attempt > 0)
+        await clock.sleep(backoffMs(attempt, RECONNECT_FIRST_MS, RECONNECT_MOST_MS), signal).catch(() => {});
+      if (!isCurrent()) return;
+      try {
+        const questions = await LibvirtConnection.open(uri, { ...connection, signal });
+        if (!isCurrent()) return await questions.close();
+        connected.questions = questions;
+        attempt = 0;
+      } catch (err) {
+        logger.debug({ uri, err }, "the connection for questions could not be opened again yet");
+      }
+    }
   }
 
   async #readEvents(events: AsyncIterable<DomainEvent | { readonly type: "events-lost" }>): Promise<void> {

@@ -178,7 +178,7 @@ export class SteeredMigration {
   async #look(): Promise<"active" | "over" | "unclear"> {
     let stats: JobStats | null;
     try {
-      stats = await unlessGone(this.#dependencies.link.questions.domain.getJobStats(domainOf(this.#entry)));
+      stats = await unlessGone(this.#dependencies.link.jobStats(domainOf(this.#entry)));
     } catch (error) {
       // "domain is not running": only the definition of a guest that left is still here.
       if (isLibvirtError(error, "VIR_ERR_OPERATION_INVALID")) return "over";
