@@ -40,6 +40,7 @@ export const policyConfig = z.object({
   live_migration_downtime_steps: z
     .int()
     .min(3)
+    .max(100)
     .default(defaultPolicy.downtimeSteps)
     .describe("Steps in which that standstill is reached."),
   live_migration_downtime_delay: z

@@ -23,3 +23,12 @@ export {
   reportMigrationOutcome,
 } from "./conductor-rpc.ts";
 export { selectDestinations } from "./scheduler-rpc.ts";
+export {
+  chosenFlag,
+  hostFacts,
+  hostName,
+  migrationPolicy,
+  migrationProgress,
+  powerState,
+  serializedError,
+} from "./schemas.ts";

@@ -19,8 +19,8 @@ const rate = z.number().nonnegative();
 /** Nova's pattern for host names in requests: letters, digits, dot, dash, underscore. */
 export const hostName = z
   .string()
-  .regex(/^[A-Za-z0-9._-]{1,255}$/, "a host name of letters, digits, dots, dashes, underscores");
-export const uuid = z.string().regex(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/, "a lower-case uuid");
+  .regex(/^[A-Za-z0-9._-]{1,255}$/, "must be a host name of letters, digits, dots, dashes, underscores");
+export const uuid = z.string().regex(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/, "must be a lower-case uuid");
 
 export const serializedError = z.object({
   code: z.enum(ERROR_CODES),
@@ -57,27 +57,38 @@ export const migrationProgress = z.object({
   expectedDowntimeMs: count,
   downtimeLimitMs: count,
   autoConvergeThrottlePercent: count,
-  downtimeMs: count.nullable(),
+  downtimeMs: count.nullable().describe("The standstill that happened; only once the guest has arrived."),
 }) satisfies z.ZodType<MigrationProgress>;
 
 export const hostFacts = z.object({
   host: hostName,
   hostUuid: uuid,
   hypervisorType: z.string(),
-  hypervisorVersion: count,
-  libvirtVersion: count,
+  hypervisorVersion: count.describe("major * 1,000,000 + minor * 1,000 + release"),
+  libvirtVersion: count.describe("major * 1,000,000 + minor * 1,000 + release"),
   cpuArch: z.string(),
   cpuModel: z.string(),
   cpus: count,
   memoryKiB: count,
-  inboundAddress: z.string(),
+  inboundAddress: z.string().describe("Where other hosts send memory to."),
   libvirtUri: z.string(),
 }) satisfies z.ZodType<HostFacts>;
+
+export const powerState = z.enum([
+  "nostate",
+  "running",
+  "blocked",
+  "paused",
+  "shutdown",
+  "shutoff",
+  "crashed",
+  "pmsuspended",
+]);
 
 export const observedGuest = z.object({
   uuid,
   name: z.string().min(1),
-  powerState: z.enum(["nostate", "running", "blocked", "paused", "shutdown", "shutoff", "crashed", "pmsuspended"]),
+  powerState,
   persistent: z.boolean(),
   vcpus: count,
   memoryKiB: count,

@@ -2,15 +2,20 @@
  * Drover's own API as schemas: requests are checked by them, answers serialised by them, and the OpenAPI document is
  * made from them. Bytes, KiB and milliseconds as the names say; times are ISO 8601 in UTC.
  */
+import {
+  chosenFlag,
+  hostFacts,
+  hostName,
+  migrationPolicy,
+  migrationProgress,
+  powerState,
+  serializedError,
+} from "@drover/contracts";
 import { ERROR_CODES, MIGRATION_STATES } from "@drover/model";
 import { z } from "zod";
 
 const time = z.iso.datetime();
 const count = z.int().nonnegative();
-const rate = z.number().nonnegative();
-const hostName = z
-  .string()
-  .regex(/^[A-Za-z0-9._-]{1,255}$/, "must be a host name of letters, digits, dots, dashes, underscores");
 
 export const errorBody = z
   .object({
@@ -32,19 +37,7 @@ export const hostView = z
     state: z.enum(["up", "down"]).describe("`down`: nothing was heard of its agent for a minute."),
     enabled: z.boolean(),
     disabledReason: z.string().nullable(),
-    facts: z.object({
-      host: z.string(),
-      hostUuid: z.string(),
-      hypervisorType: z.string(),
-      hypervisorVersion: count.describe("major * 1,000,000 + minor * 1,000 + release"),
-      libvirtVersion: count.describe("major * 1,000,000 + minor * 1,000 + release"),
-      cpuArch: z.string(),
-      cpuModel: z.string(),
-      cpus: count,
-      memoryKiB: count,
-      inboundAddress: z.string().describe("Where other hosts send memory to."),
-      libvirtUri: z.string(),
-    }),
+    facts: hostFacts,
     agentVersion: z.string(),
     lastSeenAt: time,
     servers: count.describe("How many servers are on it."),
@@ -60,7 +53,7 @@ export const serverView = z
     uuid: z.string(),
     name: z.string(),
     host: z.string(),
-    powerState: z.enum(["nostate", "running", "blocked", "paused", "shutdown", "shutoff", "crashed", "pmsuspended"]),
+    powerState,
     vcpus: count,
     memoryKiB: count,
     persistent: z.boolean().describe("libvirt keeps a definition on disk."),
@@ -72,26 +65,8 @@ export const serverView = z
   .meta({ id: "Server" });
 export type ServerView = z.output<typeof serverView>;
 
-const progressView = z
-  .object({
-    migrationUuid: z.string(),
-    sequence: count,
-    observedAtMs: count,
-    phase: z.enum(["setup", "pre-copy", "post-copy", "paused", "completed"]),
-    elapsedMs: count,
-    memoryTotalBytes: count,
-    memoryProcessedBytes: count,
-    memoryRemainingBytes: count,
-    memoryBytesPerSecond: rate,
-    dirtyBytesPerSecond: rate,
-    iteration: count,
-    diskTotalBytes: count,
-    diskProcessedBytes: count,
-    diskRemainingBytes: count,
-    expectedDowntimeMs: count,
-    downtimeLimitMs: count,
-    autoConvergeThrottlePercent: count,
-    downtimeMs: count.nullable().describe("The standstill that happened; only once the guest has arrived."),
+const progressView = migrationProgress
+  .extend({
     source: z
       .enum(["cache", "store", "record"])
       .describe(
@@ -114,28 +89,9 @@ export const migrationView = z
     destinationHost: z.string().nullable().describe("Null until one is chosen."),
     requestedHost: z.string().nullable(),
     reason: z.string().nullable().describe("Why it waits, failed, was cancelled or is in error."),
-    failure: z
-      .object({ code: z.enum(ERROR_CODES), message: z.string(), details: z.record(z.string(), z.unknown()) })
-      .nullable(),
-    flags: z
-      .array(
-        z.object({
-          name: z.string(),
-          value: z.union([z.string(), z.number(), z.boolean()]).optional(),
-          reason: z.string(),
-        }),
-      )
-      .describe("What libvirt was asked, and why."),
-    policy: z.object({
-      downtimeMs: count,
-      downtimeSteps: count,
-      downtimeDelaySPerGiB: rate,
-      bandwidthMiBps: count,
-      completionTimeoutSPerGiB: rate,
-      timeoutAction: z.enum(["abort", "force-complete"]),
-      permitPostCopy: z.boolean(),
-      permitAutoConverge: z.boolean(),
-    }),
+    failure: serializedError.nullable(),
+    flags: z.array(chosenFlag).describe("What libvirt was asked, and why."),
+    policy: migrationPolicy,
     requestedBy: z.string(),
     requestId: z.string(),
     abortRequestedAt: time.nullable(),
