@@ -201,6 +201,24 @@ describe("an abort", () => {
     expect(migration).toMatchObject({ outcome: "stayed", requestAnswer: "abort-sent" });
   });
 
+  it("keeps its answer and its reason when the agent has more to tell while it is taken back", async () => {
+    const uuid = await start({
+      alpha: {
+        ...copies,
+        abort: async ({ migrationUuid }, agent) => {
+          await agent.report(migrationUuid, "abort-sent");
+          await agent.outcome(migrationUuid, { outcome: "stayed", cause: "aborted" });
+          await agent.report(migrationUuid, "abort-refused");
+          await agent.report(migrationUuid, "started");
+        },
+      },
+    });
+    await plane.until(uuid, "running");
+    await plane.bus.call(abortMigration, { migrationUuid: uuid, requestedBy: "olga" });
+    const migration = await plane.until(uuid, "cancelled");
+    expect(migration).toMatchObject({ requestAnswer: "abort-sent", reason: "aborted on request of olga" });
+  });
+
   it("is refused once the guest runs on the destination", async () => {
     const uuid = await start({ alpha: copies });
     await plane.until(uuid, "running");
@@ -242,6 +260,8 @@ describe("a destination that takes in as many as it may", () => {
     await expect
       .poll(async () => (await plane.store.migrations.get(second))?.reason)
       .toContain("waits for a host to take in db: beta:");
+    // Queued, it holds no slot that others at its source could use.
+    expect((await plane.store.migrations.get(second))?.state).toBe("queued");
     await plane.alpha.outcome(first, { outcome: "arrived", cause: null });
     await plane.until(second, "running");
     await plane.alpha.outcome(second, { outcome: "arrived", cause: null });
@@ -283,6 +303,17 @@ describe("what cannot be asked", () => {
     });
     await expect(ask({ host: "nohost" })).rejects.toMatchObject({ code: "not-found", details: { host: "nohost" } });
     await expect(ask({ host: "alpha" })).rejects.toMatchObject({ code: "bad-request", details: { field: "host" } });
+  });
+});
+
+describe("an agent that lost its state file", () => {
+  it("does not leave the record running for ever: both hosts are asked", { timeout: 40_000 }, async () => {
+    const uuid = await start({ alpha: { ...copies, found: { guest, job: "none" } } });
+    await plane.until(uuid, "running");
+    await plane.bus.call(abortMigration, { migrationUuid: uuid, requestedBy: "olga" });
+    await expect
+      .poll(async () => (await plane.store.migrations.get(uuid))?.state, { timeout: 30_000 })
+      .toBe("cancelled");
   });
 });
 

@@ -12,7 +12,7 @@
  *
  * | state | what is true in it | who moves it on | after a conductor restart |
  * | --- | --- | --- | --- |
- * | `queued` | accepted; waits for a slot on the source; nothing is held | conductor | waits on |
+ * | `queued` | accepted; waits for a slot on the source or a destination; nothing is held | conductor | waits on |
  * | `preparing` | a destination is claimed and made ready; libvirt has not begun | conductor | the stored step is repeated |
  * | `running` | libvirt copies; the guest runs on the source | agent's report | waits for the report |
  * | `post-copy` | the guest runs on the destination, its memory is on both hosts | agent's report | waits for the report |
@@ -25,7 +25,8 @@
  */
 export const transitions = {
   queued: { schedule: "preparing", cancel: "cancelled", fail: "failed" },
-  preparing: { started: "running", fail: "rolling-back", cancel: "rolling-back", lose: "unknown" },
+  // "wait": no destination has a free slot. Only before one is claimed: nothing is held then, and nothing is undone.
+  preparing: { wait: "queued", started: "running", fail: "rolling-back", cancel: "rolling-back", lose: "unknown" },
   running: {
     arrive: "post-migrating",
     postCopy: "post-copy",

@@ -56,18 +56,17 @@ export async function chooseDestination(context: StepContext, migration: Migrati
       eliminated.push(...(failed ?? [{ host: candidate.host, by: "claim", reason: errorChain(claim) }]));
     }
   }
-  // Such a host is busy, not unfit: the migration waits for it.
-  if (waitsForSlot)
-    throw new DroverError(
-      "unavailable",
-      `waits for a host to take in ${migration.serverName}: ${reasonsOf(eliminated)}`,
-    );
+  // Such a host is busy, not unfit: the migration waits for it, and blocks nobody else at its source.
+  if (waitsForSlot) {
+    return { kind: "queue", message: `waits for a host to take in ${migration.serverName}: ${reasonsOf(eliminated)}` };
+  }
   throw noneLeft(migration, eliminated);
 }
 
 /** The undo: memory and slot are free again. */
 export async function releaseClaim(context: StepContext, migration: Migration): Promise<string> {
   await context.store.claims.release(migration.uuid);
+  context.signals.freed("incoming");
   return "the claim on the destination is released";
 }
 

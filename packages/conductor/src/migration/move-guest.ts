@@ -1,4 +1,5 @@
 import {
+  findGuest,
   liveMigration,
   liveMigrationAbort,
   liveMigrationForceComplete,
@@ -11,6 +12,10 @@ import type { StepContext, StepResult } from "./step.ts";
 
 /** Commands are sent again this often until a report answers them, ms. */
 const RESEND_MS = 2_000;
+
+/** An agent that lives is asked this often whether it still steers the copy, ms; and not before it was quiet so long. */
+const ASK_AGENT_MS = 30_000;
+const QUIET_MS = 10_000;
 
 /** A command that has not reached the agent by then is dropped by it, ms. */
 const COMMAND_LIFE_MS = 30_000;
@@ -65,19 +70,39 @@ async function sendStart(
 
 /** While libvirt copies: pending requests are sent again, and a source that fell silent is noticed. */
 async function accompany(context: StepContext, migration: Migration): Promise<StepResult> {
-  const answered = migration.requestAnswer !== null;
-  if (migration.abortRequestedAt !== null && !answered)
-    return await sendRequest(context, migration, liveMigrationAbort);
-  if (migration.forceCompleteRequestedAt !== null && !answered) {
-    return await sendRequest(context, migration, liveMigrationForceComplete);
+  const nowMs = context.clock.now().getTime();
+  // Nothing was heard of the copy for a while: the agent may live and yet have lost its state file.
+  if (nowMs - migration.updatedAt.getTime() > QUIET_MS && !(await isSteered(context, migration))) {
+    return { kind: "lost", message: `the agent of ${migration.sourceHost} does not steer the copy any more` };
+  }
+  if (migration.requestAnswer === null) {
+    if (migration.abortRequestedAt !== null) return await sendRequest(context, migration, liveMigrationAbort);
+    if (migration.forceCompleteRequestedAt !== null) {
+      return await sendRequest(context, migration, liveMigrationForceComplete);
+    }
   }
   const source = await context.store.hosts.get(migration.sourceHost);
-  const silenceMs = context.clock.now().getTime() - (source?.lastSeenAt.getTime() ?? 0);
+  const silenceMs = nowMs - (source?.lastSeenAt.getTime() ?? 0);
   const limitMs = context.config.agent_silence_s * 1000;
   if (silenceMs > limitMs) {
     return { kind: "lost", message: `the agent of ${migration.sourceHost} was not heard of for ${limitMs / 1000} s` };
   }
-  return { kind: "wait", ms: limitMs - silenceMs + RESEND_MS };
+  return { kind: "wait", ms: Math.min(ASK_AGENT_MS, limitMs - silenceMs + RESEND_MS) };
+}
+
+/** False only when the agent itself says so; one that is silent is another matter. */
+async function isSteered(context: StepContext, migration: Migration): Promise<boolean> {
+  try {
+    const { steering } = await context.bus.call(
+      findGuest,
+      { serverUuid: migration.serverUuid, migrationUuid: migration.uuid },
+      { server: migration.sourceHost, context: rpcContextOf(migration), signal: context.signal },
+    );
+    return steering;
+  } catch (error) {
+    if (context.signal.aborted) throw error;
+    return true;
+  }
 }
 
 async function sendRequest(

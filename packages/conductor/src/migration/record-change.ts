@@ -44,7 +44,7 @@ export async function transition(
   };
   const after = await context.store.migrations.update(migration.uuid, migration, { ...change, ...times, state }, log);
   if (HOLDS_SOURCE_SLOT.has(migration.state) && !HOLDS_SOURCE_SLOT.has(state)) {
-    context.signals.slotFreed(migration.sourceHost);
+    context.signals.freed(`outgoing of ${migration.sourceHost}`);
   }
   return after;
 }

@@ -16,5 +16,6 @@ export async function releaseSource(context: StepContext, migration: Migration):
     });
   });
   await context.store.claims.release(migration.uuid);
+  context.signals.freed("incoming");
   return { kind: "done", change: {}, message };
 }

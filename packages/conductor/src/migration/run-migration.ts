@@ -9,6 +9,7 @@ import {
 } from "@drover/model";
 import type { LogLine, MigrationChange } from "@drover/store";
 import type { ConductorContext } from "../conductor-context.ts";
+import type { Slot } from "../work/migration-signals.ts";
 import { liveMigrateSteps } from "./live-migrate.ts";
 import { FIRST_STEP } from "./live-migrate-order.ts";
 import { reconcileMigration } from "./reconcile-migration.ts";
@@ -27,7 +28,7 @@ const TRIES_PER_STEP = 3;
 /** What the runner does next with a record. */
 type Next =
   | { readonly kind: "look-again" }
-  | { readonly kind: "wait"; readonly ms: number; readonly slotOf?: string }
+  | { readonly kind: "wait"; readonly ms: number; readonly slot?: Slot }
   | { readonly kind: "over" };
 
 const lookAgain: Next = { kind: "look-again" };
@@ -66,7 +67,7 @@ async function walk(context: ConductorContext, uuid: string, stop: AbortSignal):
       next = { kind: "wait", ms: pauseMs };
     }
     if (next.kind === "over") return;
-    if (next.kind === "wait") await context.signals.wait(uuid, next.ms, stop, next.slotOf);
+    if (next.kind === "wait") await context.signals.wait(uuid, next.ms, stop, next.slot);
   }
 }
 
@@ -120,7 +121,7 @@ async function takeSlot(context: ConductorContext, migration: Migration): Promis
     migration.uuid,
     migration,
     { maxOutgoing, maxFleet },
-    { step: FIRST_STEP, reason: null },
+    { step: FIRST_STEP },
     { event: "schedule", message: `has one of ${maxOutgoing} slots of ${migration.sourceHost}` },
   );
   if (taken !== undefined) return lookAgain;
@@ -128,7 +129,7 @@ async function takeSlot(context: ConductorContext, migration: Migration): Promis
   if (migration.reason !== reason) {
     await context.store.migrations.update(migration.uuid, migration, { reason }, { event: "wait", message: reason });
   }
-  return { kind: "wait", ms: QUEUE_LOOK_MS, slotOf: migration.sourceHost };
+  return { kind: "wait", ms: QUEUE_LOOK_MS, slot: `outgoing of ${migration.sourceHost}` };
 }
 
 async function runStep(context: StepContext, migration: Migration, failures: number): Promise<Next> {
@@ -142,6 +143,9 @@ async function runStep(context: StepContext, migration: Migration, failures: num
       case "again":
         await write(context, migration, result.change, { event: step.name, message: result.message });
         return lookAgain;
+      case "queue":
+        await move(context, migration, "wait", { reason: result.message }, result.message);
+        return { kind: "wait", ms: QUEUE_LOOK_MS, slot: "incoming" };
       case "lost":
         await move(context, migration, "lose", { reason: result.message }, result.message);
         return lookAgain;

@@ -1,5 +1,5 @@
 import type { reportMigrationEvent } from "@drover/contracts";
-import { type Migration, type MigrationEvent, TERMINAL } from "@drover/model";
+import { COPYING, type Migration, type MigrationEvent, TERMINAL } from "@drover/model";
 import type { MigrationChange } from "@drover/store";
 import type { ConductorContext } from "../conductor-context.ts";
 import { decideOnFreshRecord, transition } from "../migration/record-change.ts";
@@ -13,8 +13,11 @@ export type EventReport = ReturnType<(typeof reportMigrationEvent.request)["pars
 export async function takeInEvent(context: ConductorContext, report: EventReport): Promise<void> {
   await decideOnFreshRecord(context.store, report.migrationUuid, async (migration) => {
     if (!isNews(migration, report)) return;
-    const change: MigrationChange = { agentSequence: report.sequence, ...changeFor(report) };
     const event = transitionFor(migration, report.event);
+    // What is told of a copy that is being taken back, or settled, changes nothing any more.
+    if (event === undefined && !COPYING.has(migration.state)) return;
+    const news = { agentSequence: report.sequence, ...(event === undefined ? {} : { reason: null }) };
+    const change: MigrationChange = { ...news, ...changeFor(report) };
     const log = { event: report.event, message: report.message };
     if (event !== undefined) await transition(context, migration, [event], change, log);
     else await context.store.migrations.update(migration.uuid, migration, change, log);
@@ -53,7 +56,7 @@ function transitionFor(migration: Migration, event: EventReport["event"]): Migra
 function changeFor(report: EventReport): MigrationChange {
   switch (report.event) {
     case "started":
-      return { reason: null, ...(report.flags === undefined ? {} : { flags: report.flags }) };
+      return report.flags === undefined ? {} : { flags: report.flags };
     case "abort-sent":
     case "abort-refused":
     case "force-complete-sent":

@@ -79,7 +79,7 @@ class ScriptedAgent {
     this.#script = script;
   }
 
-  async report(migrationUuid: string, event: "started" | "post-copy" | "abort-sent"): Promise<void> {
+  async report(migrationUuid: string, event: "started" | "post-copy" | "abort-sent" | "abort-refused"): Promise<void> {
     await this.#bus.call(reportMigrationEvent, { ...this.#header(migrationUuid), event, message: event });
   }
 

@@ -1,5 +1,8 @@
 import type { Clock } from "@drover/model";
 
+/** One of a source's outgoing slots, or an incoming one at any destination. */
+export type Slot = `outgoing of ${string}` | "incoming";
+
 interface Watched {
   /** The record changed since its runner last looked. */
   pending: boolean;
@@ -7,8 +10,8 @@ interface Watched {
   wait: AbortController | undefined;
   /** Ends the call that the runner's step is waiting for. */
   interrupt: AbortController | undefined;
-  /** The host whose slot it waits for. */
-  slotOf: string | undefined;
+  /** The kind of slot it waits for. */
+  slot: Slot | undefined;
 }
 
 /**
@@ -30,7 +33,7 @@ export class MigrationSignals {
 
   /** Signals for `uuid` are kept from now on, until `forget`. */
   watch(uuid: string): void {
-    this.#watched.set(uuid, { pending: false, wait: undefined, interrupt: undefined, slotOf: undefined });
+    this.#watched.set(uuid, { pending: false, wait: undefined, interrupt: undefined, slot: undefined });
   }
 
   forget(uuid: string): void {
@@ -52,19 +55,19 @@ export class MigrationSignals {
     return true;
   }
 
-  /** An outgoing slot of `host` may be free: who waits for one looks again, in the order in which they came. */
-  slotFreed(host: string): void {
-    for (const watched of this.#watched.values()) if (watched.slotOf === host) watched.wait?.abort();
+  /** Such a slot may be free: who waits for one looks again, in the order in which they came. */
+  freed(slot: Slot): void {
+    for (const watched of this.#watched.values()) if (watched.slot === slot) watched.wait?.abort();
   }
 
-  /** Resolves at the next change of `uuid`, after `ms`, or when `stop` is aborted; with `slotOf` also when a slot is freed there. */
-  async wait(uuid: string, ms: number, stop: AbortSignal, slotOf?: string): Promise<void> {
+  /** Resolves at the next change of `uuid`, after `ms`, or when `stop` is aborted; with `slot` also when such a one is freed. */
+  async wait(uuid: string, ms: number, stop: AbortSignal, slot?: Slot): Promise<void> {
     const watched = this.#watched.get(uuid);
     if (watched === undefined || stop.aborted) return;
     if (!watched.pending) {
       const wait = new AbortController();
       watched.wait = wait;
-      watched.slotOf = slotOf;
+      watched.slot = slot;
       try {
         await this.#clock.sleep(ms, AbortSignal.any([wait.signal, stop]));
       } catch (error) {
@@ -73,7 +76,7 @@ export class MigrationSignals {
       }
     }
     watched.wait = undefined;
-    watched.slotOf = undefined;
+    watched.slot = undefined;
     watched.pending = false;
   }
 
