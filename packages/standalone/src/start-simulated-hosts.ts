@@ -26,36 +26,36 @@ export interface SimulatedHosts extends RunningService {
 
 /**
  * Starts the demonstration fleet and an agent per host. Guests are where the last run left them (`simulator.json`).
- * Sockets go to a short temporary folder, since their paths must stay under 108 bytes.
+ * Sockets go to a short temporary folder, since their paths must stay under 108 bytes; it is gone after `stop`, and when
+ * this rejects.
  */
 export async function startSimulatedHosts(options: SimulatedHostsOptions): Promise<SimulatedHosts> {
   const { clock, logger, dataDir } = options;
-  const directory = await mkdtemp(join(tmpdir(), "drover-sim-"));
-  const fleet = await startSimulatedFleet({
-    ...demoFleet(),
-    directory,
-    stateFile: join(dataDir, "simulator.json"),
-    clock,
-    logger,
-  });
-  const agents: ComputeAgent[] = [];
-  const stop = async (): Promise<void> => {
-    await Promise.all(agents.map((agent) => agent.stop()));
-    await fleet.close();
-    await rm(directory, { recursive: true, force: true });
-  };
+  const started = new AsyncDisposableStack();
   try {
-    agents.push(...(await Promise.all(fleet.hosts.map((host) => startAgent(host, options)))));
+    const directory = await mkdtemp(join(tmpdir(), "drover-sim-"));
+    started.defer(() => rm(directory, { recursive: true, force: true }));
+    const stateFile = join(dataDir, "simulator.json");
+    const fleet = await startSimulatedFleet({ ...demoFleet(), directory, stateFile, clock, logger });
+    started.defer(() => fleet.close());
+    const agents: ComputeAgent[] = [];
+    started.defer(async () => {
+      await Promise.all(agents.map((agent) => agent.stop()));
+    });
+    const starting = await Promise.allSettled(fleet.hosts.map((host) => startAgent(host, options)));
+    // Those that did start are stopped when another did not.
+    agents.push(...starting.flatMap((agent) => (agent.status === "fulfilled" ? [agent.value] : [])));
+    for (const agent of starting) if (agent.status === "rejected") throw agent.reason;
     // Whoever reads that Drover is up may ask for these hosts' guests in the next moment.
     const patience = new AbortController();
     const patient = clock.sleep(REPORTED_WITHIN_MS, patience.signal).catch(() => undefined);
     await Promise.race([Promise.all(agents.map((agent) => agent.reported)), patient]);
     patience.abort();
+    return { names: fleet.hosts.map((host) => host.name), stop: () => started.disposeAsync() };
   } catch (error) {
-    await stop();
+    await started.disposeAsync();
     throw error;
   }
-  return { names: fleet.hosts.map((host) => host.name), stop };
 }
 
 async function startAgent(host: SimulatedHostHandle, options: SimulatedHostsOptions): Promise<ComputeAgent> {

@@ -1,4 +1,3 @@
-import { mkdir } from "node:fs/promises";
 import { type ApiConfig, startApi } from "@drover/api";
 import { type BusSettings, openBus } from "@drover/bus";
 import { type ConductorConfig, startConductor } from "@drover/conductor";
@@ -7,6 +6,7 @@ import { openProgress, type ProgressSettings } from "@drover/progress";
 import { type SchedulerConfig, startScheduler } from "@drover/scheduler";
 import type { Readiness, RunningService } from "@drover/service-kit";
 import { openStore, type StoreSettings } from "@drover/store";
+import { lockDataDir } from "./lock-data-dir.ts";
 import type { SimulatorConfig } from "./simulator-config.ts";
 import { startSimulatedHosts } from "./start-simulated-hosts.ts";
 
@@ -36,12 +36,17 @@ export interface Standalone extends RunningService {
  * All services in one process, joined as they are between processes: by the bus, the store and the progress cache.
  *
  * Everything that was started is stopped again, in reverse order, when this rejects and by `stop`.
+ *
+ * @throws {DroverError} `refused` when another process runs on `dataDir`; `bad-request` when it cannot be used; what a
+ *   service threw when it did not start.
  */
 export async function startStandalone(options: StandaloneOptions): Promise<Standalone> {
   const { dataDir, policy, logger, clock, readiness } = options;
   const started = new AsyncDisposableStack();
   try {
-    await mkdir(dataDir, { recursive: true, mode: 0o700 });
+    // Before anything is opened, and given back after everything is closed.
+    const lock = await lockDataDir(dataDir);
+    started.defer(() => lock.release());
     const bus = openBus(options.bus, { name: "drover-standalone", logger, clock });
     started.defer(() => bus.close());
     const store = await openStore(options.store, { logger, clock });
