@@ -22,6 +22,7 @@ export class GuestInventory {
   #guests = new Map<string, ObservedGuest>();
   #everything = false;
   #hasRead = false;
+  #readsAgain = false;
   #working: Promise<void> | undefined;
   #unlisten: () => void = () => {};
 
@@ -131,9 +132,13 @@ export class GuestInventory {
   }
 
   #readMigratingAgain(): void {
-    const migrating = this.guests().filter((guest) => guest.migrating);
-    if (migrating.length === 0) return;
+    // One timer, whatever was read meanwhile: one per read would multiply reads and reports through a long copy.
+    if (this.#readsAgain || !this.guests().some((guest) => guest.migrating)) return;
+    this.#readsAgain = true;
     void this.#sleep(MIGRATING_AGAIN_MS).then(() => {
+      this.#readsAgain = false;
+      const migrating = this.guests().filter((guest) => guest.migrating);
+      if (migrating.length === 0) return;
       for (const guest of migrating) this.#touched.add(guest.uuid);
       this.#work();
     });
