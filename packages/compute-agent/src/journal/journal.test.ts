@@ -1,7 +1,7 @@
 import { mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { defaultPolicy } from "@drover/model";
+import { defaultPolicy, errorChain } from "@drover/model";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { Journal } from "./journal.ts";
 import type { EndedMigration, JournalEntry } from "./journal-entry.ts";
@@ -77,7 +77,7 @@ describe("Journal", () => {
   });
 
   test.each([
-    ["not JSON", "{"],
+    ["not JSON", "{\n\nno\n"],
     ["a later version", '{"version":2,"migrations":[],"prepared":[]}'],
     ["another file", '{"hello":"world"}'],
   ])("%s is refused with the remedy, not overwritten", async (_, text) => {
@@ -85,6 +85,10 @@ describe("Journal", () => {
     await writeFile(path, text);
     await expect(Journal.open(path)).rejects.toMatchObject({ code: "bad-request" });
     await expect(Journal.open(path)).rejects.toThrow(/state_path/);
+    const said = errorChain(await Journal.open(path).catch((error: unknown) => error));
+    expect(said).toMatch(/move it away/);
+    expect(said).toContain(path);
+    expect(said).not.toContain("\n");
     expect(await readFile(path, "utf8")).toBe(text);
   });
 

@@ -1,6 +1,7 @@
 import { mkdir, open, readFile, rename, stat } from "node:fs/promises";
 import { dirname } from "node:path";
-import { DroverError } from "@drover/model";
+import { DroverError, errorChain } from "@drover/model";
+import { z } from "zod";
 import { type JournalContent, journalContent } from "./journal-entry.ts";
 
 /** Larger than any file that the bounds of the journal allow; a larger one is not ours. */
@@ -23,11 +24,20 @@ export async function readStateFile(path: string): Promise<JournalContent> {
     if (error instanceof Error && "code" in error && error.code === "ENOENT") return EMPTY;
     throw new DroverError(
       "bad-request",
-      `reading the agent's state file ${path} (state_path in [compute]): restore it, or move it away if no migration ` +
-        "of this host is under way",
-      { cause: error, details: { path } },
+      `reading the agent's state file ${path} (state_path in [compute]): restore it, or move it away; migrations ` +
+        "under way are then found only by asking both hosts",
+      { cause: new Error(inOneLine(error)), details: { path } },
     );
   }
+}
+
+/** An operator reads this in a log: zod's own message is a dump of many lines, and V8's quotes the file. */
+function inOneLine(error: unknown): string {
+  if (!(error instanceof z.ZodError)) return errorChain(error).replaceAll(/\s+/g, " ");
+  const [first, ...others] = error.issues;
+  if (first === undefined) return "it is not in the form of a state file";
+  const more = others.length === 0 ? "" : `, and ${others.length} more such problems`;
+  return `${first.path.join(".") || "its content"}: ${first.message}${more}`;
 }
 
 /**
