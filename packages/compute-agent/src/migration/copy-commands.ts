@@ -1,4 +1,4 @@
-import { isLibvirtError } from "@drover/libvirt";
+import { isLibvirtError, VIR_DOMAIN_STATE } from "@drover/libvirt";
 import { errorChain } from "@drover/model";
 import type { JournalEntry } from "../journal/journal-entry.ts";
 import { domainOf } from "../libvirt/guest-facts.ts";
@@ -38,6 +38,9 @@ interface WaitingCommand {
 export class CopyCommands {
   readonly #copy: CommandedCopy;
   #waiting: WaitingCommand | undefined;
+  /** An abort was asked for and was not refused: its answer is given or on its way. */
+  #aborting = false;
+  #calledOff = false;
 
   constructor(copy: CommandedCopy) {
     this.#copy = copy;
@@ -46,6 +49,7 @@ export class CopyCommands {
   /** Calls the copy off. Only the copy's end tells whether libvirt could. Never rejects. */
   async abort(by: CommandedBy): Promise<void> {
     const { link, entry, phase } = this.#copy;
+    this.#aborting = true;
     if (phase === "post-copy") {
       return this.#done("abort-refused", "the guest already runs on the destination (post-copy)");
     }
@@ -64,6 +68,17 @@ export class CopyCommands {
     );
     // After the call: an abort must not wait for a disk. Lost in a crash between the two, only the cause's name is lost.
     await this.#copy.note({ stopped: by === "request" ? "requested" : "time-limit" });
+  }
+
+  /**
+   * As abort, for a rollback, which may be repeated: asks libvirt at most once, and not at all where the copy is being
+   * aborted or has ended, so that no second answer hides that of the abort. Never rejects.
+   */
+  async callOff(): Promise<void> {
+    const { entry, phase } = this.#copy;
+    if (this.#calledOff || this.#aborting || entry.stopped !== null || phase === "ended") return;
+    this.#calledOff = true;
+    await this.abort("request");
   }
 
   /** Completes the copy whatever the standstill: post-copy where the start permitted it, otherwise by suspending. */
@@ -105,15 +120,21 @@ export class CopyCommands {
   }
 
   async #suspend(): Promise<void> {
-    if (this.#copy.entry.suspended) return this.#done("force-complete-sent", "the guest is suspended already");
+    const { link, entry } = this.#copy;
+    const { state } = await link.control.domain.getState(domainOf(entry));
+    if (state === VIR_DOMAIN_STATE.VIR_DOMAIN_PAUSED) {
+      // Not noted where it was not us: a guest that a person paused must not be set running when it stays.
+      return this.#done("force-complete-sent", `the guest is ${entry.suspended ? "suspended" : "paused"} already`);
+    }
     // On disk first: a guest that we suspended must run again if it stays, whatever happens to us meanwhile.
     await this.#copy.note({ suspended: true });
-    await this.#copy.link.control.domain.suspend(domainOf(this.#copy.entry));
+    await link.control.domain.suspend(domainOf(entry));
     this.#done("force-complete-sent", "the guest is suspended until its memory has arrived");
   }
 
   #done(event: CommandAnswer, message: string): void {
     this.#waiting = undefined;
+    if (event === "abort-refused") this.#aborting = false;
     this.#copy.answer(event, message);
   }
 }

@@ -5,7 +5,7 @@ import {
   liveMigrationForceComplete,
   rollbackLiveMigration,
 } from "@drover/contracts";
-import { LibvirtConnection } from "@drover/libvirt";
+import { LibvirtConnection, VIR_DOMAIN_STATE } from "@drover/libvirt";
 import { waitFor } from "@drover/testkit";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { type AgentBed, startAgentBed } from "../agent-bed.test.support.ts";
@@ -69,6 +69,32 @@ describe("a rollback", () => {
     await bed.bus.call(rollbackLiveMigration, control(command), { server: "h1" });
     expect(await runsOn(uuid)).toEqual(["h1"]);
     expect(await outcomeOf(command)).toMatchObject({ outcome: "stayed" });
+  });
+
+  test("that is repeated aborts the copy once", async () => {
+    const uuid = await addBusyGuest("insisted");
+    const command = bed.startCommand(uuid, "insisted");
+    await startAndSeeIt(command);
+    await Promise.all(
+      [1, 2, 3, 4].map((later) => bed.bus.call(rollbackLiveMigration, control(command, later), { server: "h1" })),
+    );
+    expect(await outcomeOf(command)).toMatchObject({ outcome: "stayed" });
+    expect(bed.conductor.eventNames(command.migrationUuid)).toEqual(["started", "abort-sent"]);
+  });
+
+  test("after an abort leaves that abort's answer as it is", async () => {
+    const uuid = await addBusyGuest("answered");
+    const command = bed.startCommand(uuid, "answered");
+    await startAndSeeIt(command);
+    // Until the outcome is taken, the agent keeps the migration that has ended among those that it steers.
+    bed.conductor.failures = 1_000;
+    await bed.bus.cast(liveMigrationAbort, control(command), { server: "h1" });
+    await waitFor("the agent to have tried", () => bed.conductor.failures < 1_000);
+    await bed.bus.call(rollbackLiveMigration, control(command, 2), { server: "h1" });
+    await bed.bus.call(rollbackLiveMigration, control(command, 3), { server: "h1" });
+    bed.conductor.failures = 0;
+    expect(await outcomeOf(command)).toMatchObject({ outcome: "stayed", cause: "aborted" });
+    expect(bed.conductor.eventNames(command.migrationUuid)).toEqual(["started", "abort-sent"]);
   });
 
   test("that overtakes the start keeps the guest where it is", async () => {
@@ -269,6 +295,22 @@ describe("force-complete", () => {
     await bed.bus.cast(liveMigrationAbort, control(command, 2), { server: "h1" });
     expect(await outcomeOf(command)).toMatchObject({ outcome: "stayed", cause: "aborted" });
     expect(await runsOn(uuid)).toEqual(["h1"]);
+  });
+
+  test("and then abort and rollback: a guest that a person paused stays paused", async () => {
+    bed.fleet.faults.setLinkBandwidth("h1", "h2", 10);
+    const uuid = await bed.addGuest({ name: "held", touchedMiB: 400 });
+    await using connection = await LibvirtConnection.open(bed.fleet.host("h1").uri);
+    const domain = await connection.domain.lookupByUUID(uuid);
+    await connection.domain.suspend(domain);
+    const command = bed.startCommand(uuid, "held");
+    await startAndSeeIt(command);
+    await bed.bus.cast(liveMigrationForceComplete, control(command), { server: "h1" });
+    expect((await eventOf(command, "force-complete-sent")).message).toBe("the guest is paused already");
+    await bed.bus.cast(liveMigrationAbort, control(command, 2), { server: "h1" });
+    expect(await outcomeOf(command)).toMatchObject({ outcome: "stayed", cause: "aborted" });
+    await bed.bus.call(rollbackLiveMigration, control(command, 3), { server: "h1" });
+    expect((await connection.domain.getState(domain)).state).toBe(VIR_DOMAIN_STATE.VIR_DOMAIN_PAUSED);
   });
 });
 

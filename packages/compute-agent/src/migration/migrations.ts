@@ -118,7 +118,7 @@ export class Migrations {
     await this.#starting.get(migrationUuid)?.done;
     const migration = this.#steered.get(migrationUuid);
     if (migration !== undefined) {
-      await migration.abort();
+      await migration.callOff();
       await migration.concluded;
     }
     const entry = this.#options.journal.get(migrationUuid);

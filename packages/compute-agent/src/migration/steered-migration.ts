@@ -104,6 +104,11 @@ export class SteeredMigration {
     return this.#commands.abort("request");
   }
 
+  /** Calls the copy off for a rollback: once, however often it is asked, and not when it has ended. Never rejects. */
+  callOff(): Promise<void> {
+    return this.#commands.callOff();
+  }
+
   /** Completes the copy whatever the standstill; what became of it is reported. Never rejects. */
   async forceComplete(): Promise<void> {
     await this.#commands.forceComplete("request");
