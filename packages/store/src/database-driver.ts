@@ -8,6 +8,8 @@ export type QueryFailure =
   | "contended"
   /** The database is away, shutting down, full or out of connections. */
   | "unavailable"
+  /** What is stored cannot be read any more, or was never a database. */
+  | "damaged"
   | "internal";
 
 /** Everything in which the two databases differ, beyond the SQL dialect that Kysely knows. */
@@ -25,6 +27,8 @@ export interface DatabaseDriver {
   lock(transaction: Transaction<Tables>, scope: string): Promise<void>;
   /** Locks the rows that `query` finds until the transaction ends, passing over those that another one has locked. */
   skipLocked<O>(query: SelectQueryBuilder<Tables, "migrations", O>): SelectQueryBuilder<Tables, "migrations", O>;
+  /** What `query` finds stays as it was read until the transaction ends: writers wait. */
+  keepFromWriters<O>(query: SelectQueryBuilder<Tables, "migrations", O>): SelectQueryBuilder<Tables, "migrations", O>;
   /** A table expression with one column `value`: the elements of a JSON array, objects as JSON, for use in `from`. */
   jsonObjects(elements: readonly object[]): RawBuilder<unknown>;
   /** The same for an array of strings, each as text. */

@@ -155,6 +155,12 @@ export class Database {
     if (failure === "internal") {
       return new DroverError("internal", `${doing}: the database refused a query`, { cause: error });
     }
+    if (failure === "damaged") {
+      const remedy = "put back a backup, or move it away to start with an empty one";
+      return new DroverError("internal", `${doing}: ${this.driver.label} is damaged or no database; ${remedy}`, {
+        cause: error,
+      });
+    }
     if (failure === "contended") {
       return new DroverError("unavailable", `${doing}: other writers were in the way for too long`, { cause: error });
     }

@@ -1,7 +1,9 @@
-import { DroverError } from "@drover/model";
-import { sql } from "kysely";
+import { DroverError, HOLDS_DESTINATION_CLAIM } from "@drover/model";
+import { sql, type Transaction } from "kysely";
 import type { Database } from "./database.ts";
-import { requireMigration } from "./migration-records.ts";
+import { unknownMigration } from "./migration-records.ts";
+import { migrationFromRow } from "./rows.ts";
+import type { Tables } from "./schema/tables.ts";
 import type { ClaimStore, DestinationClaim } from "./store.ts";
 
 export function destinationClaims(database: Database): ClaimStore {
@@ -28,8 +30,8 @@ async function claimDestination(
 ): Promise<void> {
   const { migrationUuid, host, memoryKiB } = claim;
   await database.transact(`claiming ${host} for migration ${migrationUuid}`, async (transaction) => {
-    await requireMigration(transaction, migrationUuid);
     await database.driver.lock(transaction, `destination-claims ${host}`);
+    await requireHolder(database, transaction, migrationUuid);
     const claims = await transaction
       .selectFrom("destination_claims")
       .select(["migration_uuid", "memory_kib"])
@@ -55,6 +57,21 @@ async function claimDestination(
         }),
       )
       .execute();
+  });
+}
+
+/**
+ * A claim of a migration that is over would never be given back. The row stays locked until the claim is written: whoever
+ * ends the migration meanwhile comes after it, and releases it.
+ */
+async function requireHolder(database: Database, transaction: Transaction<Tables>, uuid: string): Promise<void> {
+  const query = transaction.selectFrom("migrations").selectAll().where("uuid", "=", uuid);
+  const row = await database.driver.keepFromWriters(query).executeTakeFirst();
+  if (row === undefined) throw unknownMigration(uuid);
+  const { state } = migrationFromRow(row);
+  if (HOLDS_DESTINATION_CLAIM.has(state)) return;
+  throw new DroverError("conflict", `migration ${uuid} is ${state} and may hold no claim on a destination`, {
+    details: { migrationUuid: uuid, state },
   });
 }
 

@@ -157,7 +157,11 @@ export async function requireMigration(
     .where("uuid", "=", uuid)
     .executeTakeFirst();
   if (row !== undefined) return row;
-  throw new DroverError("not-found", `there is no migration ${uuid}`, { details: { migrationUuid: uuid } });
+  throw unknownMigration(uuid);
+}
+
+export function unknownMigration(uuid: string): DroverError {
+  return new DroverError("not-found", `there is no migration ${uuid}`, { details: { migrationUuid: uuid } });
 }
 
 /** For callers that hold a version: @throws `conflict` when the record has gone on; `not-found` */

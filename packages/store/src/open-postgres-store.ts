@@ -72,6 +72,7 @@ function postgresDriver({ url, poolSize = DEFAULT_POOL_SIZE, logger }: PostgresS
       await sql`select pg_advisory_xact_lock(hashtextextended(${`drover ${scope}`}, 0))`.execute(transaction);
     },
     skipLocked: (query) => query.forUpdate().skipLocked(),
+    keepFromWriters: (query) => query.forShare(),
     jsonObjects: (elements) => sql`jsonb_array_elements(cast(${JSON.stringify(elements)} as jsonb))`,
     jsonTexts: (elements) => sql`jsonb_array_elements_text(cast(${JSON.stringify(elements)} as jsonb))`,
     classify: classifyPostgresError,

@@ -1,4 +1,4 @@
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, rm, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
@@ -49,6 +49,20 @@ describe("a database file", () => {
     await writeFile(join(folder, "file"), "");
     const path = join(folder, "file", "drover.db");
     await expect(open(path)).rejects.toThrow(path);
+  });
+
+  it("that is garbage, or cut off, is named with a remedy", async () => {
+    const garbage = join(folder, "garbage.db");
+    await writeFile(garbage, "this is no database ".repeat(1000));
+    const cut = join(folder, "cut.db");
+    await (await open(cut)).close();
+    await truncate(cut, 6000);
+    for (const path of [garbage, cut]) {
+      await expect(open(path)).rejects.toMatchObject({
+        code: "internal",
+        message: expect.stringContaining(`${path} is damaged or no database; put back a backup`),
+      });
+    }
   });
 
   it("may be no file at all", async () => {

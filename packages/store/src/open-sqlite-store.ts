@@ -29,7 +29,8 @@ const BUSY_TIMEOUT_MS = 10;
  *
  * Commits are on disk when a write resolves (WAL, `synchronous = full`).
  *
- * @throws `unavailable` when the file cannot be opened; `refused` when a newer release wrote it.
+ * @throws `unavailable` when the file cannot be opened; `refused` when a newer release wrote it; `internal` when it is damaged
+ *   or no database.
  */
 export async function openSqliteStore(options: SqliteStoreOptions): Promise<Store> {
   const { path, clock, logger } = options;
@@ -66,6 +67,7 @@ function sqliteDriver(file: DatabaseSync, path: string): DatabaseDriver {
     // `begin immediate` has locked the whole database already.
     lock: async () => {},
     skipLocked: (query) => query,
+    keepFromWriters: (query) => query,
     jsonObjects: (elements) => sql`json_each(${JSON.stringify(elements)})`,
     jsonTexts: (elements) => sql`json_each(${JSON.stringify(elements)})`,
     classify,
@@ -75,11 +77,13 @@ function sqliteDriver(file: DatabaseSync, path: string): DatabaseDriver {
 /** SQLite's primary result codes (sqlite.org/rescode.html). */
 const CONTENDED = new Set([5, 6]);
 const UNAVAILABLE = new Set([8, 10, 13, 14, 23]);
+const DAMAGED = new Set([11, 26]);
 
 function classify(error: unknown): QueryFailure {
   if (!(error instanceof Error) || !("errcode" in error) || typeof error.errcode !== "number") return "internal";
   // The low byte is the primary code, the rest says more about it.
   const primary = error.errcode & 0xff;
   if (CONTENDED.has(primary)) return "contended";
+  if (DAMAGED.has(primary)) return "damaged";
   return UNAVAILABLE.has(primary) ? "unavailable" : "internal";
 }

@@ -126,7 +126,8 @@ export interface ClaimStore {
    *
    * @param limits.memoryKiB what may be claimed on the host in all: its memory less what its guests use.
    * @throws `refused` with which limit stood in the way, in the message and as `details.limit`; what the migration held
-   *   on another host it still holds. `not-found` for an unknown migration.
+   *   on another host it still holds. `conflict` for a migration in a state that holds no claim
+   *   (`HOLDS_DESTINATION_CLAIM`), over ones among them; `not-found` for an unknown migration.
    */
   claim(claim: DestinationClaim, limits: { readonly memoryKiB: number; readonly maxIncoming: number }): Promise<void>;
   /** Nothing happens when there is none. */

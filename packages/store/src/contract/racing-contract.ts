@@ -1,6 +1,6 @@
-import { isDroverError } from "@drover/model";
+import { isDroverError, type Migration } from "@drover/model";
 import { beforeEach, describe, expect, it } from "vitest";
-import type { Store } from "../store.ts";
+import type { MigrationStore, Store } from "../store.ts";
 import type { ContractContext } from "./migration-contract.ts";
 import { log, newMigration, roomy } from "./samples.ts";
 
@@ -60,6 +60,7 @@ export function racingContract(context: () => ContractContext): void {
 
     it("never claim more of a destination than it has", async () => {
       const uuids = await createMany(() => "east");
+      await Promise.all(uuids.map((uuid) => storeOf(0).migrations.update(uuid, queued, { state: "preparing" })));
       const claim = (limits: { memoryKiB: number; maxIncoming: number }, host: string) =>
         Promise.allSettled(
           uuids.map((migrationUuid, n) => storeOf(n).claims.claim({ migrationUuid, host, memoryKiB: 100 }, limits)),
@@ -98,7 +99,7 @@ export function racingContract(context: () => ContractContext): void {
   describe("claims", () => {
     it("are held once, move with their migration and are released", async () => {
       const { claims, migrations } = context().store;
-      const { uuid: migrationUuid } = await migrations.create(newMigration(), log);
+      const { uuid: migrationUuid } = await prepared(migrations);
       const limits = { memoryKiB: 150, maxIncoming: 1 };
       await claims.claim({ migrationUuid, host: "west", memoryKiB: 100 }, limits);
       await claims.claim({ migrationUuid, host: "west", memoryKiB: 100 }, limits);
@@ -110,9 +111,35 @@ export function racingContract(context: () => ContractContext): void {
       expect(await claims.list()).toEqual([]);
     });
 
+    it("are refused to a migration that is waiting or over, also while it is being ended", async () => {
+      const { claims, migrations } = context().store;
+      const limits = { memoryKiB: 1000, maxIncoming: 100 };
+      const waiting = await migrations.create(newMigration(), log);
+      const claimFor = (migrationUuid: string) => claims.claim({ migrationUuid, host: "west", memoryKiB: 1 }, limits);
+      await expect(claimFor(waiting.uuid)).rejects.toMatchObject({ code: "conflict", details: { state: "queued" } });
+      await migrations.update(waiting.uuid, waiting, { state: "cancelled" }, log);
+      await expect(claimFor(waiting.uuid)).rejects.toMatchObject({ code: "conflict", details: { state: "cancelled" } });
+      const other = await context().openAnother();
+      const ended = await Promise.all(Array.from({ length: 8 }, () => prepared(migrations)));
+      await Promise.all(
+        ended.map(async (migration, n) => {
+          const end = async () => {
+            await other.migrations.update(migration.uuid, migration, { state: "cancelled" }, log);
+            await other.claims.release(migration.uuid);
+          };
+          const claim = async () => {
+            const refusal = await claimFor(migration.uuid).catch((error: unknown) => error);
+            if (refusal !== undefined) expect(isDroverError(refusal, "conflict")).toBe(true);
+          };
+          await Promise.all(n % 2 === 0 ? [claim(), end()] : [end(), claim()]);
+        }),
+      );
+      expect(await claims.list()).toEqual([]);
+    });
+
     it("name the limit that stood in the way, and keep what was held", async () => {
       const { claims, migrations } = context().store;
-      const { uuid: migrationUuid } = await migrations.create(newMigration(), log);
+      const { uuid: migrationUuid } = await prepared(migrations);
       await claims.claim({ migrationUuid, host: "west", memoryKiB: 100 }, { memoryKiB: 100, maxIncoming: 1 });
       const elsewhere = { migrationUuid, host: "north", memoryKiB: 100 };
       const tooSmall = claims.claim(elsewhere, { memoryKiB: 99, maxIncoming: 1 });
@@ -126,4 +153,10 @@ export function racingContract(context: () => ContractContext): void {
       });
     });
   });
+}
+
+/** A migration in a state that may hold a claim. */
+async function prepared(migrations: MigrationStore): Promise<Migration> {
+  const created = await migrations.create(newMigration(), log);
+  return migrations.update(created.uuid, created, { state: "preparing" }, log);
 }

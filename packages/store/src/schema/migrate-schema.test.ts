@@ -40,6 +40,7 @@ async function migrate(...changes: readonly SchemaChange[]): Promise<void> {
     prepare: async () => {},
     lock: async () => {},
     skipLocked: (query) => query,
+    keepFromWriters: (query) => query,
     jsonObjects: () => sql`unused`,
     jsonTexts: () => sql`unused`,
     classify: () => "internal",
