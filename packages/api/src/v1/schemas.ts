@@ -129,6 +129,8 @@ export const serverQuery = z.strictObject({
   host: hostName.optional(),
 });
 
+const LIMIT_WORDS = "must be a whole number from 1 to 1000";
+
 export const migrationQuery = z.strictObject({
   server: z.string().min(1).max(255).optional().describe("Uuid or unambiguous name."),
   status: z.string().optional().describe("A state, or Nova's word for one."),
@@ -138,10 +140,10 @@ export const migrationQuery = z.strictObject({
     .optional()
     .describe("`true`: only those that are not over; `false`: only those that are."),
   limit: z.coerce
-    .number("must be a whole number")
-    .int()
-    .min(1)
-    .max(1000)
+    .number(LIMIT_WORDS)
+    .int(LIMIT_WORDS)
+    .min(1, LIMIT_WORDS)
+    .max(1000, LIMIT_WORDS)
     .optional()
     .describe("Rows at most. Default 1000, which is the most."),
   marker: z.string().max(36).optional().describe("The last migration of the page before."),

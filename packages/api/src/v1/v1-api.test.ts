@@ -142,7 +142,10 @@ describe("/v1/migrations", () => {
   it.each([
     ["GET", "/migrations?status=nosuch", 400, /status: nosuch is none of queued/],
     ["GET", "/migrations?nosuch=1", 400, /nosuch/],
-    ["GET", "/migrations?limit=0", 400, /limit/],
+    ["GET", "/migrations?limit=0", 400, /limit.*must be a whole number from 1 to 1000/],
+    ["GET", "/migrations?limit=1001", 400, /limit.*must be a whole number from 1 to 1000/],
+    ["GET", "/migrations?limit=2.5", 400, /limit.*must be a whole number from 1 to 1000/],
+    ["GET", "/migrations?limit=many", 400, /limit.*must be a whole number from 1 to 1000/],
     ["GET", "/migrations?server=nope", 404, /no server nope/],
     ["GET", "/migrations/99", 404, /no migration 99/],
     ["GET", "/nothing", 404, /no GET \/v1\/nothing/],
