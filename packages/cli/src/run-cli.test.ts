@@ -132,7 +132,16 @@ test.each([
   [["hst"], /unknown command 'hst' \(Did you mean host\?\); see drover --help/],
   [["server", "show"], /missing required argument 'server'; see/],
   [["host", "list", "--jsn"], /unknown option '--jsn' \(Did you mean --json\?\); see/],
-  [["migration", "list", "--limit", "0"], /'0' is invalid\. It must be a whole number from 1; see/],
+  [["migration", "list", "--limit", "0"], /'0' is invalid\. It must be a whole number from 1 to 1000; see/],
+  [["migration", "list", "--limit", "1001"], /'1001' is invalid\. It must be a whole number from 1 to 1000; see/],
+  [["migration", "list", "--limit", "1e2"], /'1e2' is invalid\. It must be a whole number from 1 to 1000; see/],
+  [["server", "show", "", "--json"], /value '' is invalid for argument 'server'\. It must be a name, id or uuid, not/],
+  [["server", "migrate", ".."], /value '\.\.' is invalid for argument 'server'\. It must be a name/],
+  [["server", "migrate", "vm", "--to", ""], /'--to <host>' argument '' is invalid\. It must be a name/],
+  [["server", "list", "--host", "."], /'--host <host>' argument '\.' is invalid\. It must be a name/],
+  [["migration", "list", "--server", " "], /'--server <server>' argument ' ' is invalid\. It must be a name/],
+  [["migration", "abort", "."], /value '\.' is invalid for argument 'migration'\. It must be a name/],
+  [["migration", "watch", ""], /value '' is invalid for argument 'migration'\. It must be a name/],
   [["--url", "nonsense", "host", "list"], /value of --url cannot be used: "nonsense" is not the URL of an API/],
 ])("%j is a usage error: 2 and one line", async (argv, complaint) => {
   const io = capturedIo();
@@ -145,6 +154,12 @@ test("--help documents every exit code and ends with 0", async () => {
   const io = capturedIo();
   expect(await runCli(["--help"], io)).toBe(0);
   for (const code of [0, 1, 2, 3, 4, 5, 6, 7, 8, 130]) expect(io.out()).toMatch(new RegExp(`^  ${code} `, "m"));
+});
+
+test("--version is the package's version and ends with 0", async () => {
+  const io = capturedIo();
+  expect(await runCli(["--version"], io)).toBe(0);
+  expect(io.out()).toMatch(/^\d+\.\d+\.\d+\n$/);
 });
 
 test("a name cannot steer the terminal", async () => {

@@ -7,6 +7,7 @@ import { addServerCommands } from "./commands/server.ts";
 import { addUpCommand } from "./commands/up.ts";
 import { errorJson, errorLine } from "./error-line.ts";
 import { EXIT, EXIT_CODE_HELP, exitCodeOfError } from "./exit-code.ts";
+import { ownVersion } from "./own-version.ts";
 
 const ENVIRONMENT_HELP = `Environment:
   DROVER_URL  where Drover's API listens, when --url is not given
@@ -39,6 +40,7 @@ function buildProgram(host: CommandHost): Command {
   const { io } = host;
   const program = new Command("drover")
     .description("Moves running virtual machines between libvirt hosts, and keeps you in control while it does.")
+    .version(ownVersion(), "--version", "print the version of this command")
     .option("--url <url>", "where Drover's API listens (default: $DROVER_URL, or http://127.0.0.1:8774)")
     .option("--json", "answer with JSON, one document per line, as /v1 gives it")
     .configureHelp({ showGlobalOptions: true })

@@ -6,6 +6,7 @@ import { findMigration } from "../find-migration.ts";
 import { migrationFacts, migrationTable } from "../format/migration-table.ts";
 import { stateWords } from "../format/migration-words.ts";
 import { printable } from "../format/printable.ts";
+import { parseName } from "../parse-name.ts";
 import { runCommand } from "../run-command.ts";
 import { watchCommand } from "../watch/watch-command.ts";
 
@@ -30,12 +31,12 @@ function addReadingCommands(group: Command, host: CommandHost): void {
   group
     .command("list")
     .description("the migrations, newest first")
-    .option("--server <server>", "only those of this server (uuid or name)")
+    .option("--server <server>", "only those of this server (uuid or name)", parseName)
     .option("--status <status>", "only those in this state or with this status, e.g. rolling-back, running, completed")
-    .option("--host <host>", "only those from or to this host")
+    .option("--host <host>", "only those from or to this host", parseName)
     .option("--active", "only those that are not over")
-    .option("--limit <n>", "at most so many", parseLimit)
-    .option("--marker <migration>", "go on after this one (id or uuid)")
+    .option("--limit <n>", "at most so many, 1 to 1000", parseLimit)
+    .option("--marker <migration>", "go on after this one (id or uuid)", parseName)
     .action(
       runCommand<ListOptions>(host, async (context, _argument, filter) => {
         const found = await context.client().migrations(filter);
@@ -46,7 +47,7 @@ function addReadingCommands(group: Command, host: CommandHost): void {
   group
     .command("show")
     .description("one migration: numbers, libvirt flags with their reasons, what happened")
-    .argument("<migration>", ADDRESS)
+    .argument("<migration>", ADDRESS, parseName)
     .action(
       runCommand(host, async (context, address) => {
         const detail = await findMigration(context.client(), address, "newest");
@@ -57,7 +58,7 @@ function addReadingCommands(group: Command, host: CommandHost): void {
   group
     .command("watch")
     .description("show the progress until it is over; ends with the migration's outcome")
-    .argument("<migration>", ADDRESS)
+    .argument("<migration>", ADDRESS, parseName)
     .action(
       runCommand(host, async (context, address) => {
         const { migration } = await findMigration(context.client(), address, "newest");
@@ -70,7 +71,7 @@ function addRequestCommands(group: Command, host: CommandHost): void {
   group
     .command("force-complete")
     .description("let it finish at the price of a longer standstill (or by post-copy, where permitted)")
-    .argument("<migration>", ADDRESS)
+    .argument("<migration>", ADDRESS, parseName)
     .action(
       runCommand(host, async (context, address) => {
         const client = context.client();
@@ -83,7 +84,7 @@ function addRequestCommands(group: Command, host: CommandHost): void {
   group
     .command("abort")
     .description("call it off; the server stays on its source")
-    .argument("<migration>", ADDRESS)
+    .argument("<migration>", ADDRESS, parseName)
     .action(
       runCommand(host, async (context, address) => {
         const client = context.client();
@@ -107,6 +108,8 @@ function requestWords(request: string, { migration }: MigrationDetail, { answer 
 
 function parseLimit(text: string): number {
   const limit = Number(text);
-  if (!Number.isInteger(limit) || limit < 1) throw new InvalidArgumentError("It must be a whole number from 1.");
+  if (!/^\d+$/.test(text) || limit < 1 || limit > 1000) {
+    throw new InvalidArgumentError("It must be a whole number from 1 to 1000.");
+  }
   return limit;
 }

@@ -4,6 +4,7 @@ import { EXIT } from "../exit-code.ts";
 import { routeWords, stateWords } from "../format/migration-words.ts";
 import { printable } from "../format/printable.ts";
 import { serverFacts, serverTable } from "../format/server-table.ts";
+import { parseName } from "../parse-name.ts";
 import { runCommand } from "../run-command.ts";
 import { watchCommand } from "../watch/watch-command.ts";
 
@@ -12,7 +13,7 @@ export function addServerCommands(program: Command, host: CommandHost): void {
   group
     .command("list")
     .description("the servers that the hosts report")
-    .option("--host <host>", "only those on this host")
+    .option("--host <host>", "only those on this host", parseName)
     .option("--name <pattern>", "only those whose name matches this regular expression")
     .action(
       runCommand<{ host: string; name: string }>(host, async (context, _argument, filter) => {
@@ -23,7 +24,7 @@ export function addServerCommands(program: Command, host: CommandHost): void {
   group
     .command("show")
     .description("one server")
-    .argument("<server>", "uuid or name")
+    .argument("<server>", "uuid or name", parseName)
     .action(
       runCommand(host, async (context, server) => {
         context.answer(await context.client().server(server), (detail) => serverFacts(detail.server));
@@ -33,8 +34,8 @@ export function addServerCommands(program: Command, host: CommandHost): void {
   group
     .command("migrate")
     .description("move a running server to another host")
-    .argument("<server>", "uuid or name")
-    .option("--to <host>", "the destination; without it the scheduler chooses")
+    .argument("<server>", "uuid or name", parseName)
+    .option("--to <host>", "the destination; without it the scheduler chooses", parseName)
     .option("--watch", "show the progress and end with the migration's outcome (see the exit codes of drover --help)")
     .action(
       runCommand<{ to: string; watch: boolean }>(host, async (context, server, { to = null, watch = false }) => {
