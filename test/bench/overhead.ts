@@ -166,6 +166,7 @@ async function measureAborts(plane: LabPlane, { say }: BenchOptions): Promise<nu
   const guest = await plane.source.startGuest({ name, memoryMiB: 192, workingSetMiB: 64, dirtyMiBps: 100 });
   await plane.untilServerIsOn(name, plane.source);
   const agent = plane.drover.agents.find((process) => process.hostName === plane.source.name);
+  await plane.source.limitBandwidth("migration", 20);
   const samples: number[] = [];
   for (let run = 0; run < ABORTS; run++) {
     const { migration } = await plane.client.migrate(name);
