@@ -147,7 +147,7 @@ export async function appendLog(database: Database, uuid: string, state: Migrati
 }
 
 /** @throws `not-found` */
-export async function requireMigration(
+async function requireMigration(
   transaction: Transaction<Tables>,
   uuid: string,
 ): Promise<Pick<MigrationRow, "state" | "generation" | "source_host">> {
