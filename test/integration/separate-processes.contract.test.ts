@@ -1,6 +1,6 @@
 import type { MigrationView } from "@drover/api-client";
 import { waitFor } from "@drover/testkit";
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type ProcessPlane, startProcessPlane } from "./process-plane.ts";
 import { isOver, isWatched, untilMigration, untilServerIsOn } from "./watching.ts";
 
@@ -11,12 +11,10 @@ beforeAll(async () => {
 afterAll(async () => {
   await plane?.[Symbol.asyncDispose]();
 });
-beforeEach(() => {
-  plane.holdBack();
-});
 
 /** Asks for the guest to be moved to beta and resolves when it is being copied, slowly. */
 async function startHeldCopy(name: string): Promise<MigrationView> {
+  plane.holdBack();
   await plane.addGuest({ name });
   const { migration } = await plane.client.migrate(name, { host: "beta" });
   return await untilMigration(plane.client, migration.id, "watched", isWatched);
