@@ -189,7 +189,11 @@ export class LabHost {
     const [, libvirtd] = processTree(parent);
     if (libvirtd === undefined) throw new TestkitError(`libvirtd of ${this.name} ended as soon as it had answered`);
     this.#libvirtd = libvirtd;
-    await runCommand("taskset", ["--all-tasks", "--cpu-list", "--pid", allowed, String(libvirtd.pid)]);
+    // A thread that ends while they are gone through fails the command: done again, it is no longer among them.
+    const widen = ["--all-tasks", "--cpu-list", "--pid", allowed, String(libvirtd.pid)];
+    await waitFor(`libvirtd of ${this.name} to use all processors`, () => runCommand("taskset", widen), {
+      deadlineMs: 5_000,
+    });
   }
 
   /** What libvirtd wrote so far. */
