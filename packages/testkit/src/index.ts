@@ -34,6 +34,7 @@ export {
 export { type CommandOptions, type CommandOutput, runCommand } from "./process/run-command.ts";
 // Real brokers and databases.
 export type { RealService, ServiceOptions } from "./services/real-service.ts";
+export { type Nats, type NatsOptions, type NatsUser, startNats } from "./services/start-nats.ts";
 export { type Postgres, startPostgres } from "./services/start-postgres.ts";
 export { type RabbitMq, startRabbitMq } from "./services/start-rabbitmq.ts";
 export { startRedis } from "./services/start-redis.ts";

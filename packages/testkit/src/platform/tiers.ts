@@ -17,7 +17,7 @@ export interface TierAvailability {
 }
 
 const PACKAGES: Readonly<Record<Tier, readonly string[]>> = {
-  services: ["rabbitmq-server", "redis-server", "postgresql"],
+  services: ["rabbitmq-server", "nats-server", "redis-server", "postgresql", "python3-oslo.messaging", "openssl"],
   hypervisors: [
     "qemu-system-x86",
     "qemu-utils",
