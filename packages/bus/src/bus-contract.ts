@@ -10,7 +10,7 @@ const sum = z.object({ sum: z.number() });
 
 /** Contracts on a topic of their own, so that no test sees another's queues. */
 export function sampleContracts(topic: string) {
-  const common = { topic, version, deadlineMs: 10_000, idempotent: true } as const;
+  const common = { topic, version, deadlineMs: 10_000, idempotent: true, access: "read" } as const;
   return {
     add: defineCall({
       ...common,
@@ -26,7 +26,7 @@ export function sampleContracts(topic: string) {
       request: nothing,
       response: z.object({ server: z.string(), requestId: z.string(), userId: z.string().nullable() }),
     }),
-    note: defineCast({ topic, version, method: "note", request: z.object({ text: z.string() }) }),
+    note: defineCast({ topic, version, access: "read", method: "note", request: z.object({ text: z.string() }) }),
   };
 }
 
@@ -152,7 +152,10 @@ export function describeBusContract(driver: string, open: () => Promise<{ caller
         details: { field: "sum" },
       });
       await server.close();
-      const strict: RpcHandler = { contract: contracts.add, run: async () => ({ sum: "3" }) };
+      const strict: RpcHandler = {
+        contract: contracts.add,
+        read: (request) => ({ request, run: async () => ({ sum: "3" }) }),
+      };
       await serve("hosta", strict);
       expect(await rejection(caller.call(loose, request))).toMatchObject({
         code: "internal",

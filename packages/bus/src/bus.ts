@@ -1,4 +1,6 @@
 import type { CallContract, CastContract } from "./contract.ts";
+import type { ParkedMessage, Release } from "./parked.ts";
+import type { Sender } from "./sender.ts";
 import { checkRequest } from "./validation.ts";
 
 /** Travels with every request, as oslo.messaging's `_context_*` keys. */
@@ -7,6 +9,8 @@ export interface RpcContext {
   readonly requestId: string;
   readonly userId?: string;
   readonly projectId?: string;
+  /** W3C trace context, as it came with the request that caused this one. */
+  readonly traceparent?: string;
 }
 
 export interface CallOptions {
@@ -30,12 +34,20 @@ export interface RpcInfo {
   readonly context: RpcContext;
   /** Aborted when the caller's deadline passes or the server closes. */
   readonly signal: AbortSignal;
+  readonly sender: Sender;
 }
 
 /** A contract bound to the function that serves it; made by `handle`. */
 export interface RpcHandler {
   readonly contract: CallContract<unknown, unknown> | CastContract<unknown>;
-  run(request: unknown, info: RpcInfo): Promise<unknown>;
+  /** Checks the arguments. @throws {DroverError} `bad-request` naming the field. */
+  read(args: unknown): ReadRequest;
+}
+
+/** A request that has passed its schema. */
+export interface ReadRequest {
+  readonly request: unknown;
+  run(info: RpcInfo): Promise<unknown>;
 }
 
 /**
@@ -46,7 +58,13 @@ export function handle<Request, Response>(
   contract: CallContract<Request, Response> | CastContract<Request>,
   run: (request: Request, info: RpcInfo) => Promise<Response>,
 ): RpcHandler {
-  return { contract, run: (request, info) => run(checkRequest(contract, request), info) };
+  return {
+    contract,
+    read: (args) => {
+      const request = checkRequest(contract, args);
+      return { request, run: (info) => run(request, info) };
+    },
+  };
 }
 
 export interface ServeOptions {
@@ -75,9 +93,10 @@ export type BusStatus = "connecting" | "connected" | "closed";
  *   `unavailable` when the broker is away (a call waits up to 5 s for it, within its deadline), `bad-request` naming the
  *   field when the request breaks its schema, `protocol` when the response does, or with the handler's own DroverError
  *   (code, message and details travel). A caller's signal rejects with the signal's own reason; the handler goes on.
+ *   A request that its sender may not make is answered `forbidden` (see {@link Access}).
  * - A cast resolves when the broker has it (delivered at least once, in any order, also to a server that is away now);
  *   rejects with `agent-unreachable` when no queue takes it, `unavailable` when the broker is away: then it may have
- *   arrived all the same. One whose handler fails is logged and dropped: its sender learns from a missing report.
+ *   arrived all the same. One whose handler fails is tried again, then parked: see {@link Bus.listParked}.
  * - A server that loses its broker declares and consumes again by itself.
  */
 export interface Bus {
@@ -90,6 +109,14 @@ export interface Bus {
   /** Resolves when the topic is being served, or will be as soon as the broker is there. */
   serve(options: ServeOptions): Promise<RpcServer>;
   status(): BusStatus;
+  /**
+   * Messages that servers gave up on, oldest first, of all topics. While one call reads them another may see fewer.
+   *
+   * @param limit From 1 to 1000. @throws `unavailable`, `bad-request`.
+   */
+  listParked(limit?: number): Promise<readonly ParkedMessage[]>;
+  /** Sends a parked message again, or throws it away. @throws `not-found` if it is not parked any more, `unavailable`. */
+  releaseParked(id: string, release: Release): Promise<void>;
   /** For readiness. @throws `unavailable` unless {@link Bus.status} is `connected`. */
   ping(): Promise<void>;
   /** Closes servers, then the connection. Calls under way are rejected with `unavailable`. */

@@ -1,7 +1,19 @@
+import type { ErrorCode } from "@drover/model";
+
 /** Anything that checks an unknown value and returns it typed, or throws; a zod schema is one. */
 export interface Schema<Value> {
   parse(input: unknown): Value;
 }
+
+/**
+ * Who may ask for it, as far as the broker vouches for the sender (see {@link Sender}):
+ *
+ * - `read`: whoever the broker lets in. It changes nothing.
+ * - `request`: any service, stock clients among them, and no agent.
+ * - `command`: only the users that the server trusts. A taken-over host commands nobody.
+ * - `report`: only the agent of the host that the report is about, or a trusted user.
+ */
+export type Access = "read" | "request" | "command" | "report";
 
 interface ContractBase<Request> {
   /** Queue family: `conductor`, `scheduler`, `compute`, `compute-control`. */
@@ -10,9 +22,18 @@ interface ContractBase<Request> {
   readonly method: string;
   /** `major.minor`; a server takes the same major and any minor up to its own. */
   readonly version: string;
+  /** Oslo's namespace: a request is served only by a handler of the same one. @default none */
+  readonly namespace?: string;
+  readonly access: Access;
   readonly request: Schema<Request>;
   /** Repeating it changes nothing; what is not idempotent is never run twice by the bus. */
   readonly idempotent: boolean;
+  /** The host that a `report` is about. A method, so that a contract of a narrower request is still a contract. */
+  reporter?(request: Request): string;
+  /** What it does, for the reference: whole sentences. */
+  readonly description?: string;
+  /** Codes that its handler answers beyond those of the bus itself, and when. */
+  readonly errors?: Readonly<Partial<Record<ErrorCode, string>>>;
 }
 
 /** A request with a reply. `deadlineMs` travels with it: work past it is of no use to the caller. */
@@ -20,6 +41,11 @@ export interface CallContract<Request, Response> extends ContractBase<Request> {
   readonly kind: "call";
   readonly response: Schema<Response>;
   readonly deadlineMs: number;
+  /**
+   * Asks the server for a sign of life every half of this while it works: a caller learns of a server that died without
+   * waiting for the deadline. For calls that take long; oslo's `call_monitor_timeout`. @default none
+   */
+  readonly monitorTimeoutMs?: number;
 }
 
 /** A request without a reply: the sender learns of its effect from a report, and sends it again until it does. */

@@ -1,35 +1,54 @@
 import type { RpcHandler, RpcInfo } from "./bus.ts";
 import type { RequestEnvelope } from "./envelope.ts";
-import { type DispatchRefusal, dispatchRefusal } from "./failure.ts";
+import { dispatchRefusal } from "./failure.ts";
+import { admit, type Trust } from "./sender.ts";
 import { checkResponse } from "./validation.ts";
 
-/** Finds the handler of a request by method and version, as oslo.messaging's dispatcher does. */
+/** Finds the handler of a request by namespace, version and method, as oslo.messaging's dispatcher does. */
 export class Dispatcher {
-  readonly #handlers = new Map<string, RpcHandler[]>();
+  readonly #handlers: readonly RpcHandler[];
+  readonly #byMethod = new Map<string, RpcHandler[]>();
+  readonly #trust: Trust;
 
-  constructor(handlers: readonly RpcHandler[]) {
+  constructor(handlers: readonly RpcHandler[], trust: Trust) {
+    this.#handlers = handlers;
+    this.#trust = trust;
     for (const handler of handlers) {
       const { method } = handler.contract;
-      this.#handlers.set(method, [...(this.#handlers.get(method) ?? []), handler]);
+      this.#byMethod.set(method, [...(this.#byMethod.get(method) ?? []), handler]);
     }
   }
 
-  /** @throws {DroverError} `bad-request` with `details.reason` `no-such-method` or `unsupported-version`. */
+  /**
+   * As oslo: a method that nothing of a fitting namespace and version has is unknown; where nothing fits, the version is
+   * what is not supported.
+   *
+   * @throws {DroverError} `bad-request` with `details.reason` `no-such-method` or `unsupported-version`.
+   */
   find(request: RequestEnvelope): RpcHandler {
-    const found = this.#handlers.get(request.method) ?? [];
-    const refuse = (reason: DispatchRefusal) => dispatchRefusal(reason, request.method, request.version);
-    if (found.length === 0) throw refuse("no-such-method");
-    const fitting = found.find((handler) => serves(handler.contract.version, request.version));
-    if (fitting === undefined) throw refuse("unsupported-version");
-    return fitting;
+    const { method, version } = request;
+    const found = this.#byMethod.get(method)?.find((handler) => fits(handler, request));
+    if (found !== undefined) return found;
+    const unknownMethod = !this.#byMethod.has(method) && this.#handlers.some((handler) => fits(handler, request));
+    throw dispatchRefusal(unknownMethod ? "no-such-method" : "unsupported-version", method, version);
   }
 
-  /** Runs the handler; what it returns has passed the contract's response schema. Rejects with its error. */
+  /**
+   * Runs the handler if the sender may ask for it; what it returns has passed the contract's response schema. Rejects
+   * with its error, or with `forbidden`.
+   */
   async run(request: RequestEnvelope, info: RpcInfo): Promise<unknown> {
-    const { contract, run } = this.find(request);
-    const response = await run(request.args, info);
+    const handler = this.find(request);
+    const { contract } = handler;
+    const read = handler.read(request.args);
+    admit(contract, read.request, info.sender, this.#trust);
+    const response = await read.run(info);
     return contract.kind === "call" ? checkResponse(contract, response, "internal") : null;
   }
+}
+
+function fits({ contract }: RpcHandler, request: RequestEnvelope): boolean {
+  return contract.namespace === request.namespace && serves(contract.version, request.version);
 }
 
 /** Same major, and a minor no newer than ours. */

@@ -28,6 +28,8 @@ export interface RequestEnvelope {
     /** Heartbeat asked for, oslo's call monitor: an empty reply every half of it. Null for none. */
     readonly monitorTimeoutSeconds: number | null;
   };
+  /** When it was sent by its sender's wall clock, and how long it is of use; a stock client does not say. */
+  readonly deadline?: { readonly sentAtMs: number; readonly ttlMs: number };
   /** Every `_context_*` key without its prefix, as it came. */
   readonly context: Readonly<Record<string, unknown>>;
 }
@@ -68,6 +70,11 @@ export function encodeRequest(request: RequestEnvelope): Buffer {
     message._timeout = request.reply.monitorTimeoutSeconds;
   }
   message._unique_id = request.uniqueId;
+  // Oslo's receiver passes over keys that it does not know.
+  if (request.deadline !== undefined) {
+    message._sent_at_ms = request.deadline.sentAtMs;
+    message._ttl_ms = request.deadline.ttlMs;
+  }
   for (const [key, value] of Object.entries(request.context)) message[CONTEXT_PREFIX + key] = value;
   return seal(message, "bad-request", `request ${request.method}`);
 }
@@ -78,6 +85,8 @@ export function decodeRequest(body: Buffer): RequestEnvelope {
   const messageId = message._msg_id;
   const queue = message._reply_q;
   const monitor = message._timeout;
+  const sentAtMs = message._sent_at_ms;
+  const ttlMs = message._ttl_ms;
   const context: Record<string, unknown> = {};
   for (const [key, value] of Object.entries(message)) {
     if (key.startsWith(CONTEXT_PREFIX)) context[key.slice(CONTEXT_PREFIX.length)] = value;
@@ -91,6 +100,7 @@ export function decodeRequest(body: Buffer): RequestEnvelope {
     ...(typeof messageId === "string" && typeof queue === "string"
       ? { reply: { messageId, queue, monitorTimeoutSeconds: typeof monitor === "number" ? monitor : null } }
       : {}),
+    ...(typeof sentAtMs === "number" && typeof ttlMs === "number" ? { deadline: { sentAtMs, ttlMs } } : {}),
     context,
   };
 }
@@ -123,12 +133,18 @@ export function decodeReply(body: Buffer): ReplyEnvelope {
 }
 
 /** Oslo's key of each field of ours. */
-const CONTEXT_KEYS = { requestId: "request_id", userId: "user_id", projectId: "project_id" } as const;
+const CONTEXT_KEYS = {
+  requestId: "request_id",
+  userId: "user_id",
+  projectId: "project_id",
+  traceparent: "traceparent",
+} as const satisfies Record<keyof RpcContext, string>;
 
 export function contextToWire(context: RpcContext): Record<string, unknown> {
   const wire: Record<string, unknown> = { [CONTEXT_KEYS.requestId]: context.requestId };
   if (context.userId !== undefined) wire[CONTEXT_KEYS.userId] = context.userId;
   if (context.projectId !== undefined) wire[CONTEXT_KEYS.projectId] = context.projectId;
+  if (context.traceparent !== undefined) wire[CONTEXT_KEYS.traceparent] = context.traceparent;
   return wire;
 }
 
@@ -137,10 +153,12 @@ export function contextFromWire(wire: Readonly<Record<string, unknown>>): RpcCon
   const requestId = wire[CONTEXT_KEYS.requestId];
   const userId = wire[CONTEXT_KEYS.userId];
   const projectId = wire[CONTEXT_KEYS.projectId];
+  const traceparent = wire[CONTEXT_KEYS.traceparent];
   return {
     requestId: typeof requestId === "string" ? requestId : newRequestId(),
     ...(typeof userId === "string" ? { userId } : {}),
     ...(typeof projectId === "string" ? { projectId } : {}),
+    ...(typeof traceparent === "string" ? { traceparent } : {}),
   };
 }
 

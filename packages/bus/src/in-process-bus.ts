@@ -3,13 +3,18 @@ import type { Bus, BusStatus, CallOptions, CastOptions, RpcServer, ServeOptions 
 import type { CallContract, CastContract } from "./contract.ts";
 import { decodeReply, decodeRequest, encodeReply, encodeRequest, type RequestEnvelope } from "./envelope.ts";
 import { busClosed, deadlineOf, maxInFlightOf, nobodyServes, queueName, requestEnvelope } from "./outgoing.ts";
+import type { ParkedMessage } from "./parked.ts";
 import { PendingCalls } from "./pending-calls.ts";
 import { RequestRunner } from "./request-runner.ts";
+import type { Sender, Trust } from "./sender.ts";
 
 /** Requests that may wait for one server; a broker would hold them, here it is our memory. */
 const MAX_WAITING = 10_000;
 /** Names the queue in the envelope; nothing is ever sent to it. */
 const REPLY_QUEUE = "reply_in_process";
+/** Whoever sends here is us. */
+const TRUST: Trust = { ownUser: "in-process", trustedUsers: [] };
+const SENDER: Sender = { user: TRUST.ownUser, throughExchange: false };
 
 export interface InProcessBusOptions {
   readonly logger?: Logger;
@@ -80,6 +85,7 @@ class InProcessBus implements Bus {
     const runner = new RequestRunner({
       handlers: options.handlers,
       maxInFlight: maxInFlightOf(options),
+      trust: TRUST,
       logger: this.#logger.child({ topic, server }),
       clock: this.#clock,
     });
@@ -91,6 +97,14 @@ class InProcessBus implements Bus {
         await runner.close();
       },
     };
+  }
+
+  async listParked(): Promise<readonly ParkedMessage[]> {
+    return [];
+  }
+
+  async releaseParked(id: string): Promise<void> {
+    throw new DroverError("not-found", `no message ${id} is parked`, { details: { id } });
   }
 
   async ping(): Promise<void> {
@@ -137,6 +151,8 @@ class InProcessBus implements Bus {
       runner.accept({
         request: decodeRequest(body),
         expiresInMs,
+        sender: SENDER,
+        lostTries: 0,
         redelivered: false,
         taken: () => {},
         reply: (reply) => this.#pending.settle(decodeReply(encodeReply(reply))),

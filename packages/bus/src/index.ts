@@ -1,5 +1,5 @@
 export { type AmqpBusOptions, openAmqpBus } from "./amqp/amqp-bus.ts";
-export type { BrokerTls } from "./amqp/broker-address.ts";
+export type { BrokerTls } from "./broker-tls.ts";
 export {
   type Bus,
   type BusStatus,
@@ -12,6 +12,9 @@ export {
   type RpcServer,
   type ServeOptions,
 } from "./bus.ts";
-export { type CallContract, type CastContract, defineCall, defineCast, type Schema } from "./contract.ts";
+export { type Access, type CallContract, type CastContract, defineCall, defineCast, type Schema } from "./contract.ts";
 export { type InProcessBusOptions, openInProcessBus } from "./in-process-bus.ts";
+export { type NatsBusOptions, openNatsBus } from "./nats/nats-bus.ts";
 export { type BusSettings, openBus } from "./open-bus.ts";
+export type { ParkedMessage, Release } from "./parked.ts";
+export { agentUser, type Sender } from "./sender.ts";

@@ -2,6 +2,7 @@ import { DroverError } from "@drover/model";
 import type { CallOptions, RpcContext, ServeOptions } from "./bus.ts";
 import type { CallContract, CastContract } from "./contract.ts";
 import { contextToWire, newMessageId, newRequestId, type RequestEnvelope } from "./envelope.ts";
+import { currentContext } from "./rpc-context.ts";
 import { checkRequest, namedArguments } from "./validation.ts";
 
 /** A request that has passed its schema, in its envelope. @throws {DroverError} `bad-request` naming the field. */
@@ -13,9 +14,10 @@ export function requestEnvelope(
   return {
     method: contract.method,
     args: namedArguments(contract.method, checkRequest(contract, request)),
+    ...(contract.namespace === undefined ? {} : { namespace: contract.namespace }),
     version: contract.version,
     uniqueId: newMessageId(),
-    context: contextToWire(context ?? { requestId: newRequestId() }),
+    context: contextToWire(context ?? currentContext() ?? { requestId: newRequestId() }),
   };
 }
 

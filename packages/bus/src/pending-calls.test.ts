@@ -11,6 +11,7 @@ const contract = defineCall({
   version: "1.0",
   deadlineMs: 1000,
   idempotent: false,
+  access: "read",
   request: z.object({}),
   response: z.number(),
 });

@@ -1,5 +1,15 @@
-import { type Clock, DroverError, type ErrorCode, errorChain, errorCodeOf, type Logger } from "@drover/model";
+import {
+  type Clock,
+  DroverError,
+  type ErrorCode,
+  errorChain,
+  errorCodeOf,
+  type Logger,
+  type SerializedError,
+  serializeError,
+} from "@drover/model";
 import type { RpcHandler } from "./bus.ts";
+import { DeadlineEstimate } from "./deadline-estimate.ts";
 import { Dispatcher } from "./dispatcher.ts";
 import {
   contextFromWire,
@@ -9,29 +19,50 @@ import {
   type RequestEnvelope,
 } from "./envelope.ts";
 import { failureOf } from "./failure.ts";
+import { runInContext } from "./rpc-context.ts";
+import type { Sender, Trust } from "./sender.ts";
 import { Slots } from "./slots.ts";
 
 /** How long a closing server waits for handlers that do not heed their signal. */
 const DRAIN_LIMIT_MS = 30_000;
+/** A cast that failed this often is parked. */
+export const MAX_TRIES = 5;
+/** Wait before a cast's second try; doubles with each further one. */
+const FIRST_RETRY_MS = 100;
+/** Signs of life are not sent more often, whatever a client asks for. */
+const SHORTEST_HEARTBEAT_MS = 100;
+
+/** What becomes of a cast. */
+export type Settlement =
+  /** It ran, or must not run: it is gone. */
+  | { readonly kind: "done" }
+  /** Somebody else must run it: back to the queue. */
+  | { readonly kind: "again" }
+  /** It can never succeed here. */
+  | { readonly kind: "park"; readonly reason: SerializedError; readonly tries: number };
 
 /** One request as a driver hands it over, and how the driver hears of it. */
 export interface Delivery {
   readonly request: RequestEnvelope;
-  /** The caller's deadline, counted from now; undefined for none. */
+  readonly sender: Sender;
+  /** A stock client's deadline, counted from now; ours travels in the envelope. Undefined for none. */
   readonly expiresInMs?: number | undefined;
   /** The broker may have given it to a server before, which may have run it. */
   readonly redelivered: boolean;
+  /** Tries of a cast whose server did not live to settle it. */
+  readonly lostTries: number;
   /** A call is about to run: from here on it must never be delivered again. */
   taken(): void;
-  /** Calls only, once. */
+  /** Calls only: signs of life, then the answer, once. */
   reply(reply: ReplyEnvelope): void;
-  /** Casts only, once: it ran, it can never succeed, or somebody else must run it. */
-  settled(outcome: "done" | "rejected" | "again"): void;
+  /** Casts only, once. */
+  settled(outcome: Settlement): void;
 }
 
 export interface RequestRunnerOptions {
   readonly handlers: readonly RpcHandler[];
   readonly maxInFlight: number;
+  readonly trust: Trust;
   readonly logger: Logger;
   readonly clock: Clock;
 }
@@ -41,6 +72,7 @@ const ANSWERS: ReadonlySet<ErrorCode> = new Set([
   "not-found",
   "bad-request",
   "refused",
+  "forbidden",
   "pre-check-failed",
   "no-eligible-host",
 ]);
@@ -48,6 +80,7 @@ const ANSWERS: ReadonlySet<ErrorCode> = new Set([
 /** Runs requests on their handlers, a bounded number at a time: what a server is in every driver. */
 export class RequestRunner {
   readonly #dispatcher: Dispatcher;
+  readonly #deadlines: DeadlineEstimate;
   readonly #slots: Slots;
   readonly #logger: Logger;
   readonly #clock: Clock;
@@ -55,7 +88,8 @@ export class RequestRunner {
   readonly #running = new Set<Promise<void>>();
 
   constructor(options: RequestRunnerOptions) {
-    this.#dispatcher = new Dispatcher(options.handlers);
+    this.#dispatcher = new Dispatcher(options.handlers, options.trust);
+    this.#deadlines = new DeadlineEstimate(options.clock);
     this.#slots = new Slots(options.maxInFlight);
     this.#logger = options.logger;
     this.#clock = options.clock;
@@ -86,30 +120,37 @@ export class RequestRunner {
 
   async #work(delivery: Delivery): Promise<void> {
     const receivedMs = this.#clock.monotonicMs();
-    await this.#slots.take();
     try {
-      const { request, expiresInMs } = delivery;
+      const { request } = delivery;
       if (request.reply === undefined) return await this.#runCast(delivery);
-      const remainingMs =
-        expiresInMs === undefined ? undefined : expiresInMs - (this.#clock.monotonicMs() - receivedMs);
-      await this.#runCall(delivery, request.reply.messageId, remainingMs);
+      const expiresInMs = this.#deadlines.remainingMs(request) ?? delivery.expiresInMs;
+      const byMs = expiresInMs === undefined ? undefined : receivedMs + expiresInMs;
+      await this.#runCall(delivery, request.reply, byMs);
     } catch (err) {
       this.#logger.error({ err, method: delivery.request.method }, "settling a request failed");
-    } finally {
-      this.#slots.release();
     }
   }
 
-  async #runCall(delivery: Delivery, messageId: string, remainingMs: number | undefined): Promise<void> {
+  async #runCall(
+    delivery: Delivery,
+    { messageId, monitorTimeoutSeconds }: NonNullable<RequestEnvelope["reply"]>,
+    byMs: number | undefined,
+  ): Promise<void> {
     const { request } = delivery;
-    delivery.taken();
-    const answer = (result: unknown, failure: RemoteFailure | null) =>
-      delivery.reply({ messageId, uniqueId: newMessageId(), result, failure, ending: true });
-    if (remainingMs !== undefined && remainingMs <= 0) {
-      this.#logger.debug({ method: request.method }, "a call waited past its deadline; not run");
-      return;
+    const answer = (result: unknown, failure: RemoteFailure | null, ending = true) =>
+      delivery.reply({ messageId, uniqueId: newMessageId(), result, failure, ending });
+    const working = new AbortController();
+    if (monitorTimeoutSeconds !== null) {
+      void this.#beat(monitorTimeoutSeconds, () => answer(null, null, false), working.signal);
     }
+    await this.#slots.take();
     try {
+      delivery.taken();
+      const remainingMs = byMs === undefined ? undefined : byMs - this.#clock.monotonicMs();
+      if (remainingMs !== undefined && remainingMs <= 0) {
+        this.#logger.debug({ method: request.method }, "a call waited past its deadline; not run");
+        return;
+      }
       if (this.#closing.signal.aborted) {
         throw new DroverError("unavailable", `${request.method} was not run: the server is closing`);
       }
@@ -119,26 +160,72 @@ export class RequestRunner {
           `${request.method} was delivered to a server that went away; it may have run, and is not run again`,
         );
       }
-      answer(await this.#run(request, remainingMs), null);
+      const result = await this.#run(delivery, remainingMs);
+      working.abort();
+      answer(result, null);
     } catch (err) {
+      working.abort();
       this.#logFailure(err, request.method, "a call failed", ANSWERS.has(errorCodeOf(err)) ? "info" : "warn");
       answer(null, failureOf(err));
+    } finally {
+      working.abort();
+      this.#slots.release();
+    }
+  }
+
+  /** Signs of life of oslo's call monitor: one at once, then one every half of the time that the client gives. */
+  async #beat(monitorTimeoutSeconds: number, beat: () => void, signal: AbortSignal): Promise<void> {
+    const intervalMs = Math.max(SHORTEST_HEARTBEAT_MS, monitorTimeoutSeconds * 500);
+    try {
+      while (!signal.aborted) {
+        beat();
+        await this.#clock.sleep(intervalMs, signal);
+      }
+    } catch {
+      // The call is answered.
     }
   }
 
   async #runCast(delivery: Delivery): Promise<void> {
-    if (this.#closing.signal.aborted) return delivery.settled("again");
-    try {
-      await this.#run(delivery.request, undefined);
-      delivery.settled("done");
-    } catch (err) {
-      const again = this.#closing.signal.aborted;
-      this.#logFailure(err, delivery.request.method, again ? "a cast was cut short by closing" : "a cast failed");
-      delivery.settled(again ? "again" : "rejected");
+    const { request, lostTries } = delivery;
+    if (lostTries >= MAX_TRIES) {
+      const message = `${request.method} was begun ${lostTries} times by servers that ended before it was done`;
+      const reason = { code: "outcome-unknown", message, details: {} } as const;
+      return delivery.settled({ kind: "park", reason, tries: lostTries });
+    }
+    for (let tries = lostTries + 1; ; tries += 1) {
+      const settlement = await this.#tryCast(delivery, tries);
+      if (settlement !== undefined) return delivery.settled(settlement);
+      await this.#clock.sleep(FIRST_RETRY_MS * 2 ** (tries - 1), this.#closing.signal).catch(() => {});
     }
   }
 
-  async #run(request: RequestEnvelope, deadlineMs: number | undefined): Promise<unknown> {
+  /** One try, in a slot of its own; undefined when another may do better. */
+  async #tryCast(delivery: Delivery, tries: number): Promise<Settlement | undefined> {
+    const { method } = delivery.request;
+    await this.#slots.take();
+    try {
+      if (this.#closing.signal.aborted) return { kind: "again" };
+      await this.#run(delivery, undefined);
+      return { kind: "done" };
+    } catch (err) {
+      if (this.#closing.signal.aborted) {
+        this.#logFailure(err, method, "a cast was cut short by closing");
+        return { kind: "again" };
+      }
+      const code = errorCodeOf(err);
+      this.#logFailure(err, method, "a cast failed");
+      // What its sender may not ask for stands in nobody's way, and is not kept for somebody to send again.
+      if (code === "forbidden") return { kind: "done" };
+      if (tries >= MAX_TRIES || ANSWERS.has(code)) return { kind: "park", reason: serializeError(err), tries };
+      return undefined;
+    } finally {
+      this.#slots.release();
+    }
+  }
+
+  async #run(delivery: Delivery, deadlineMs: number | undefined): Promise<unknown> {
+    const { request, sender } = delivery;
     const abort = new AbortController();
     const timer = new AbortController();
     const onClosing = () => abort.abort(this.#closing.signal.reason);
@@ -149,8 +236,11 @@ export class RequestRunner {
         () => {},
       );
     }
+    const context = contextFromWire(request.context);
     try {
-      return await this.#dispatcher.run(request, { context: contextFromWire(request.context), signal: abort.signal });
+      return await runInContext(context, () =>
+        this.#dispatcher.run(request, { context, sender, signal: abort.signal }),
+      );
     } finally {
       timer.abort();
       this.#closing.signal.removeEventListener("abort", onClosing);

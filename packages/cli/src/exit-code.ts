@@ -56,6 +56,7 @@ const BY_CODE: Readonly<Record<string, number>> = {
   "bad-request": EXIT.usage,
   "not-found": EXIT.notFound,
   refused: EXIT.refused,
+  forbidden: EXIT.refused,
   conflict: EXIT.refused,
   "pre-check-failed": EXIT.refused,
   "no-eligible-host": EXIT.refused,

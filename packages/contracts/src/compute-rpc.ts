@@ -39,6 +39,7 @@ export type GuestRequirements = z.infer<typeof guestRequirements>;
 export const checkCanLiveMigrateSource = defineCall({
   ...work,
   method: "check_can_live_migrate_source",
+  access: "read",
   deadlineMs: 15_000,
   idempotent: true,
   request: guestReference.extend({ migrationUuid: uuid, blockMigration: z.boolean().nullable() }),
@@ -49,6 +50,7 @@ export const checkCanLiveMigrateSource = defineCall({
 export const checkCanLiveMigrateDestination = defineCall({
   ...work,
   method: "check_can_live_migrate_destination",
+  access: "read",
   deadlineMs: 15_000,
   idempotent: true,
   request: guestReference.extend({ migrationUuid: uuid, sourceHost: hostName, requirements: guestRequirements }),
@@ -63,6 +65,7 @@ export const checkCanLiveMigrateDestination = defineCall({
 export const preLiveMigration = defineCall({
   ...work,
   method: "pre_live_migration",
+  access: "command",
   deadlineMs: 60_000,
   idempotent: true,
   request: migrationCommand.extend({ memoryKiB: z.number().int(), sourceHost: hostName }),
@@ -76,6 +79,7 @@ export const preLiveMigration = defineCall({
 export const liveMigration = defineCast({
   ...work,
   method: "live_migration",
+  access: "command",
   request: migrationCommand.extend({
     /** Wall clock, ms since 1970. */
     notAfterMs: z.number().int(),
@@ -90,6 +94,7 @@ export const liveMigration = defineCast({
 export const postLiveMigrationAtDestination = defineCall({
   ...work,
   method: "post_live_migration_at_destination",
+  access: "command",
   deadlineMs: 30_000,
   idempotent: true,
   request: migrationCommand,
@@ -100,6 +105,7 @@ export const postLiveMigrationAtDestination = defineCall({
 export const postLiveMigration = defineCall({
   ...work,
   method: "post_live_migration",
+  access: "command",
   deadlineMs: 30_000,
   idempotent: true,
   request: migrationCommand,
@@ -110,6 +116,7 @@ export const postLiveMigration = defineCall({
 export const rollbackLiveMigrationAtDestination = defineCall({
   ...work,
   method: "rollback_live_migration_at_destination",
+  access: "command",
   deadlineMs: 30_000,
   idempotent: true,
   request: migrationCommand,
@@ -124,6 +131,7 @@ export const rollbackLiveMigrationAtDestination = defineCall({
 export const rollbackLiveMigration = defineCall({
   ...work,
   method: "rollback_live_migration",
+  access: "command",
   deadlineMs: 30_000,
   idempotent: true,
   request: migrationCommand,
@@ -133,12 +141,18 @@ export const rollbackLiveMigration = defineCall({
 const timedCommand = migrationCommand.extend({ notAfterMs: z.number().int() });
 
 /** Calls the copy off. Answered by the event `abort-sent` or `abort-refused`; sent again until then. */
-export const liveMigrationAbort = defineCast({ ...control, method: "live_migration_abort", request: timedCommand });
+export const liveMigrationAbort = defineCast({
+  ...control,
+  method: "live_migration_abort",
+  access: "command",
+  request: timedCommand,
+});
 
 /** Completes the copy whatever the standstill: post-copy where permitted, otherwise by suspending the guest. */
 export const liveMigrationForceComplete = defineCast({
   ...control,
   method: "live_migration_force_complete",
+  access: "command",
   request: timedCommand,
 });
 
@@ -146,6 +160,7 @@ export const liveMigrationForceComplete = defineCast({
 export const findGuest = defineCall({
   ...control,
   method: "find_guest",
+  access: "read",
   deadlineMs: 10_000,
   idempotent: true,
   request: z.object({ serverUuid: uuid, migrationUuid: uuid.nullable() }),

@@ -8,6 +8,7 @@ export const selectDestinations = defineCall({
   topic: "scheduler",
   method: "select_destinations",
   version: "1.0",
+  access: "read",
   deadlineMs: 10_000,
   idempotent: true,
   request: guestReference.extend({

@@ -8,6 +8,7 @@
  * | `not-found` | no such server, host or migration | caller |
  * | `bad-request` | the request itself is malformed; names the field | caller |
  * | `refused` | not in this state; carries the reason | caller |
+ * | `forbidden` | the sender may not ask for this; asking again does not help | caller |
  * | `conflict` | someone else wrote first | caller re-reads |
  * | `agent-unreachable` | the broker knows that nobody took the request | us, with backoff |
  * | `unavailable` | a service of ours (broker, cache, database) is away | us, with backoff |
@@ -23,6 +24,7 @@ export const ERROR_CODES = [
   "not-found",
   "bad-request",
   "refused",
+  "forbidden",
   "conflict",
   "agent-unreachable",
   "unavailable",

@@ -23,21 +23,39 @@ function isUrl(value: string, schemes: readonly string[]): boolean {
   return URL.canParse(value) && schemes.includes(new URL(value).protocol.slice(0, -1));
 }
 
-const brokerUrl = urls("amqp", "amqps");
+const brokerUrl = urls("amqp", "amqps", "nats", "tls");
+const pemPath = z.string().min(1).nullable().default(null);
+
+const brokerOptions = {
+  trusted_users: z
+    .array(z.string().min(1))
+    .default([])
+    .describe("Broker users whose commands are obeyed, beside our own user; the conductor's, for an agent."),
+  tls_ca_path: pemPath.describe("PEM file of the CA that signed the broker's certificate; without it the system's."),
+  tls_cert_path: pemPath.describe("PEM file of our own certificate, where the broker asks for one."),
+  tls_key_path: pemPath.describe("PEM file of its key."),
+} as const;
 
 /** `[bus]` of a service in a process of its own. There is no default: an address without a user would mean RabbitMQ's own. */
 export const busConfig = z.object({
-  driver: z.enum(["amqp"]).default("amqp").describe("What carries RPC between the processes."),
-  url: brokerUrl.describe("The broker, with user and password: amqp://user:password@host:5672/vhost. Must be given."),
+  driver: z.enum(["amqp", "nats"]).default("amqp").describe("What carries RPC between the processes."),
+  url: brokerUrl.describe(
+    "The broker, with user and password: amqp://user:password@host:5672/vhost or nats://user:password@host:4222. Must be given.",
+  ),
+  ...brokerOptions,
 });
 
 /** `[bus]` where all services share a process. */
 export const embeddedBusConfig = z.object({
-  driver: z.enum(["in-process", "amqp"]).default("in-process").describe("What carries RPC between the services."),
+  driver: z
+    .enum(["in-process", "amqp", "nats"])
+    .default("in-process")
+    .describe("What carries RPC between the services."),
   url: brokerUrl
     .nullable()
     .default(null)
-    .describe("The broker, with user and password; must be given for the driver `amqp`."),
+    .describe("The broker, with user and password; must be given for the drivers `amqp` and `nats`."),
+  ...brokerOptions,
 });
 
 const databaseUrl = url("postgres", "postgresql")

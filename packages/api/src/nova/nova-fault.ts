@@ -35,6 +35,7 @@ const statusOfCode: Readonly<Record<ErrorCode, number>> = {
   "no-eligible-host": 400,
   "not-found": 404,
   "bad-request": 400,
+  forbidden: 403,
   refused: 409,
   conflict: 409,
   "agent-unreachable": 503,

@@ -5,6 +5,7 @@ import type { ErrorBody } from "./schemas.ts";
 const statusOfCode: Readonly<Record<ErrorCode, number>> = {
   "pre-check-failed": 400,
   "bad-request": 400,
+  forbidden: 403,
   "not-found": 404,
   refused: 409,
   conflict: 409,

@@ -7,14 +7,17 @@ import {
   silentLogger,
   systemClock,
 } from "@drover/model";
+import type { BrokerTls } from "../broker-tls.ts";
 import type { Bus, BusStatus, CallOptions, CastOptions, RpcServer, ServeOptions } from "../bus.ts";
 import type { CallContract, CastContract } from "../contract.ts";
 import { decodeReply, encodeRequest, type RequestEnvelope } from "../envelope.ts";
 import { busClosed, deadlineOf, nobodyServes, queueName, requestEnvelope } from "../outgoing.ts";
+import type { ParkedMessage } from "../parked.ts";
 import { PendingCalls } from "../pending-calls.ts";
+import type { Trust } from "../sender.ts";
 import { AmqpLink } from "./amqp-link.ts";
 import type { AmqpSession, PublishOutcome } from "./amqp-session.ts";
-import { type BrokerTls, brokerAddresses } from "./broker-address.ts";
+import { brokerAddresses } from "./broker-address.ts";
 import { TopicServer } from "./topic-server.ts";
 import { declareTransientQueue, fanoutExchange, newReplyQueue } from "./topology.ts";
 
@@ -32,6 +35,8 @@ export interface AmqpBusOptions {
   readonly name: string;
   /** Topic exchange that stock oslo.messaging clients publish to; their `control_exchange`. @default "drover" */
   readonly controlExchange?: string;
+  /** Users whose commands are obeyed, beside our own. @default none */
+  readonly trustedUsers?: readonly string[];
   readonly tls?: BrokerTls;
   readonly logger?: Logger;
   readonly clock?: Clock;
@@ -51,6 +56,7 @@ class AmqpBus implements Bus {
   readonly #clock: Clock;
   readonly #logger: Logger;
   readonly #controlExchange: string;
+  readonly #trust: Trust;
   readonly #link: AmqpLink;
   readonly #pending: PendingCalls;
   readonly #servers = new Set<TopicServer>();
@@ -62,8 +68,10 @@ class AmqpBus implements Bus {
     this.#logger = options.logger ?? silentLogger;
     this.#controlExchange = options.controlExchange ?? "drover";
     this.#pending = new PendingCalls(this.#clock);
+    const addresses = brokerAddresses(options.urls);
+    this.#trust = { ownUser: addresses[0].user, trustedUsers: options.trustedUsers ?? [] };
     this.#link = new AmqpLink({
-      addresses: brokerAddresses(options.urls),
+      addresses,
       name: options.name,
       tls: options.tls,
       logger: this.#logger,
@@ -121,6 +129,7 @@ class AmqpBus implements Bus {
       ...options,
       link: this.#link,
       controlExchange: this.#controlExchange,
+      trust: this.#trust,
       logger: this.#logger,
       clock: this.#clock,
     });
@@ -136,6 +145,14 @@ class AmqpBus implements Bus {
         await server.close();
       },
     };
+  }
+
+  async listParked(): Promise<readonly ParkedMessage[]> {
+    throw new DroverError("unavailable", "listing parked messages over AMQP");
+  }
+
+  async releaseParked(): Promise<void> {
+    throw new DroverError("unavailable", "releasing parked messages over AMQP");
   }
 
   async ping(): Promise<void> {

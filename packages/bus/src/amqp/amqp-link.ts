@@ -1,7 +1,8 @@
 import { type Clock, DroverError, errorChain, type Logger } from "@drover/model";
+import type { BrokerTls } from "../broker-tls.ts";
 import type { BusStatus } from "../bus.ts";
 import { AmqpSession } from "./amqp-session.ts";
-import type { BrokerAddress, BrokerTls } from "./broker-address.ts";
+import type { BrokerAddress } from "./broker-address.ts";
 
 /** Waits between attempts double from the first to the longest; half of each is random, so that agents do not return as one. */
 const FIRST_RETRY_MS = 200;

@@ -1,8 +1,9 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { DroverError, type Logger } from "@drover/model";
 import { type Channel, type ChannelModel, type ConfirmChannel, connect } from "amqplib";
+import type { BrokerTls } from "../broker-tls.ts";
 import { isObject, newMessageId } from "../envelope.ts";
-import type { BrokerAddress, BrokerTls } from "./broker-address.ts";
+import type { BrokerAddress } from "./broker-address.ts";
 import { Gate } from "./gate.ts";
 import { declareFanoutExchange } from "./topology.ts";
 
@@ -31,6 +32,7 @@ export type PublishOutcome = "queued" | "returned" | "unwanted";
 export class AmqpSession {
   readonly #model: ChannelModel;
   readonly #publisher: ConfirmChannel;
+  readonly #user: string;
   readonly #lost = new AbortController();
   readonly #returned = new Set<string>();
   readonly #counts = new Map<string, Promise<number>>();
@@ -38,8 +40,9 @@ export class AmqpSession {
   /** Shut while the broker takes nothing (a memory or disk alarm), and while what we wrote is not out. */
   readonly #gate = new Gate();
 
-  private constructor(model: ChannelModel, publisher: ConfirmChannel, logger: Logger) {
+  private constructor(model: ChannelModel, publisher: ConfirmChannel, user: string, logger: Logger) {
     this.#model = model;
+    this.#user = user;
     this.#publisher = publisher;
     this.#watch(publisher);
     publisher.on("return", ({ properties }) => this.#returned.add(String(properties.messageId)));
@@ -70,7 +73,7 @@ export class AmqpSession {
     // Every error is followed by `close`, which is acted on; without a listener it would end the process.
     model.on("error", () => {});
     try {
-      return new AmqpSession(model, await model.createConfirmChannel(), options.logger);
+      return new AmqpSession(model, await model.createConfirmChannel(), address.user, options.logger);
     } catch (error) {
       model.close().catch(() => {});
       throw error;
@@ -128,6 +131,8 @@ export class AmqpSession {
         deliveryMode: 2,
         priority: 0,
         mandatory: true,
+        // The broker refuses a name that is not ours: it vouches for the sender.
+        userId: this.#user,
         messageId,
         ...(message.expirationMs === undefined ? {} : { expiration: String(message.expirationMs()) }),
       },

@@ -8,7 +8,7 @@ import { openAmqpBus } from "./amqp-bus.ts";
 
 // What others see of us on the broker, against what oslo.messaging 14.0.3 was recorded to declare and send.
 
-const common = { topic: "compute", version: "6.0" } as const;
+const common = { topic: "compute", version: "6.0", access: "read" } as const;
 const add = defineCall({
   ...common,
   method: "add",
@@ -83,7 +83,7 @@ test("exchanges and bindings have oslo's names and flags, host and topic queues 
 
 test("a stock client's call, cast and fanout through the exchanges are served", async () => {
   const { queue } = await bare.assertQueue("", { exclusive: true });
-  const request = { version: "6.0", _context_user_id: "admin", _context_request_id: "req-1" };
+  const request = { version: "6.0", access: "read", _context_user_id: "admin", _context_request_id: "req-1" };
   const call = {
     method: "add",
     args: { a: 1, b: 2 },
@@ -114,7 +114,8 @@ test("a stock client's call, cast and fanout through the exchanges are served", 
 
 test("a message that comes twice has one effect", async () => {
   heard.length = 0;
-  const message = (msg: string, id: string) => oslo({ version: "6.0", method: "note", args: { msg }, _unique_id: id });
+  const message = (msg: string, id: string) =>
+    oslo({ version: "6.0", access: "read", method: "note", args: { msg }, _unique_id: id });
   bare.publish("nova", "compute", message("twice", "u4"));
   bare.publish("nova", "compute", message("twice", "u4"));
   bare.publish("nova", "compute", message("once", "u5"));

@@ -1,4 +1,3 @@
-import type { ConnectionOptions } from "node:tls";
 import { DroverError } from "@drover/model";
 
 /** A silent broker is given up after two of these. */
@@ -9,15 +8,13 @@ export interface BrokerAddress {
   readonly url: string;
   /** `host:port/vhost`: for people. */
   readonly label: string;
+  /** Whose credentials they are: the name that the broker vouches for on what we publish. */
+  readonly user: string;
 }
 
-/** TLS material for `amqps://` addresses, as for `tls.connect`. */
-export type BrokerTls = Pick<ConnectionOptions, "ca" | "cert" | "key" | "passphrase" | "servername">;
-
 /** @throws {DroverError} `bad-request` naming the position of a wrong address, and never the address: it holds a password. */
-export function brokerAddresses(urls: readonly string[]): readonly BrokerAddress[] {
-  if (urls.length === 0) throw new DroverError("bad-request", "opening the bus: `urls` names no broker");
-  return urls.map((text, position) => {
+export function brokerAddresses(urls: readonly string[]): readonly [BrokerAddress, ...BrokerAddress[]] {
+  const [first, ...others] = urls.map((text, position) => {
     const url = URL.canParse(text) ? new URL(text) : undefined;
     if (url === undefined || (url.protocol !== "amqp:" && url.protocol !== "amqps:")) {
       throw new DroverError(
@@ -27,6 +24,10 @@ export function brokerAddresses(urls: readonly string[]): readonly BrokerAddress
     }
     if (!url.searchParams.has("heartbeat")) url.searchParams.set("heartbeat", String(HEARTBEAT_SECONDS));
     const port = url.port === "" ? (url.protocol === "amqps:" ? "5671" : "5672") : url.port;
-    return { url: url.href, label: `${url.hostname}:${port}${url.pathname}` };
+    // RabbitMQ's own user, where an address names none.
+    const user = url.username === "" ? "guest" : decodeURIComponent(url.username);
+    return { url: url.href, label: `${url.hostname}:${port}${url.pathname}`, user };
   });
+  if (first === undefined) throw new DroverError("bad-request", "opening the bus: `urls` names no broker");
+  return [first, ...others];
 }

@@ -3,7 +3,8 @@ import type { Channel, ConsumeMessage } from "amqplib";
 import type { RpcServer, ServeOptions } from "../bus.ts";
 import { decodeRequest, encodeReply, type ReplyEnvelope, type RequestEnvelope } from "../envelope.ts";
 import { maxInFlightOf } from "../outgoing.ts";
-import { RequestRunner } from "../request-runner.ts";
+import { RequestRunner, type Settlement } from "../request-runner.ts";
+import type { Sender, Trust } from "../sender.ts";
 import type { AmqpLink } from "./amqp-link.ts";
 import type { AmqpSession } from "./amqp-session.ts";
 import { RecentIds } from "./recent-ids.ts";
@@ -19,6 +20,7 @@ const REPLY_LIMIT_MS = 60_000;
 export interface TopicServerOptions extends ServeOptions {
   readonly link: AmqpLink;
   readonly controlExchange: string;
+  readonly trust: Trust;
   readonly logger: Logger;
   readonly clock: Clock;
 }
@@ -50,12 +52,12 @@ export class TopicServer implements RpcServer {
   #closed: Promise<void> | undefined;
 
   constructor(options: TopicServerOptions) {
-    const { topic, server, handlers, clock } = options;
+    const { topic, server, handlers, trust, clock } = options;
     this.#options = options;
     this.#logger = options.logger.child({ topic, server });
     this.#queues = topicQueues(topic, server);
     this.#maxInFlight = maxInFlightOf(options);
-    this.#runner = new RequestRunner({ handlers, maxInFlight: this.#maxInFlight, logger: this.#logger, clock });
+    this.#runner = new RequestRunner({ handlers, maxInFlight: this.#maxInFlight, trust, logger: this.#logger, clock });
   }
 
   /** @throws when the broker refuses a declaration. */
@@ -95,7 +97,7 @@ export class TopicServer implements RpcServer {
         { reason: errorChain(error), bytes: incoming.message.content.length },
         "dropped a message that is no request",
       );
-      this.#settle(incoming, "rejected");
+      this.#settle(incoming, { kind: "done" });
       return;
     }
     if (request.reply === undefined) this.#receiveCast(incoming, request);
@@ -105,7 +107,7 @@ export class TopicServer implements RpcServer {
   #receiveCall(incoming: Incoming, request: RequestEnvelope, replyQueue: string): void {
     // It came again after a lost acknowledgement; the run that has begun will answer.
     if (this.#seen.has(request.uniqueId)) {
-      this.#settle(incoming, "done");
+      this.#settle(incoming, { kind: "done" });
       return;
     }
     this.#seen.add(request.uniqueId);
@@ -115,9 +117,11 @@ export class TopicServer implements RpcServer {
     const replyByMs = clock.monotonicMs() + (expiresInMs ?? REPLY_LIMIT_MS);
     this.#runner.accept({
       request,
+      sender: this.#senderOf(incoming),
+      lostTries: 0,
       expiresInMs,
       redelivered,
-      taken: () => this.#settle(incoming, "done"),
+      taken: () => this.#settle(incoming, { kind: "done" }),
       reply: (reply) => this.#reply(replyQueue, reply, replyByMs),
       settled: () => {},
     });
@@ -126,7 +130,7 @@ export class TopicServer implements RpcServer {
   #receiveCast(incoming: Incoming, request: RequestEnvelope): void {
     const { uniqueId } = request;
     if (this.#seen.has(uniqueId)) {
-      this.#settle(incoming, "done");
+      this.#settle(incoming, { kind: "done" });
       return;
     }
     const underWay = this.#casts.has(uniqueId);
@@ -134,11 +138,13 @@ export class TopicServer implements RpcServer {
     if (underWay) return;
     this.#runner.accept({
       request,
+      sender: this.#senderOf(incoming),
+      lostTries: 0,
       redelivered: incoming.message.fields.redelivered,
       taken: () => {},
       reply: () => {},
       settled: (outcome) => {
-        if (outcome !== "again") this.#seen.add(uniqueId);
+        if (outcome.kind !== "again") this.#seen.add(uniqueId);
         const latest = this.#casts.get(uniqueId) ?? incoming;
         this.#casts.delete(uniqueId);
         this.#settle(latest, outcome);
@@ -146,10 +152,16 @@ export class TopicServer implements RpcServer {
     });
   }
 
-  #settle({ channel, message }: Incoming, outcome: "done" | "rejected" | "again"): void {
+  #senderOf({ message: { fields, properties } }: Incoming): Sender {
+    const user: unknown = properties.userId;
+    const throughExchange = fields.exchange === this.#options.controlExchange;
+    return { user: typeof user === "string" ? user : null, throughExchange };
+  }
+
+  #settle({ channel, message }: Incoming, outcome: Settlement): void {
     try {
-      if (outcome === "done") channel.ack(message);
-      else channel.nack(message, false, outcome === "again");
+      if (outcome.kind === "again") channel.nack(message, false, true);
+      else channel.ack(message);
     } catch {
       // The channel is gone, and with it the broker's wait for this answer: it delivers the message again.
     }

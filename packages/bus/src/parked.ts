@@ -1,0 +1,62 @@
+import type { Clock, SerializedError } from "@drover/model";
+import { newMessageId, type RequestEnvelope } from "./envelope.ts";
+
+/** A message that its server could not deal with and set aside, so that it stands in nobody's way. */
+export interface ParkedMessage {
+  /** For {@link Bus.releaseParked}. */
+  readonly id: string;
+  /** The queue that it was taken from: `<topic>` or `<topic>.<server>`. */
+  readonly queue: string;
+  /** Name of the server that gave up on it. */
+  readonly server: string;
+  /** Null where it could not be read. */
+  readonly method: string | null;
+  readonly requestId: string | null;
+  /** Why the last try failed. */
+  readonly reason: SerializedError;
+  /** How often it was tried. */
+  readonly tries: number;
+  /** Wall clock, ms since 1970. */
+  readonly parkedAtMs: number;
+}
+
+/** A parked message with what its release needs: the form in which drivers keep it, as JSON. */
+export interface ParkedRecord extends ParkedMessage {
+  /** As it came, base64: it need not be text. */
+  readonly body: string;
+}
+
+/** What becomes of a parked message: sent to its queue again, as new, or thrown away. */
+export type Release = "send-again" | "discard";
+
+/** Parked messages kept at most; the oldest give way. */
+export const MAX_PARKED = 10_000;
+
+export function parkedRecord(
+  message: {
+    readonly queue: string;
+    readonly server: string;
+    readonly body: Buffer;
+    /** Undefined where it could not be read. */
+    readonly request?: RequestEnvelope | undefined;
+    readonly reason: SerializedError;
+    readonly tries: number;
+  },
+  clock: Clock,
+): ParkedRecord {
+  const { request, body, ...rest } = message;
+  const requestId = request?.context.request_id;
+  return {
+    ...rest,
+    id: newMessageId(),
+    method: request?.method ?? null,
+    requestId: typeof requestId === "string" ? requestId : null,
+    parkedAtMs: clock.now().getTime(),
+    body: body.toString("base64"),
+  };
+}
+
+/** Without the body: it may hold what is nobody's business. */
+export function parkedMessage({ body: _, ...message }: ParkedRecord): ParkedMessage {
+  return message;
+}

@@ -1,0 +1,68 @@
+import { DroverError } from "@drover/model";
+import type { CallContract, CastContract } from "./contract.ts";
+
+/** Who sent a request, as far as the broker vouches for it. */
+export interface Sender {
+  /** The broker's name for the user whose connection it came over; null where the broker vouches for nobody. */
+  readonly user: string | null;
+  /**
+   * It came through the exchange for other services. The broker lets no agent publish there, so its sender is none,
+   * though nobody says who it is: stock clients never do.
+   */
+  readonly throughExchange: boolean;
+}
+
+/** Whom a server believes. */
+export interface Trust {
+  /** Our own name at the broker: whoever has our credentials could be us. */
+  readonly ownUser: string;
+  /** Users whose commands are obeyed beside. */
+  readonly trustedUsers: readonly string[];
+}
+
+/** Broker users of agents are named by their hosts, so that the name says what they may report on. */
+const AGENT_USER = "drover-agent.";
+
+export function agentUser(host: string): string {
+  return AGENT_USER + host;
+}
+
+/**
+ * Refuses a request that its sender may not make. `request` has passed its schema.
+ *
+ * @throws {DroverError} `forbidden`; the message says which user and which rule.
+ */
+export function admit(
+  contract: CallContract<unknown, unknown> | CastContract<unknown>,
+  request: unknown,
+  sender: Sender,
+  trust: Trust,
+): void {
+  const { user } = sender;
+  const trusted = user !== null && (user === trust.ownUser || trust.trustedUsers.includes(user));
+  const allowed = {
+    read: () => true,
+    request: () => trusted || (user === null ? sender.throughExchange : !user.startsWith(AGENT_USER)),
+    command: () => trusted,
+    report: () => trusted || (user !== null && user === agentUser(contract.reporter?.(request) ?? "")),
+  } as const;
+  if (allowed[contract.access]()) return;
+  throw new DroverError(
+    "forbidden",
+    `${contract.method} is not taken from ${whoIs(sender)}: ${RULES[contract.access]}`,
+    {
+      details: { method: contract.method, user },
+    },
+  );
+}
+
+const RULES = {
+  read: "anybody may ask it",
+  request: "agents may not ask for it, and other services must be vouched for or publish to the exchange",
+  command: "only trusted users may, name them in `bus.trusted_users`",
+  report: "only the agent of that host may, as the user `drover-agent.<host>`",
+} as const;
+
+function whoIs({ user }: Sender): string {
+  return user === null ? "a sender that the broker does not vouch for" : `the broker's user ${user}`;
+}
