@@ -36,7 +36,7 @@ export { type CommandOptions, type CommandOutput, runCommand } from "./process/r
 export type { RealService, ServiceOptions } from "./services/real-service.ts";
 export { type Nats, type NatsOptions, type NatsUser, startNats } from "./services/start-nats.ts";
 export { type Postgres, startPostgres } from "./services/start-postgres.ts";
-export { type RabbitMq, startRabbitMq } from "./services/start-rabbitmq.ts";
+export { type RabbitMq, type RabbitMqUser, startRabbitMq } from "./services/start-rabbitmq.ts";
 export { startRedis } from "./services/start-redis.ts";
 export { TestkitError } from "./testkit-error.ts";
 export { type WaitOptions, waitFor } from "./wait-for.ts";

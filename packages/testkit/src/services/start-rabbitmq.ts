@@ -17,6 +17,27 @@ export interface RabbitMq extends RealService {
   readonly password: string;
   /** Runs `rabbitmqctl` on this broker and returns what it wrote. It takes a second or two. */
   rabbitmqctl(...args: readonly string[]): Promise<string>;
+  /** Adds a user with rights in the virtual host "/", and returns the URL for it. Takes a second or two. */
+  addUser(user: RabbitMqUser): Promise<string>;
+  /**
+   * Has the broker find that it uses too much memory, or find it no longer; resolves when it has. While it does, a
+   * connection that publishes is blocked (`connection.blocked`). A restart ends the alarm.
+   */
+  setMemoryAlarm(on: boolean): Promise<void>;
+}
+
+/** A RabbitMQ user that may do less than everything. The rights are regular expressions, `^$` being none. */
+export interface RabbitMqUser {
+  readonly user: string;
+  readonly password: string;
+  /** Names of exchanges and queues that it may declare and delete. */
+  readonly configure: string;
+  /** Names that it may publish to, or bind from the queue's side. */
+  readonly write: string;
+  /** Names that it may consume from, or bind from the exchange's side. */
+  readonly read: string;
+  /** Routing keys with which it may publish to a topic exchange (`write`) and bind from it (`read`). @default all */
+  readonly topic?: { readonly exchange: string; readonly write: string; readonly read: string };
 }
 
 /** Debian's `rabbitmq-server` in the path is a wrapper that wants to change to the system's user and log folder. */
@@ -80,9 +101,11 @@ export async function startRabbitMq(options: ServiceOptions = {}): Promise<Rabbi
     await folder.remove();
     throw error;
   }
+  const urlOf = (name: string, secret: string) =>
+    `amqp://${encodeURIComponent(name)}:${encodeURIComponent(secret)}@${address}:${port}`;
   const service = await startService({
     name: "RabbitMQ",
-    url: `amqp://${user}:${password}@${address}:${port}`,
+    url: urlOf(user, password),
     address,
     port,
     folder,
@@ -96,14 +119,47 @@ export async function startRabbitMq(options: ServiceOptions = {}): Promise<Rabbi
       if (answer[0] !== 1) throw new TestkitError(`RabbitMQ answered ${answer.subarray(0, 16).toString("hex")}`);
     },
   });
+  const rabbitmqctl = async (...args: readonly string[]) => {
+    const { stdout } = await runCommand(join(SCRIPTS, "rabbitmqctl"), args, { env });
+    return stdout;
+  };
   return Object.assign(service, {
     user,
     password,
-    rabbitmqctl: async (...args: readonly string[]) => {
-      const { stdout } = await runCommand(join(SCRIPTS, "rabbitmqctl"), args, { env });
-      return stdout;
+    rabbitmqctl,
+    addUser: async (added: RabbitMqUser) => {
+      await rabbitmqctl("--quiet", "eval", addUserScript(added));
+      return urlOf(added.user, added.password);
+    },
+    setMemoryAlarm: async (on: boolean) => {
+      // The share of the machine's memory that it may use; 0.4 is RabbitMQ's default.
+      await rabbitmqctl("--quiet", "set_vm_memory_high_watermark", on ? "0" : "0.4");
+      await waitFor(`RabbitMQ's memory alarm to be ${on ? "on" : "off"}`, async () => {
+        const alarms = await rabbitmqctl("--quiet", "eval", "rabbit_alarm:get_alarms().");
+        return alarms.includes("memory") === on;
+      });
     },
   });
+}
+
+/** In Erlang, since each command of rabbitmqctl's own would take a second or two. */
+function addUserScript({ user, password, configure, write, read, topic }: RabbitMqUser): string {
+  const calls = [
+    `add_user(${erlangBinary(user)}, ${erlangBinary(password)}, By)`,
+    `set_permissions(${[user, "/", configure, write, read].map(erlangBinary).join(", ")}, By)`,
+  ];
+  if (topic !== undefined) {
+    const { exchange } = topic;
+    const args = [user, "/", exchange, topic.write, topic.read];
+    calls.push(`set_topic_permissions(${args.map(erlangBinary).join(", ")}, By)`);
+  }
+  // A call that does not return `ok` fails the match, and with it the command.
+  return `By = <<"testkit">>, ${calls.map((call) => `ok = rabbit_auth_backend_internal:${call}`).join(", ")}.`;
+}
+
+/** Byte by byte, so that nothing in it has a meaning. */
+function erlangBinary(text: string): string {
+  return `<<${[...Buffer.from(text)].join(",")}>>`;
 }
 
 /** Started here, since Erlang would start it as a daemon that outlives every broker. It stays while the broker restarts. */
