@@ -33,6 +33,7 @@ export {
 } from "./process/owned-folder.ts";
 export { type CommandOptions, type CommandOutput, runCommand } from "./process/run-command.ts";
 // Real brokers and databases.
+export { type Certificates, createCertificates, type TlsOptions } from "./services/create-certificates.ts";
 export type { RealService, ServiceOptions } from "./services/real-service.ts";
 export { type Nats, type NatsOptions, type NatsUser, startNats } from "./services/start-nats.ts";
 export { type Postgres, startPostgres } from "./services/start-postgres.ts";

@@ -28,7 +28,9 @@ const natsSays = async (nats: Nats, lines: string, until: string, url = nats.url
   const { username, password } = new URL(url);
   const [user, pass] = [decodeURIComponent(username), decodeURIComponent(password)];
   const hello = `CONNECT ${JSON.stringify({ verbose: false, user, pass })}\r\n`;
-  const answer = await askServer(nats.address, nats.port, hello + lines, (said) => said.includes(until));
+  const answer = await askServer(nats.address, nats.port, hello + lines, {
+    isComplete: (said) => said.includes(until),
+  });
   return answer.toString();
 };
 

@@ -4,7 +4,8 @@ import { join } from "node:path";
 import { freePort } from "../process/free-port.ts";
 import { createOwnedFolder } from "../process/owned-folder.ts";
 import { TestkitError } from "../testkit-error.ts";
-import { askServer } from "./ask-server.ts";
+import { askServer, clientTls } from "./ask-server.ts";
+import type { TlsOptions } from "./create-certificates.ts";
 import { type RealService, type ServiceOptions, startService } from "./real-service.ts";
 
 /** A NATS user that may do less than everything. It shares the one account, and so JetStream, with all others. */
@@ -20,7 +21,7 @@ export interface NatsUser {
 }
 
 /** How a NATS may be started. */
-export interface NatsOptions extends ServiceOptions {
+export interface NatsOptions extends ServiceOptions, TlsOptions {
   /** Further users, beside the one with all rights. @default none */
   readonly users?: readonly NatsUser[];
 }
@@ -38,12 +39,12 @@ const MAX_PAYLOAD_BYTES = 9 * 1024 * 1024;
 
 /**
  * Starts a NATS of its own, with JetStream stored in its folder (64 MiB of memory, 512 MiB of files), users with passwords
- * and messages of up to 9 MiB. Nothing under /etc or /var is read or written.
+ * and messages of up to 9 MiB. With `tls` its URLs begin with `tls:`. Nothing under /etc or /var is read or written.
  *
  * @throws {TestkitError} with the end of its log.
  */
 export async function startNats(options: NatsOptions = {}): Promise<Nats> {
-  const { listenAddress: address = "127.0.0.1", group, users = [] } = options;
+  const { listenAddress: address = "127.0.0.1", group, users = [], tls, verifyClients = false } = options;
   const port = await freePort(address);
   const user = "drover";
   const password = randomBytes(12).toString("hex");
@@ -59,6 +60,16 @@ export async function startNats(options: NatsOptions = {}): Promise<Nats> {
       max_memory_store: 64 * 1024 * 1024,
       max_file_store: 512 * 1024 * 1024,
     },
+    ...(tls === undefined
+      ? {}
+      : {
+          tls: {
+            cert_file: tls.serverCertificateFile,
+            key_file: tls.serverKeyFile,
+            ca_file: tls.caFile,
+            verify: verifyClients,
+          },
+        }),
     // Without accounts everyone is in the global one, which has JetStream.
     authorization: { users: [{ user, password }, ...users.map(configuredUser)] },
   };
@@ -69,7 +80,7 @@ export async function startNats(options: NatsOptions = {}): Promise<Nats> {
     throw new TestkitError("could not write NATS's configuration", { cause });
   }
   const urlOf = (name: string, secret: string) =>
-    `nats://${encodeURIComponent(name)}:${encodeURIComponent(secret)}@${address}:${port}`;
+    `${tls === undefined ? "nats" : "tls"}://${encodeURIComponent(name)}:${encodeURIComponent(secret)}@${address}:${port}`;
   const hello = `CONNECT ${JSON.stringify({ verbose: false, user, pass: password })}\r\nPING\r\n`;
   const service = await startService({
     name: "NATS",
@@ -82,7 +93,12 @@ export async function startNats(options: NatsOptions = {}): Promise<Nats> {
     env: { PATH: `${process.env.PATH}:/usr/sbin`, LANG: "C.UTF-8" },
     stopSignal: "SIGTERM",
     // It says INFO to everyone and PONG to those whose password is right.
-    probe: () => askServer(address, port, hello, (answer) => answer.includes("PONG\r\n")),
+    probe: () =>
+      askServer(address, port, hello, {
+        isComplete: (answer) => answer.includes("PONG\r\n"),
+        tls: clientTls(tls),
+        tlsAfterInfo: true,
+      }),
   });
   return Object.assign(service, {
     user,

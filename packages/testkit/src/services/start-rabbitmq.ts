@@ -8,7 +8,8 @@ import { identifyProcess } from "../process/process-identity.ts";
 import { runCommand } from "../process/run-command.ts";
 import { TestkitError } from "../testkit-error.ts";
 import { waitFor } from "../wait-for.ts";
-import { askServer } from "./ask-server.ts";
+import { askServer, clientTls } from "./ask-server.ts";
+import type { TlsOptions } from "./create-certificates.ts";
 import { type RealService, type ServiceOptions, startService } from "./real-service.ts";
 
 /** A RabbitMQ of its own. */
@@ -45,12 +46,12 @@ const SCRIPTS = "/usr/lib/rabbitmq/bin";
 
 /**
  * Starts a RabbitMQ of its own: own node name, Erlang cookie, epmd, folder and administrator, no plugins. Nothing under
- * /etc or /var is read or written. Ready in about 5 s.
+ * /etc or /var is read or written. With `tls` its URLs begin with `amqps:`. Ready in about 5 s.
  *
  * @throws {TestkitError} with the end of its log.
  */
-export async function startRabbitMq(options: ServiceOptions = {}): Promise<RabbitMq> {
-  const { listenAddress: address = "127.0.0.1", group } = options;
+export async function startRabbitMq(options: ServiceOptions & TlsOptions = {}): Promise<RabbitMq> {
+  const { listenAddress: address = "127.0.0.1", group, tls } = options;
   const [port, distributionPort, epmdPort] = await Promise.all([freePort(address), freePort(), freePort()]);
   const user = "drover";
   const password = randomBytes(12).toString("hex");
@@ -83,7 +84,7 @@ export async function startRabbitMq(options: ServiceOptions = {}): Promise<Rabbi
     await writeFile(
       inFolder("rabbitmq.conf"),
       [
-        `listeners.tcp.1 = ${address}:${port}`,
+        ...listenerLines(`${address}:${port}`, options),
         `default_user = ${user}`,
         `default_pass = ${password}`,
         "default_user_tags.administrator = true",
@@ -102,7 +103,7 @@ export async function startRabbitMq(options: ServiceOptions = {}): Promise<Rabbi
     throw error;
   }
   const urlOf = (name: string, secret: string) =>
-    `amqp://${encodeURIComponent(name)}:${encodeURIComponent(secret)}@${address}:${port}`;
+    `${tls === undefined ? "amqp" : "amqps"}://${encodeURIComponent(name)}:${encodeURIComponent(secret)}@${address}:${port}`;
   const service = await startService({
     name: "RabbitMQ",
     url: urlOf(user, password),
@@ -115,7 +116,9 @@ export async function startRabbitMq(options: ServiceOptions = {}): Promise<Rabbi
     stopSignal: "SIGTERM",
     probe: async () => {
       // The protocol header of AMQP 0-9-1; a broker that is ready answers with a method frame, connection.start.
-      const answer = await askServer(address, port, Buffer.from("AMQP\x00\x00\x09\x01", "latin1"));
+      const answer = await askServer(address, port, Buffer.from("AMQP\x00\x00\x09\x01", "latin1"), {
+        tls: clientTls(tls),
+      });
       if (answer[0] !== 1) throw new TestkitError(`RabbitMQ answered ${answer.subarray(0, 16).toString("hex")}`);
     },
   });
@@ -140,6 +143,19 @@ export async function startRabbitMq(options: ServiceOptions = {}): Promise<Rabbi
       });
     },
   });
+}
+
+function listenerLines(endpoint: string, { tls, verifyClients = false }: TlsOptions): string[] {
+  if (tls === undefined) return [`listeners.tcp.1 = ${endpoint}`];
+  return [
+    "listeners.tcp = none",
+    `listeners.ssl.1 = ${endpoint}`,
+    `ssl_options.cacertfile = ${tls.caFile}`,
+    `ssl_options.certfile = ${tls.serverCertificateFile}`,
+    `ssl_options.keyfile = ${tls.serverKeyFile}`,
+    `ssl_options.verify = ${verifyClients ? "verify_peer" : "verify_none"}`,
+    `ssl_options.fail_if_no_peer_cert = ${verifyClients}`,
+  ];
 }
 
 /** In Erlang, since each command of rabbitmqctl's own would take a second or two. */
