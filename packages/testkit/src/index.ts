@@ -32,6 +32,7 @@ export {
   stopGroup,
 } from "./process/owned-folder.ts";
 export { type CommandOptions, type CommandOutput, runCommand } from "./process/run-command.ts";
+export { type PythonOptions, type PythonProgram, startPython } from "./process/start-python.ts";
 // Real brokers and databases.
 export { type Certificates, createCertificates, type TlsOptions } from "./services/create-certificates.ts";
 export type { RealService, ServiceOptions } from "./services/real-service.ts";
