@@ -20,6 +20,7 @@ export type { LabHost } from "./lab/lab-host.ts";
 export type { LabAddresses, LabNetworkName } from "./lab/lab-network.ts";
 // `npm run lab`.
 export { type LabCommandOptions, labCommand } from "./lab-command/lab-command.ts";
+export { type SeverableProxy, startSeverableProxy } from "./network/severable-proxy.ts";
 // What the machine can do.
 export { type InstallOptions, installDebianPackages } from "./platform/debian-packages.ts";
 export { missingDebianPackages, type Tier, type TierAvailability, tierAvailability } from "./platform/tiers.ts";

@@ -1,11 +1,10 @@
-import { freePort, type RabbitMq, startRabbitMq } from "@drover/testkit";
+import { freePort, type RabbitMq, type SeverableProxy, startRabbitMq, startSeverableProxy } from "@drover/testkit";
 import { type ChannelModel, connect } from "amqplib";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from "vitest";
 import { type Bus, handle } from "../bus.ts";
 import { gate, rejection, sampleContracts } from "../bus-contract.ts";
 import { openAmqpBus } from "./amqp-bus.ts";
 import { recordingLogger } from "./recording-logger.ts";
-import { type SeverableProxy, startSeverableProxy } from "./severable-proxy.ts";
 
 let broker: RabbitMq;
 let topics = 0;
