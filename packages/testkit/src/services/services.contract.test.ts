@@ -169,31 +169,3 @@ test("NATS takes bodies of 8 MiB and refuses strangers", async () => {
     "Authorization Violation",
   );
 });
-
-describe("RabbitMQ's", () => {
-  let rabbit: RabbitMq;
-  beforeAll(async () => {
-    rabbit = await startRabbitMq();
-  });
-  afterAll(() => rabbit.remove());
-
-  test("further users have the rights they were given", async () => {
-    const user = { user: 'o"brien', password: "p:@/", configure: "^mine$", write: "^w\\.", read: "^$" };
-    const url = await rabbit.addUser({ ...user, topic: { exchange: "amq.topic", write: "^up\\.", read: "^down\\." } });
-    expect(decodeURIComponent(new URL(url).username)).toBe(user.user);
-    await rabbit.rabbitmqctl("authenticate_user", user.user, decodeURIComponent(new URL(url).password));
-    const rights = await rabbit.rabbitmqctl("--quiet", "list_user_permissions", user.user);
-    expect(rights).toContain("/\t^mine$\t^w\\.\t^$");
-    const topics = await rabbit.rabbitmqctl("--quiet", "list_user_topic_permissions", user.user);
-    expect(topics).toContain("/\tamq.topic\t^up\\.\t^down\\.");
-    await expect(rabbit.addUser(user)).rejects.toThrow("user_already_exists");
-  });
-
-  test("memory alarm goes on and off", async () => {
-    const alarms = () => rabbit.rabbitmqctl("--quiet", "eval", "rabbit_alarm:get_alarms().");
-    await rabbit.setMemoryAlarm(true);
-    expect(await alarms()).toContain("memory");
-    await rabbit.setMemoryAlarm(false);
-    expect(await alarms()).not.toContain("memory");
-  });
-});
