@@ -90,13 +90,14 @@ export type BusStatus = "connecting" | "connected" | "closed";
  * - A call that is not idempotent runs at most once; one that is may run again where a connection broke. It rejects with
  *   `agent-unreachable` when the broker knows that nobody serves the target, `deadline-exceeded` when our wait ended,
  *   `outcome-unknown` when a connection broke after the request was sent and the contract is not idempotent,
- *   `unavailable` when the broker is away (a call waits up to 5 s for it, within its deadline), `bad-request` naming the
- *   field when the request breaks its schema, `protocol` when the response does, or with the handler's own DroverError
- *   (code, message and details travel). A caller's signal rejects with the signal's own reason; the handler goes on.
+ *   `unavailable` when the broker is away for all of the deadline, `bad-request` naming the field when the request
+ *   breaks its schema, `protocol` when the response does, or with the handler's own DroverError (code, message and
+ *   details travel). A caller's signal rejects with the signal's own reason; the handler goes on.
  *   A request that its sender may not make is answered `forbidden` (see {@link Access}).
  * - A cast resolves when the broker has it (delivered at least once, in any order, also to a server that is away now);
- *   rejects with `agent-unreachable` when no queue takes it, `unavailable` when the broker is away: then it may have
- *   arrived all the same. One whose handler fails is tried again, then parked: see {@link Bus.listParked}.
+ *   rejects with `agent-unreachable` when no queue takes it, `unavailable` when the broker is away for 10 s or its
+ *   connection breaks: then it may have arrived all the same. One whose handler fails is tried again, then parked: see
+ *   {@link Bus.listParked}.
  * - A server that loses its broker declares and consumes again by itself.
  */
 export interface Bus {

@@ -2,7 +2,15 @@ import { type Clock, DroverError, type Logger, silentLogger, systemClock } from 
 import type { Bus, BusStatus, CallOptions, CastOptions, RpcServer, ServeOptions } from "./bus.ts";
 import type { CallContract, CastContract } from "./contract.ts";
 import { decodeReply, decodeRequest, encodeReply, encodeRequest, type RequestEnvelope } from "./envelope.ts";
-import { busClosed, deadlineOf, maxInFlightOf, nobodyServes, queueName, requestEnvelope } from "./outgoing.ts";
+import {
+  busClosed,
+  callEnvelope,
+  deadlineOf,
+  maxInFlightOf,
+  nobodyServes,
+  queueName,
+  requestEnvelope,
+} from "./outgoing.ts";
 import type { ParkedMessage } from "./parked.ts";
 import { PendingCalls } from "./pending-calls.ts";
 import { RequestRunner } from "./request-runner.ts";
@@ -66,8 +74,8 @@ class InProcessBus implements Bus {
       signal: options.signal,
     });
     try {
-      const reply = { messageId, queue: REPLY_QUEUE, monitorTimeoutSeconds: null };
-      this.#deliver(server, { ...envelope, reply }, deadlineMs);
+      const sent = { messageId, replyQueue: REPLY_QUEUE, remainingMs: deadlineMs };
+      this.#deliver(server, callEnvelope(contract, envelope, sent, this.#clock), deadlineMs);
     } catch (error) {
       this.#pending.fail(messageId, error);
     }

@@ -1,9 +1,16 @@
-import { DroverError } from "@drover/model";
+import { type Clock, DroverError } from "@drover/model";
 import type { CallOptions, RpcContext, ServeOptions } from "./bus.ts";
 import type { CallContract, CastContract } from "./contract.ts";
 import { contextToWire, newMessageId, newRequestId, type RequestEnvelope } from "./envelope.ts";
 import { currentContext } from "./rpc-context.ts";
 import { checkRequest, namedArguments } from "./validation.ts";
+
+/** A cast made while the broker is away waits this long for it. A call waits as long as its own deadline allows. */
+export const CAST_CONNECT_WAIT_MS = 10_000;
+/** A cast that the broker does not confirm within this is given up. */
+export const CONFIRM_WAIT_MS = 10_000;
+/** Casts that wait for the broker at the same time; further ones are refused at once. */
+export const MAX_PENDING_CASTS = 10_000;
 
 /** A request that has passed its schema, in its envelope. @throws {DroverError} `bad-request` naming the field. */
 export function requestEnvelope(
@@ -20,6 +27,28 @@ export function requestEnvelope(
     context: contextToWire(context ?? currentContext() ?? { requestId: newRequestId() }),
   };
 }
+
+/**
+ * The envelope of a call: where its answer goes, the signs of life that its contract asks for, and what is left of its
+ * deadline.
+ */
+export function callEnvelope(
+  contract: CallContract<unknown, unknown>,
+  request: RequestEnvelope,
+  call: { readonly messageId: string; readonly replyQueue: string; readonly remainingMs: number },
+  clock: Clock,
+): CallEnvelope {
+  const { messageId, replyQueue: queue, remainingMs: ttlMs } = call;
+  const { monitorTimeoutMs } = contract;
+  const monitorTimeoutSeconds = monitorTimeoutMs === undefined ? null : monitorTimeoutMs / 1000;
+  return {
+    ...request,
+    reply: { messageId, queue, monitorTimeoutSeconds },
+    deadline: { sentAtMs: clock.now().getTime(), ttlMs },
+  };
+}
+
+export type CallEnvelope = RequestEnvelope & Required<Pick<RequestEnvelope, "reply" | "deadline">>;
 
 /** The shorter of the contract's deadline and the caller's. @throws {DroverError} `bad-request` for one that is no time. */
 export function deadlineOf(contract: CallContract<unknown, unknown>, options: CallOptions): number {

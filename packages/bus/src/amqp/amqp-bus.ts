@@ -10,8 +10,19 @@ import {
 import type { BrokerTls } from "../broker-tls.ts";
 import type { Bus, BusStatus, CallOptions, CastOptions, RpcServer, ServeOptions } from "../bus.ts";
 import type { CallContract, CastContract } from "../contract.ts";
-import { decodeReply, encodeRequest, type RequestEnvelope } from "../envelope.ts";
-import { busClosed, deadlineOf, nobodyServes, queueName, requestEnvelope } from "../outgoing.ts";
+import { decodeReply, encodeRequest } from "../envelope.ts";
+import {
+  busClosed,
+  CAST_CONNECT_WAIT_MS,
+  type CallEnvelope,
+  CONFIRM_WAIT_MS,
+  callEnvelope,
+  deadlineOf,
+  MAX_PENDING_CASTS,
+  nobodyServes,
+  queueName,
+  requestEnvelope,
+} from "../outgoing.ts";
 import type { ParkedMessage } from "../parked.ts";
 import { PendingCalls } from "../pending-calls.ts";
 import type { Trust } from "../sender.ts";
@@ -20,13 +31,6 @@ import type { AmqpSession, PublishOutcome } from "./amqp-session.ts";
 import { brokerAddresses } from "./broker-address.ts";
 import { TopicServer } from "./topic-server.ts";
 import { declareTransientQueue, fanoutExchange, newReplyQueue } from "./topology.ts";
-
-/** A call or cast made while the broker is away waits this long for it. */
-const CONNECT_WAIT_MS = 5_000;
-/** Casts that wait for the broker at the same time; further ones are refused at once. */
-const MAX_PENDING_CASTS = 10_000;
-/** A cast that the broker does not confirm within this is given up. */
-const CONFIRM_WAIT_MS = 10_000;
 
 export interface AmqpBusOptions {
   /** `amqp://user:password@host:5672/vhost`, `amqps://…`; several name a cluster's members, tried in turn. */
@@ -90,12 +94,13 @@ class AmqpBus implements Bus {
     const deadlineMs = deadlineOf(contract, options);
     const { signal } = options;
     signal?.throwIfAborted();
-    const session = await this.#session(contract.method, Math.min(deadlineMs, CONNECT_WAIT_MS), signal);
-    const limits = { remainingMs: deadlineMs - (this.#clock.monotonicMs() - startedMs), deadlineMs, signal };
-    const { messageId, response } = this.#pending.add(contract, limits);
-    const reply = { messageId, queue: this.#replyQueue, monitorTimeoutSeconds: null };
+    const session = await this.#session(contract.method, deadlineMs, signal);
     const byMs = startedMs + deadlineMs;
-    this.#sendCall(session, contract, { ...envelope, reply }, options.server, byMs).catch((error) =>
+    const remainingMs = byMs - this.#clock.monotonicMs();
+    const { messageId, response } = this.#pending.add(contract, { remainingMs, deadlineMs, signal });
+    const call = { messageId, replyQueue: this.#replyQueue, remainingMs };
+    const message = callEnvelope(contract, envelope, call, this.#clock);
+    this.#sendCall(session, contract, message, options.server, byMs).catch((error) =>
       this.#pending.fail(messageId, error),
     );
     return response;
@@ -112,7 +117,7 @@ class AmqpBus implements Bus {
     }
     this.#pendingCasts += 1;
     try {
-      const session = await this.#session(method, CONNECT_WAIT_MS);
+      const session = await this.#session(method, CAST_CONNECT_WAIT_MS);
       const outcome = await this.#confirmed(method, (isWanted) =>
         fanout ? session.publishToAll(topic, { ...message, isWanted }) : session.publish({ ...message, isWanted }),
       );
@@ -182,7 +187,7 @@ class AmqpBus implements Bus {
   async #sendCall(
     session: AmqpSession,
     contract: CallContract<unknown, unknown>,
-    request: RequestEnvelope & { readonly reply: { readonly messageId: string } },
+    request: CallEnvelope,
     server: string | undefined,
     byMs: number,
   ): Promise<void> {
