@@ -21,7 +21,6 @@ async function connectedBus(name: string): Promise<Bus> {
   return bus;
 }
 
-describeBusContract("amqp", async () => ({
-  caller: await connectedBus("caller"),
-  callee: await connectedBus("callee"),
-}));
+describeBusContract("amqp", {
+  open: async () => ({ caller: await connectedBus("caller"), callee: await connectedBus("callee") }),
+});
