@@ -27,9 +27,10 @@ export class Dispatcher {
    */
   find(request: RequestEnvelope): RpcHandler {
     const { method, version } = request;
-    const found = this.#byMethod.get(method)?.find((handler) => fits(handler, request));
+    const named = this.#byMethod.get(method)?.filter(({ contract }) => contract.namespace === request.namespace) ?? [];
+    const found = named.find((handler) => fits(handler, request));
     if (found !== undefined) return found;
-    const unknownMethod = !this.#byMethod.has(method) && this.#handlers.some((handler) => fits(handler, request));
+    const unknownMethod = named.length === 0 && this.#handlers.some((handler) => fits(handler, request));
     throw dispatchRefusal(unknownMethod ? "no-such-method" : "unsupported-version", method, version);
   }
 

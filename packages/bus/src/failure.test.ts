@@ -24,6 +24,8 @@ test("the two refusals of a dispatcher have oslo's class, module and words", () 
     module: "oslo_messaging.rpc.dispatcher",
     message: "Endpoint does not support RPC method nosuch",
     args: ["Endpoint does not support RPC method nosuch"],
+    // A client that allows the module calls the class with these.
+    kwargs: {},
   });
   expect(failureOf(dispatchRefusal("unsupported-version", "add", "7.0"))).toMatchObject({
     class: "UnsupportedVersion",

@@ -36,7 +36,8 @@ export function failureOf(error: unknown): RemoteFailure {
     message,
     tb: [`${code}: ${message}\n`],
     args: [message],
-    kwargs: { details: jsonSafe(details) },
+    // A client that may build the class passes it `kwargs`: oslo's own two take none of ours.
+    kwargs: oslo === undefined ? { details: jsonSafe(details) } : {},
   };
 }
 
