@@ -9,13 +9,14 @@
  * Drover runs as it is deployed: separate processes over RabbitMQ, Redis and PostgreSQL.
  */
 import { spawn } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { freePort, type LabGuest, type LabHost, waitFor, watchStandstill } from "@drover/testkit";
 import { isOver, type LabPlane, startLabPlane } from "../lab/lab-plane.ts";
 import { type Bench, type BenchOptions, median, quantile, round, spread } from "./bench.ts";
+import { rssMiB } from "./process-usage.ts";
 
 /** Small and calm: what is measured is the control plane, not the copy. */
 const GUEST = { name: "measured", memoryMiB: 256, workingSetMiB: 48, dirtyMiBps: 2 };
@@ -217,9 +218,4 @@ async function measureStarts({ say }: BenchOptions): Promise<{ tookMs: number; r
   }
   say(`standalone: ${STARTS} starts`);
   return samples;
-}
-
-function rssMiB(pid: number | undefined): number {
-  const kib = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1];
-  return Number(kib) / 1024;
 }

@@ -3,8 +3,9 @@ import { parseArgs } from "node:util";
 import { build } from "../../scripts/build.ts";
 import type { Bench } from "./bench.ts";
 import { overhead } from "./overhead.ts";
+import { rpc } from "./rpc.ts";
 
-const benches: Readonly<Record<string, Bench>> = { overhead };
+const benches: Readonly<Record<string, Bench>> = { overhead, rpc };
 
 const { positionals, values } = parseArgs({
   allowPositionals: true,
