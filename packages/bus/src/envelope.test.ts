@@ -92,7 +92,9 @@ test("the context travels under oslo's keys", () => {
 });
 
 test("a bare message is read as the first envelope version", () => {
-  expect(decodeRequest(Buffer.from(JSON.parse(CAST)["oslo.message"]))).toEqual(cast);
+  const bare = JSON.parse(CAST)["oslo.message"];
+  expect(JSON.parse(encodeRequest(cast, "bare").toString())).toEqual(JSON.parse(bare));
+  expect(decodeRequest(Buffer.from(bare))).toEqual(cast);
 });
 
 test.each([

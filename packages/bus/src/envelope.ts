@@ -11,6 +11,12 @@ const ENVELOPE_VERSION = "2.0";
 /** Larger bodies are neither sent nor read: no request of ours comes near, and a broker holds every one in memory. */
 export const MAX_BODY_BYTES = 8 * 1024 * 1024;
 
+/**
+ * `sealed` is oslo's envelope 2.0, which stock clients read; `bare` the message alone, oslo's first envelope version, for
+ * brokers that no stock client speaks to: it is encoded once instead of twice. Both are read.
+ */
+export type EnvelopeForm = "sealed" | "bare";
+
 const CONTEXT_PREFIX = "_context_";
 
 export interface RequestEnvelope {
@@ -60,7 +66,7 @@ export function newMessageId(): string {
 }
 
 /** @throws {DroverError} `bad-request` if the arguments are not JSON or the body is too large. */
-export function encodeRequest(request: RequestEnvelope): Buffer {
+export function encodeRequest(request: RequestEnvelope, form: EnvelopeForm = "sealed"): Buffer {
   const message: Record<string, unknown> = { method: request.method, args: request.args };
   if (request.namespace !== undefined) message.namespace = request.namespace;
   message.version = request.version;
@@ -76,7 +82,7 @@ export function encodeRequest(request: RequestEnvelope): Buffer {
     message._ttl_ms = request.deadline.ttlMs;
   }
   for (const [key, value] of Object.entries(request.context)) message[CONTEXT_PREFIX + key] = value;
-  return seal(message, "bad-request", `request ${request.method}`);
+  return encode(message, form, "bad-request", `request ${request.method}`);
 }
 
 /** @throws {DroverError} `protocol` for anything that is not a request. */
@@ -106,8 +112,8 @@ export function decodeRequest(body: Buffer): RequestEnvelope {
 }
 
 /** @throws {DroverError} `internal` if the result is not JSON or the body is too large. */
-export function encodeReply(reply: ReplyEnvelope): Buffer {
-  return seal(
+export function encodeReply(reply: ReplyEnvelope, form: EnvelopeForm = "sealed"): Buffer {
+  return encode(
     {
       result: reply.result === undefined ? null : reply.result,
       failure: reply.failure === null ? null : JSON.stringify(reply.failure),
@@ -115,6 +121,7 @@ export function encodeReply(reply: ReplyEnvelope): Buffer {
       _msg_id: reply.messageId,
       _unique_id: reply.uniqueId,
     },
+    form,
     "internal",
     "reply",
   );
@@ -178,14 +185,15 @@ function decodeFailure(json: string): RemoteFailure {
   };
 }
 
-function seal(message: Record<string, unknown>, code: ErrorCode, what: string): Buffer {
+function encode(message: Record<string, unknown>, form: EnvelopeForm, code: ErrorCode, what: string): Buffer {
   let inner: string;
   try {
     inner = JSON.stringify(message);
   } catch (cause) {
     throw new DroverError(code, `the ${what} holds a value that JSON cannot carry`, { cause });
   }
-  const body = Buffer.from(JSON.stringify({ "oslo.version": ENVELOPE_VERSION, "oslo.message": inner }));
+  const text = form === "bare" ? inner : JSON.stringify({ "oslo.version": ENVELOPE_VERSION, "oslo.message": inner });
+  const body = Buffer.from(text);
   if (body.length > MAX_BODY_BYTES) {
     throw new DroverError(code, `the ${what} is ${body.length} bytes, more than ${MAX_BODY_BYTES}`);
   }

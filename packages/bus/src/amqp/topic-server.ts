@@ -3,11 +3,11 @@ import type { Channel, ConsumeMessage } from "amqplib";
 import type { RpcServer, ServeOptions } from "../bus.ts";
 import { decodeRequest, encodeReply, type ReplyEnvelope, type RequestEnvelope } from "../envelope.ts";
 import { maxInFlightOf } from "../outgoing.ts";
+import { RecentIds } from "../recent-ids.ts";
 import { RequestRunner, type Settlement } from "../request-runner.ts";
 import type { Sender, Trust } from "../sender.ts";
 import type { AmqpLink } from "./amqp-link.ts";
 import type { AmqpSession } from "./amqp-session.ts";
-import { RecentIds } from "./recent-ids.ts";
 import { declareTopic, type TopicQueues, topicQueues } from "./topology.ts";
 
 /** Oslo remembers 16; ours must reach over all that a reconnect can bring again. */
