@@ -5,7 +5,8 @@
  */
 import { type RealService, startNats, startRabbitMq } from "@drover/testkit";
 import { type Bench, type BenchOptions, median, round, spread } from "./bench.ts";
-import { type Contender, type Measurement, measure, Worker, workerCommand } from "./rpc/contender.ts";
+import { type Contender, type Measurement, measure, workerCommand } from "./rpc/contender.ts";
+import { WorkerProcess } from "./worker-process.ts";
 
 const ROUNDS = 5;
 const FOR_MS = 3_000;
@@ -58,8 +59,8 @@ async function startContenders(
   for (const { key, label, worker, broker } of ALTERNATIVES) {
     const { url } = brokers[broker];
     // The server first: a call to nobody is refused or lost.
-    const server = stack.adopt(await Worker.start(workerCommand(worker, "server", url)), (end) => end.end());
-    const client = stack.adopt(await Worker.start(workerCommand(worker, "client", url)), (end) => end.end());
+    const server = stack.adopt(await WorkerProcess.start(workerCommand(worker, "server", url)), (end) => end.end());
+    const client = stack.adopt(await WorkerProcess.start(workerCommand(worker, "client", url)), (end) => end.end());
     contenders.push({ key, label, client, server, brokerPid: () => brokers[broker].pid });
   }
   return contenders;

@@ -3,9 +3,10 @@ import { parseArgs } from "node:util";
 import { build } from "../../scripts/build.ts";
 import type { Bench } from "./bench.ts";
 import { overhead } from "./overhead.ts";
+import { queues } from "./queues.ts";
 import { rpc } from "./rpc.ts";
 
-const benches: Readonly<Record<string, Bench>> = { overhead, rpc };
+const benches: Readonly<Record<string, Bench>> = { overhead, queues, rpc };
 
 const { positionals, values } = parseArgs({
   allowPositionals: true,

@@ -1,4 +1,5 @@
 import { connect } from "@nats-io/transport-node";
+import { natsConnectOptions } from "../nats-connect-options.ts";
 import type { EchoSides } from "./echo-side.ts";
 
 const SUBJECT = "bench.bare";
@@ -7,7 +8,7 @@ const TIMEOUT_MS = 10_000;
 /** The NATS client's own request and reply: one inbox for all requests, a callback instead of an iterator. */
 export const sides: EchoSides = {
   async serve(url) {
-    const connection = await connect(connectOptions(url));
+    const connection = await connect(natsConnectOptions(url));
     connection.subscribe(SUBJECT, {
       queue: "bench",
       callback: (error, message) => {
@@ -18,14 +19,8 @@ export const sides: EchoSides = {
   },
 
   async connect(url) {
-    const connection = await connect(connectOptions(url));
+    const connection = await connect(natsConnectOptions(url));
     return async (payload) =>
       (await connection.request(SUBJECT, JSON.stringify(payload), { timeout: TIMEOUT_MS })).json();
   },
 };
-
-/** This client takes user and password apart from the address. */
-function connectOptions(url: string) {
-  const { host, username, password } = new URL(url);
-  return { servers: host, ...(username === "" ? {} : { user: username, pass: password }) };
-}

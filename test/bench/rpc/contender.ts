@@ -1,15 +1,14 @@
-import { type ChildProcess, spawn } from "node:child_process";
-import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { cpuMs, rssMiB } from "../process-usage.ts";
+import type { WorkerProcess } from "../worker-process.ts";
 import type { Load, Sample } from "./load.ts";
 
 /** One alternative: a client and a server process, and the broker between them. */
 export interface Contender {
   readonly key: string;
   readonly label: string;
-  readonly client: Worker;
-  readonly server: Worker;
+  readonly client: WorkerProcess;
+  readonly server: WorkerProcess;
   readonly brokerPid: () => number | undefined;
 }
 
@@ -32,56 +31,10 @@ export function workerCommand(alternative: string, role: "server" | "client", ur
   return [process.execPath, file("worker.ts"), alternative, role, url];
 }
 
-/** A worker process that is ready, and reads and answers by lines of JSON. */
-export class Worker {
-  readonly #child: ChildProcess;
-  readonly #lines: AsyncIterator<string>;
-  readonly #name: string;
-
-  private constructor(command: readonly string[]) {
-    const [file = "", ...args] = command;
-    this.#name = command.slice(1, -1).join(" ");
-    this.#child = spawn(file, args, { stdio: ["pipe", "pipe", "inherit"] });
-    const { stdout } = this.#child;
-    if (stdout === null) throw new Error(`${this.#name} has no standard output`);
-    this.#lines = createInterface({ input: stdout })[Symbol.asyncIterator]();
-  }
-
-  /** Resolves when it says that it is ready. */
-  static async start(command: readonly string[]): Promise<Worker> {
-    const worker = new Worker(command);
-    await worker.#read();
-    return worker;
-  }
-
-  get pid(): number | undefined {
-    return this.#child.pid;
-  }
-
-  async measure(load: Load): Promise<Sample> {
-    this.#child.stdin?.write(`${JSON.stringify(load)}\n`);
-    return JSON.parse(await this.#read());
-  }
-
-  /** Closes its standard input, with which it ends, and waits for that. */
-  async end(): Promise<void> {
-    if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
-    const ended = new Promise((resolve) => this.#child.once("exit", resolve));
-    this.#child.stdin?.end();
-    await ended;
-  }
-
-  async #read(): Promise<string> {
-    const { done, value } = await this.#lines.next();
-    if (done === true) throw new Error(`${this.#name} ended before it answered`);
-    return value;
-  }
-}
-
 export async function measure({ client, server, brokerPid }: Contender, load: Load): Promise<Measurement> {
   const used = () => [cpuMs(client.pid), cpuMs(server.pid), cpuMs(brokerPid())] as const;
   const before = used();
-  const sample = await client.measure(load);
+  const sample = (await client.ask(load)) as Sample;
   const after = used();
   return {
     ...sample,

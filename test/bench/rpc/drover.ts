@@ -1,6 +1,6 @@
-import { setTimeout as delay } from "node:timers/promises";
-import { type Bus, defineCall, handle, openAmqpBus, openNatsBus } from "@drover/bus";
+import { type Bus, defineCall, handle } from "@drover/bus";
 import { z } from "zod";
+import { openBusAt, untilConnected } from "../open-bus.ts";
 import type { EchoSides } from "./echo-side.ts";
 
 const SERVER = "echo-host";
@@ -43,8 +43,7 @@ export const sides: EchoSides = {
 };
 
 async function connectedBus(url: string, name: string): Promise<Bus> {
-  const open = url.startsWith("amqp:") ? openAmqpBus : openNatsBus;
-  const bus = open({ urls: [url], name });
-  while (bus.status() !== "connected") await delay(10);
+  const bus = openBusAt(url, name);
+  await untilConnected(bus);
   return bus;
 }
