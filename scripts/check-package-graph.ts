@@ -12,6 +12,7 @@ const rows: readonly (readonly string[])[] = [
   ["libvirt"],
   ["bus", "store", "progress", "service-kit", "libvirt-sim"],
   ["contracts"],
+  ["fleet"],
   ["scheduler", "conductor", "compute-agent", "api"],
   ["standalone", "api-client"],
   ["cli"],

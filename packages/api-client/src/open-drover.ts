@@ -6,6 +6,8 @@ import type {
   MigrationDetail,
   MigrationList,
   MigrationStarted,
+  ParkedList,
+  ParkedReleased,
   RequestAnswerView,
   ServerDetail,
   ServerList,
@@ -41,6 +43,11 @@ export interface MigrationFilter {
   readonly marker?: string;
 }
 
+export interface ParkedFilter {
+  /** Rows at most. @default 1000 */
+  readonly limit?: number;
+}
+
 export interface MigrateOptions {
   /** Name of the destination; null leaves the choice to the scheduler. @default null */
   readonly host?: string | null;
@@ -67,6 +74,12 @@ export interface DroverClient {
   forceComplete(migration: string | number): Promise<RequestAnswerView>;
   /** Resolves when the request is recorded: asking to abort is not being aborted. */
   abort(migration: string | number): Promise<RequestAnswerView>;
+  /** Messages that servers gave up on, the oldest first. */
+  parked(filter?: ParkedFilter): Promise<ParkedList>;
+  /** Sends a parked message to its queue again, as new. */
+  sendParkedAgain(id: string): Promise<ParkedReleased>;
+  /** Throws a parked message away. */
+  discardParked(id: string): Promise<ParkedReleased>;
 }
 
 /**
@@ -106,6 +119,11 @@ function methodsOf(client: Client<paths>, url: string): DroverClient {
       answerOf(url, await client.POST("/v1/migrations/{migration}/force-complete", { params: pathOf(migration) })),
     abort: async (migration) =>
       answerOf(url, await client.POST("/v1/migrations/{migration}/abort", { params: pathOf(migration) })),
+    parked: async (filter = {}) => answerOf(url, await client.GET("/v1/bus/parked", { params: { query: filter } })),
+    sendParkedAgain: async (id) =>
+      answerOf(url, await client.POST("/v1/bus/parked/{id}/send-again", { params: { path: { id } } })),
+    discardParked: async (id) =>
+      answerOf(url, await client.DELETE("/v1/bus/parked/{id}", { params: { path: { id } } })),
   };
 }
 

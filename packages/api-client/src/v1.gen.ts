@@ -136,19 +136,87 @@ export interface paths {
       };
     };
   };
+  "/v1/bus/parked": {
+    /** Messages that servers gave up on, the oldest first */
+    get: {
+      parameters: {
+        query?: {
+          "limit"?: number;
+        };
+      };
+      responses: {
+        200: { content: { "application/json": {
+          "parked": components["schemas"]["ParkedMessage"][];
+        } } };
+        "4XX": { content: { "application/json": components["schemas"]["Error"] } };
+        "5XX": { content: { "application/json": components["schemas"]["Error"] } };
+      };
+    };
+  };
+  "/v1/bus/parked/{id}/send-again": {
+    /** Send it to its queue again, as new */
+    post: {
+      parameters: {
+        path: {
+          "id": string;
+        };
+      };
+      responses: {
+        200: { content: { "application/json": {
+          "id": string;
+          "released": "sent-again" | "discarded";
+        } } };
+        "4XX": { content: { "application/json": components["schemas"]["Error"] } };
+        "5XX": { content: { "application/json": components["schemas"]["Error"] } };
+      };
+    };
+  };
+  "/v1/bus/parked/{id}": {
+    /** Throw it away */
+    delete: {
+      parameters: {
+        path: {
+          "id": string;
+        };
+      };
+      responses: {
+        200: { content: { "application/json": {
+          "id": string;
+          "released": "sent-again" | "discarded";
+        } } };
+        "4XX": { content: { "application/json": components["schemas"]["Error"] } };
+        "5XX": { content: { "application/json": components["schemas"]["Error"] } };
+      };
+    };
+  };
 }
 
 export interface components {
   schemas: {
+    "ChosenFlag": {
+      /** libvirt's name of the flag or parameter. */
+      "name": string;
+      /** Of a parameter. */
+      "value"?: string | number | boolean;
+      "reason": string;
+    };
     "Error": {
       "error": {
         /** For programs: what to do about it. */
-        "code": "pre-check-failed" | "no-eligible-host" | "not-found" | "bad-request" | "refused" | "conflict" | "agent-unreachable" | "unavailable" | "deadline-exceeded" | "outcome-unknown" | "libvirt" | "protocol" | "internal";
+        "code": "pre-check-failed" | "no-eligible-host" | "not-found" | "bad-request" | "refused" | "forbidden" | "conflict" | "agent-unreachable" | "unavailable" | "deadline-exceeded" | "outcome-unknown" | "libvirt" | "protocol" | "internal";
         /** For people: what was being done, and the remedy. */
         "message": string;
         "details": Record<string, unknown>;
         "requestId": string;
       };
+    };
+    "Failure": {
+      /** For programs: what to do about it. */
+      "code": "pre-check-failed" | "no-eligible-host" | "not-found" | "bad-request" | "refused" | "forbidden" | "conflict" | "agent-unreachable" | "unavailable" | "deadline-exceeded" | "outcome-unknown" | "libvirt" | "protocol" | "internal";
+      /** For people. */
+      "message": string;
+      /** The ids, hosts and checks that it is about. */
+      "details": Record<string, unknown>;
     };
     "Host": {
       "id": number;
@@ -158,26 +226,29 @@ export interface components {
       "state": "up" | "down";
       "enabled": boolean;
       "disabledReason": string | null;
-      "facts": {
-        "host": string;
-        "hostUuid": string;
-        "hypervisorType": string;
-        /** major * 1,000,000 + minor * 1,000 + release */
-        "hypervisorVersion": number;
-        /** major * 1,000,000 + minor * 1,000 + release */
-        "libvirtVersion": number;
-        "cpuArch": string;
-        "cpuModel": string;
-        "cpus": number;
-        "memoryKiB": number;
-        /** Where other hosts send memory to. */
-        "inboundAddress": string;
-        "libvirtUri": string;
-      };
+      "facts": components["schemas"]["HostFacts"];
       "agentVersion": string;
       "lastSeenAt": string;
       /** How many servers are on it. */
       "servers": number;
+    };
+    "HostFacts": {
+      "host": string;
+      /** libvirt's uuid of the host. */
+      "hostUuid": string;
+      "hypervisorType": string;
+      /** major * 1,000,000 + minor * 1,000 + release */
+      "hypervisorVersion": number;
+      /** major * 1,000,000 + minor * 1,000 + release */
+      "libvirtVersion": number;
+      "cpuArch": string;
+      "cpuModel": string;
+      "cpus": number;
+      "memoryKiB": number;
+      /** Where other hosts send memory to. */
+      "inboundAddress": string;
+      /** Where the source's libvirtd reaches this host's. */
+      "libvirtUri": string;
     };
     "MigrateRequestInput": {
       /** The destination; without it the scheduler chooses. */
@@ -201,27 +272,10 @@ export interface components {
       "requestedHost": string | null;
       /** Why it waits, failed, was cancelled or is in error. */
       "reason": string | null;
-      "failure": {
-        "code": "pre-check-failed" | "no-eligible-host" | "not-found" | "bad-request" | "refused" | "conflict" | "agent-unreachable" | "unavailable" | "deadline-exceeded" | "outcome-unknown" | "libvirt" | "protocol" | "internal";
-        "message": string;
-        "details": Record<string, unknown>;
-      } | null;
+      "failure": components["schemas"]["Failure"] | null;
       /** What libvirt was asked, and why. */
-      "flags": ({
-        "name": string;
-        "value"?: string | number | boolean;
-        "reason": string;
-      })[];
-      "policy": {
-        "downtimeMs": number;
-        "downtimeSteps": number;
-        "downtimeDelaySPerGiB": number;
-        "bandwidthMiBps": number;
-        "completionTimeoutSPerGiB": number;
-        "timeoutAction": "abort" | "force-complete";
-        "permitPostCopy": boolean;
-        "permitAutoConverge": boolean;
-      };
+      "flags": components["schemas"]["ChosenFlag"][];
+      "policy": components["schemas"]["MigrationPolicy"];
       "requestedBy": string;
       "requestId": string;
       "abortRequestedAt": string | null;
@@ -241,23 +295,50 @@ export interface components {
       "state": "queued" | "preparing" | "running" | "post-copy" | "post-copy-paused" | "unknown" | "post-migrating" | "rolling-back" | "error" | "completed" | "failed" | "cancelled";
       "message": string;
     };
+    "MigrationPolicy": {
+      /** Longest standstill at the switch-over. */
+      "downtimeMs": number;
+      /** Steps in which that standstill is reached. */
+      "downtimeSteps": number;
+      /** Seconds between two steps, per GiB of guest memory. */
+      "downtimeDelaySPerGiB": number;
+      /** Upper bound of the copy; 0 leaves it to libvirt. */
+      "bandwidthMiBps": number;
+      /** Time limit of the copy, seconds per GiB of guest memory; 0 is none. */
+      "completionTimeoutSPerGiB": number;
+      /** What is done when the time limit passes. */
+      "timeoutAction": "abort" | "force-complete";
+      /** A force-complete may switch the guest to post-copy. */
+      "permitPostCopy": boolean;
+      /** The guest's processors may be slowed so that the copy converges. */
+      "permitAutoConverge": boolean;
+    };
     "MigrationProgress": {
       "migrationUuid": string;
+      /** The agent's counter: the larger is the newer. */
       "sequence": number;
+      /** The agent's clock, ms since 1970. */
       "observedAtMs": number;
       "phase": "setup" | "pre-copy" | "post-copy" | "paused" | "completed";
+      /** Since the copy began. */
       "elapsedMs": number;
       "memoryTotalBytes": number;
+      /** Grows beyond the total when memory is sent again. */
       "memoryProcessedBytes": number;
       "memoryRemainingBytes": number;
       "memoryBytesPerSecond": number;
+      /** While it stays above `memoryBytesPerSecond` the copy does not converge. */
       "dirtyBytesPerSecond": number;
+      /** Passes over the guest's memory. */
       "iteration": number;
       "diskTotalBytes": number;
       "diskProcessedBytes": number;
       "diskRemainingBytes": number;
+      /** The standstill if it were switched over now. */
       "expectedDowntimeMs": number;
+      /** The standstill that is allowed at this moment. */
       "downtimeLimitMs": number;
+      /** How much the guest's processors are slowed. */
       "autoConvergeThrottlePercent": number;
       /** The standstill that happened; only once the guest has arrived. */
       "downtimeMs": number | null;
@@ -266,6 +347,20 @@ export interface components {
       "ageMs": number;
       /** The cache could not be asked: newer numbers may exist. */
       "stale": boolean;
+    };
+    "ParkedMessage": {
+      "id": string;
+      /** The queue that it was taken from: `<topic>` or `<topic>.<server>`. */
+      "queue": string;
+      /** Name of the server that gave up on it. */
+      "server": string;
+      /** Null where it could not be read. */
+      "method": string | null;
+      "requestId": string | null;
+      /** Why the last try failed. */
+      "reason": components["schemas"]["Failure"];
+      "tries": number;
+      "parkedAt": string;
     };
     "RequestAnswer": {
       /** `ignored`: it was so already. */

@@ -24,6 +24,11 @@ export type MigrationDetail = Answer<"/v1/migrations/{migration}", "get", 200>;
 /** `accepted`: it will be tried, the outcome is the migration's. `ignored`: already so. */
 export type RequestAnswerView = Answer<"/v1/migrations/{migration}/abort", "post", 202>;
 
+/** A message that a server gave up on, and why. */
+export type ParkedView = Answer<"/v1/bus/parked", "get", 200>["parked"][number];
+
+export type ParkedList = Answer<"/v1/bus/parked", "get", 200>;
+export type ParkedReleased = Answer<"/v1/bus/parked/{id}/send-again", "post", 200>;
 export type HostList = Answer<"/v1/hosts", "get", 200>;
 export type ServerList = Answer<"/v1/servers", "get", 200>;
 export type ServerDetail = Answer<"/v1/servers/{server}", "get", 200>;

@@ -38,7 +38,7 @@ export interface ApiFixture {
     minor: number,
     body?: unknown,
   ): Promise<{ status: number; body: unknown; headers: LightMyRequestResponse["headers"] }>;
-  v1(method: "GET" | "POST", path: string, body?: unknown): Promise<{ status: number; body: unknown }>;
+  v1(method: "GET" | "POST" | "DELETE", path: string, body?: unknown): Promise<{ status: number; body: unknown }>;
   close(): Promise<void>;
 }
 

@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import { createFleet, createMigrationViews, progressReader } from "@drover/fleet";
 import { DroverError } from "@drover/model";
 import { whyNotLocal } from "@drover/service-kit";
 import swagger from "@fastify/swagger";
@@ -11,14 +12,12 @@ import {
   type ZodTypeProvider,
 } from "fastify-type-provider-zod";
 import type { ApiDependencies } from "./api-dependencies.ts";
-import { createFleet } from "./fleet.ts";
 import { healthRoutes } from "./health-routes.ts";
 import { logAnswer } from "./log-answer.ts";
 import { baseUrl } from "./nova/links.ts";
 import { novaApi } from "./nova/nova-api.ts";
 import { faultBody, NovaFault } from "./nova/nova-fault.ts";
 import { versionList } from "./nova/version-documents.ts";
-import { progressReader } from "./progress-reader.ts";
 import { errorReply } from "./v1/error-reply.ts";
 import { v1Api } from "./v1/v1-api.ts";
 
@@ -85,11 +84,19 @@ export async function createApi(dependencies: ApiDependencies): Promise<FastifyI
     transform: jsonSchemaTransform,
     transformObject: (document) => withoutUnused(jsonSchemaTransformObject(document)),
   });
-  const context = { dependencies, fleet: createFleet(store, clock), readProgress: progressReader(dependencies) };
+  const fleet = createFleet(store, clock);
+  const readProgress = progressReader(dependencies);
+  const context = { dependencies, fleet, readProgress };
+  const migrations = createMigrationViews({ store, fleet, readProgress });
   healthRoutes(app, dependencies);
   app.get("/", async (request) => versionList(baseUrl(request)));
   await app.register(async (scope) => novaApi(scope, context), { prefix: "/v2.1" });
-  await app.register(async (scope) => v1Api(scope.withTypeProvider<ZodTypeProvider>(), context), { prefix: "/v1" });
+  await app.register(
+    async (scope) => v1Api(scope.withTypeProvider<ZodTypeProvider>(), { dependencies, fleet, migrations }),
+    {
+      prefix: "/v1",
+    },
+  );
   await app.ready();
   return app;
 }

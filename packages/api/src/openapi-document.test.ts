@@ -10,6 +10,9 @@ it("is what openapi.gen.json holds; run `npm run openapi` here after a change", 
 it("describes /v1 and nothing else", async () => {
   const document: { paths: Record<string, unknown> } = JSON.parse(await openapiDocument());
   expect(Object.keys(document.paths).sort()).toEqual([
+    "/v1/bus/parked",
+    "/v1/bus/parked/{id}",
+    "/v1/bus/parked/{id}/send-again",
     "/v1/hosts",
     "/v1/migrations",
     "/v1/migrations/{migration}",

@@ -21,6 +21,7 @@ import { takeInEvent } from "./reports/migration-event.ts";
 import { takeInOutcome } from "./reports/migration-outcome.ts";
 import { recordLiveMigration } from "./requests/live-migrate-instance.ts";
 import { recordOperatorRequest } from "./requests/operator-request.ts";
+import { fleetHandlers } from "./requests/read-fleet.ts";
 import { MigrationSignals } from "./work/migration-signals.ts";
 import { MigrationWork } from "./work/migration-work.ts";
 
@@ -53,7 +54,12 @@ export async function startConductor(dependencies: ConductorDependencies): Promi
   const server = await bus.serve({
     topic: liveMigrateInstance.topic,
     server: `conductor-${randomUUID()}`,
-    handlers: [...operatorHandlers(context, work), ...agentHandlers(context), changeHandler(signals, work)],
+    handlers: [
+      ...operatorHandlers(context, work),
+      ...fleetHandlers(dependencies),
+      ...agentHandlers(context),
+      changeHandler(signals, work),
+    ],
   });
   const flush = startProgressFlush({
     cache: dependencies.progress,

@@ -19,70 +19,92 @@ import {
 const version = "1.0";
 const work = { topic: "compute", version } as const;
 const control = { topic: "compute-control", version } as const;
+/** A call that may take half a minute and more: an agent that died meanwhile is noticed long before that. */
+const long = { deadlineMs: 30_000, monitorTimeoutMs: 10_000, idempotent: true } as const;
 
+/** Whoever asks libvirtd may hear these. */
+const fromLibvirt = {
+  unavailable: "libvirtd on the host is away, or the agent is stopping.",
+  libvirt: "libvirtd said no; `details` has its code and domain.",
+} as const;
+
+const guestRequirements = z
+  .object({
+    memoryKiB: z.number().int().nonnegative(),
+    vcpus: z.number().int().nonnegative(),
+    cpuXml: z.string().nullable().describe("The live `<cpu>` element of the guest; null when it has none."),
+    virtType: z.string().describe("libvirt's virt type: `kvm` or `qemu`."),
+    machineType: z.string(),
+    hypervisorVersion: z.number().int(),
+    hostUuid: uuid.describe("libvirt's uuid of the source: a host cannot migrate to itself under another name."),
+  })
+  .meta({ id: "GuestRequirements" });
 /** What the source knows of the guest and a destination must be able to give. */
-const guestRequirements = z.object({
-  memoryKiB: z.number().int().nonnegative(),
-  vcpus: z.number().int().nonnegative(),
-  /** The live `<cpu>` element of the guest; null when it has none. */
-  cpuXml: z.string().nullable(),
-  /** libvirt's virt type: `kvm` or `qemu`. */
-  virtType: z.string(),
-  machineType: z.string(),
-  hypervisorVersion: z.number().int(),
-  /** libvirt's host uuid of the source: a host cannot migrate to itself under another name. */
-  hostUuid: uuid,
-});
 export type GuestRequirements = z.infer<typeof guestRequirements>;
 
-/** Can this guest leave? Every check is answered, failed or not. `requirements` is null when the guest is not here. */
 export const checkCanLiveMigrateSource = defineCall({
   ...work,
   method: "check_can_live_migrate_source",
   access: "read",
   deadlineMs: 15_000,
   idempotent: true,
-  request: guestReference.extend({ migrationUuid: uuid, blockMigration: z.boolean().nullable() }),
-  response: z.object({ checks: z.array(preCheck), requirements: guestRequirements.nullable() }),
+  description: "Can this guest leave? Every check is answered, failed or not. Changes nothing.",
+  errors: fromLibvirt,
+  request: guestReference.extend({
+    migrationUuid: uuid,
+    blockMigration: z.boolean().nullable().describe("Nova's `block_migration`; null is `auto`."),
+  }),
+  response: z.object({
+    checks: z.array(preCheck),
+    requirements: guestRequirements.nullable().describe("Null when the guest is not here."),
+  }),
 });
 
-/** Can this host take the guest? Every check is answered, failed or not. Changes nothing on the host. */
 export const checkCanLiveMigrateDestination = defineCall({
   ...work,
   method: "check_can_live_migrate_destination",
   access: "read",
   deadlineMs: 15_000,
   idempotent: true,
+  description: "Can this host take the guest? Every check is answered, failed or not. Changes nothing.",
+  errors: fromLibvirt,
   request: guestReference.extend({ migrationUuid: uuid, sourceHost: hostName, requirements: guestRequirements }),
   response: z.object({
     checks: z.array(preCheck),
-    /** Memory that guests could still be given, less what migrations hold: the upper bound for claims. */
-    memoryAvailableKiB: z.number().int(),
+    memoryAvailableKiB: z
+      .number()
+      .int()
+      .describe("Memory that guests could still be given, less what migrations hold: the upper bound for claims."),
   }),
 });
 
-/** Makes the destination ready for the copy. Repeating it is harmless; undone by `rollback_live_migration_at_destination`. */
 export const preLiveMigration = defineCall({
   ...work,
+  ...long,
   method: "pre_live_migration",
   access: "command",
   deadlineMs: 60_000,
-  idempotent: true,
+  description:
+    "Makes the destination ready for the copy. Repeating it is harmless; undone by `rollback_live_migration_at_destination`.",
+  errors: fromLibvirt,
   request: migrationCommand.extend({ memoryKiB: z.number().int(), sourceHost: hostName }),
   response: destinationPreparation,
 });
 
-/**
- * Starts the copy. Answered by `report_migration_event` (`started`), or `report_migration_outcome`; sent again until
- * then. Dropped, and answered as `never-started`, after `notAfterMs` or when the agent has seen a newer generation.
- */
+const notAfterMs = z
+  .number()
+  .int()
+  .describe("Wall clock, ms since 1970: a command that arrives later is dropped, and that is reported.");
+
 export const liveMigration = defineCast({
   ...work,
   method: "live_migration",
   access: "command",
+  description:
+    "Starts the copy. Answered by `report_migration_event` (`started`), or by `report_migration_outcome`; sent again until " +
+    "then. Dropped, and reported as `never-started`, after `notAfterMs` or when the agent has seen a newer generation.",
   request: migrationCommand.extend({
-    /** Wall clock, ms since 1970. */
-    notAfterMs: z.number().int(),
+    notAfterMs,
     destinationHost: hostName,
     destination: destinationPreparation,
     memoryKiB: z.number().int(),
@@ -90,85 +112,88 @@ export const liveMigration = defineCast({
   }),
 });
 
-/** Settles the guest's definition on the host it arrived on. Throws `outcome-unknown` when the guest does not run here. */
 export const postLiveMigrationAtDestination = defineCall({
   ...work,
+  ...long,
   method: "post_live_migration_at_destination",
   access: "command",
-  deadlineMs: 30_000,
-  idempotent: true,
+  description: "Settles the guest's definition on the host it arrived on.",
+  errors: { ...fromLibvirt, "outcome-unknown": "The guest does not run here." },
   request: migrationCommand,
   response: nothing,
 });
 
-/** Removes what is left of a guest on the host it left. Never touches a guest that runs. */
 export const postLiveMigration = defineCall({
   ...work,
+  ...long,
   method: "post_live_migration",
   access: "command",
-  deadlineMs: 30_000,
-  idempotent: true,
+  description: "Removes what is left of a guest on the host it left. Never touches a guest that runs.",
+  errors: { ...fromLibvirt, "outcome-unknown": "The guest is active here." },
   request: migrationCommand,
   response: nothing,
 });
 
-/** Releases what `pre_live_migration` prepared. Never touches a guest that runs. */
 export const rollbackLiveMigrationAtDestination = defineCall({
   ...work,
+  ...long,
   method: "rollback_live_migration_at_destination",
   access: "command",
-  deadlineMs: 30_000,
-  idempotent: true,
+  description: "Releases what `pre_live_migration` prepared. Never touches a guest that runs.",
+  errors: {
+    ...fromLibvirt,
+    "outcome-unknown": "The guest is active here.",
+    unavailable: `${fromLibvirt.unavailable} Or libvirt still takes the copy back.`,
+  },
   request: migrationCommand,
   response: nothing,
 });
 
-/**
- * Brings the source back to before: a copy that runs all the same is called off, a guest that we suspended runs again,
- * and a start command that is still on its way is dropped when it comes. Throws `outcome-unknown` when the guest has not
- * surely stayed.
- */
 export const rollbackLiveMigration = defineCall({
   ...work,
+  ...long,
   method: "rollback_live_migration",
   access: "command",
-  deadlineMs: 30_000,
-  idempotent: true,
+  description:
+    "Brings the source back to before: a copy that runs all the same is called off, a guest that we suspended runs again, " +
+    "and a start command that is still on its way is dropped when it comes.",
+  errors: { ...fromLibvirt, "outcome-unknown": "The guest has not surely stayed." },
   request: migrationCommand,
   response: nothing,
 });
 
-const timedCommand = migrationCommand.extend({ notAfterMs: z.number().int() });
+const timedCommand = migrationCommand.extend({ notAfterMs });
 
-/** Calls the copy off. Answered by the event `abort-sent` or `abort-refused`; sent again until then. */
 export const liveMigrationAbort = defineCast({
   ...control,
   method: "live_migration_abort",
   access: "command",
+  description: "Calls the copy off. Answered by the event `abort-sent` or `abort-refused`; sent again until then.",
   request: timedCommand,
 });
 
-/** Completes the copy whatever the standstill: post-copy where permitted, otherwise by suspending the guest. */
 export const liveMigrationForceComplete = defineCast({
   ...control,
   method: "live_migration_force_complete",
   access: "command",
+  description:
+    "Completes the copy whatever the standstill: post-copy where permitted, otherwise by suspending the guest. Answered by " +
+    "the event `force-complete-sent` or `force-complete-refused`; sent again until then.",
   request: timedCommand,
 });
 
-/** What this host's libvirt says about one guest, now. The question behind every doubt. */
 export const findGuest = defineCall({
   ...control,
   method: "find_guest",
   access: "read",
   deadlineMs: 10_000,
   idempotent: true,
+  description: "What this host's libvirt says about one guest, now. The question behind every doubt.",
+  errors: fromLibvirt,
   request: z.object({ serverUuid: uuid, migrationUuid: uuid.nullable() }),
   response: z.object({
-    /** Null when libvirt has no definition of it. */
-    guest: observedGuest.nullable(),
+    guest: observedGuest.nullable().describe("Null when libvirt has no definition of it."),
     job: z.enum(["none", "outgoing", "incoming", "other"]),
-    /** This agent steers that migration now. */
-    steering: z.boolean(),
+    steering: z.boolean().describe("This agent steers that migration now."),
   }),
 });

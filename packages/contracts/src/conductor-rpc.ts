@@ -1,6 +1,7 @@
-/** What the conductor answers. Version history: 1.0 the first release. */
+/** What operators ask of the conductor, and what agents report to it. */
 import { defineCall, defineCast } from "@drover/bus";
 import { z } from "zod";
+import { conductorTopic } from "./conductor-topic.ts";
 import {
   chosenFlag,
   hostFacts,
@@ -11,82 +12,78 @@ import {
   serializedError,
   uuid,
 } from "./schemas.ts";
+import { requestAnswer } from "./views.ts";
 
-const topic = "conductor";
-const version = "1.0";
+const requestedBy = z.string().describe("Who asks, for the record.");
 
-/**
- * Records a live migration as `queued` and returns its id; everything after happens by itself.
- *
- * Throws `not-found` (server or named host), `refused` (shut off, already migrating, two running copies, host down).
- */
 export const liveMigrateInstance = defineCall({
-  topic,
+  ...conductorTopic,
   method: "live_migrate_instance",
-  version,
   access: "request",
   deadlineMs: 10_000,
   idempotent: false,
+  description:
+    "Records a live migration as `queued` and answers with its id; everything after happens by itself. What can be known at " +
+    "once is refused at once, the rest is found by the pre-checks and is in the record.",
+  errors: {
+    "not-found": "No such server, or no such host.",
+    "bad-request": "The server runs on that host already.",
+    refused: "Shut off, running on two hosts, already migrating, or a host is down. Nothing is recorded.",
+  },
   request: z.object({
     serverUuid: uuid,
-    /** Destination asked for; null lets the scheduler choose. */
-    host: hostName.nullable(),
-    /** Nova's `block_migration`; null is `auto`. */
-    blockMigration: z.boolean().nullable(),
-    requestedBy: z.string(),
-    projectId: z.string(),
+    host: hostName.nullable().default(null).describe("Destination asked for; null lets the scheduler choose."),
+    blockMigration: z.boolean().nullable().default(null).describe("Nova's `block_migration`; null is `auto`."),
+    requestedBy,
+    projectId: z.string().describe("On whose behalf, for the record."),
   }),
-  response: z.object({ migrationUuid: uuid, migrationId: z.number().int() }),
+  response: z.object({ migrationUuid: uuid, migrationId: z.number().int().describe("Its number, for people.") }),
 });
 
-const operatorRequest = z.object({ migrationUuid: uuid, requestedBy: z.string() });
-const operatorAnswer = z.object({
-  /** `ignored`: it was so already. */
-  answer: z.enum(["accepted", "ignored"]),
-});
+const steering = {
+  ...conductorTopic,
+  access: "request",
+  deadlineMs: 10_000,
+  idempotent: true,
+  errors: { "not-found": "No such migration.", refused: "Not in this state; the message says why." },
+  request: z.object({ migrationUuid: uuid, requestedBy }),
+  response: requestAnswer,
+} as const;
 
-/** Asks that a migration be called off. The answer says that it is recorded, not that it is over. Throws `refused`, `not-found`. */
 export const abortMigration = defineCall({
-  topic,
+  ...steering,
   method: "live_migration_abort",
-  version,
-  access: "request",
-  deadlineMs: 10_000,
-  idempotent: true,
-  request: operatorRequest,
-  response: operatorAnswer,
+  description:
+    "Asks that a migration be called off. The answer says that this is recorded, not that it is over: `requestAnswer` and " +
+    "`state` of the migration say what became of it.",
 });
 
-/** Asks that a migration complete whatever the standstill. Throws `refused`, `not-found`. */
 export const forceCompleteMigration = defineCall({
-  topic,
+  ...steering,
   method: "live_migration_force_complete",
-  version,
-  access: "request",
-  deadlineMs: 10_000,
-  idempotent: true,
-  request: operatorRequest,
-  response: operatorAnswer,
+  description:
+    "Asks that a migration complete whatever the standstill: by post-copy where the policy permits it, otherwise the guest " +
+    "stands still until its memory has arrived. The answer says that this is recorded.",
 });
 
 const agentReport = z.object({
   migrationUuid: uuid,
-  /** Generation of the `live_migration` command that the report answers. */
-  generation: z.number().int(),
+  generation: z.number().int().describe("Generation of the `live_migration` command that the report answers."),
   host: hostName,
-  /** The agent's counter for this migration: a repeated or late report is recognised by it. */
-  sequence: z.number().int().nonnegative(),
+  sequence: z
+    .number()
+    .int()
+    .nonnegative()
+    .describe("The agent's counter for this migration: a repeated or late report is recognised by it."),
 });
 
-/** Something happened to a running copy. Repeated by the agent until it is acknowledged. */
+const report = { ...conductorTopic, access: "report", deadlineMs: 5_000, idempotent: true } as const;
+
 export const reportMigrationEvent = defineCall({
-  topic,
+  ...report,
   method: "report_migration_event",
-  version,
-  access: "report",
   reporter: ({ host }) => host,
-  deadlineMs: 5_000,
-  idempotent: true,
+  description: "Something happened to a running copy. Repeated by the agent until it is acknowledged.",
   request: agentReport.extend({
     event: z.enum([
       "started",
@@ -99,65 +96,54 @@ export const reportMigrationEvent = defineCall({
       "force-complete-sent",
       "force-complete-refused",
     ]),
-    /** One sentence for people. */
-    message: z.string(),
-    /** With `started`: what libvirt was asked, and why. */
-    flags: z.array(chosenFlag).optional(),
+    message: z.string().describe("One sentence for people."),
+    flags: z.array(chosenFlag).optional().describe("With `started`: what libvirt was asked, and why."),
   }),
   response: nothing,
 });
 
-/** How a copy ended. Repeated by the agent until it is acknowledged. */
 export const reportMigrationOutcome = defineCall({
-  topic,
+  ...report,
   method: "report_migration_outcome",
-  version,
-  access: "report",
   reporter: ({ host }) => host,
-  deadlineMs: 5_000,
-  idempotent: true,
+  description: "How a copy ended. Repeated by the agent until it is acknowledged.",
   request: agentReport.extend({
     outcome: z.enum(["arrived", "stayed", "unknown"]),
-    /** Why it stayed: on request, by the policy's limit, or because something failed. Null when it arrived. */
-    cause: z.enum(["aborted", "timed-out", "failed", "never-started"]).nullable(),
+    cause: z
+      .enum(["aborted", "timed-out", "failed", "never-started"])
+      .nullable()
+      .describe("Why it stayed: on request, by the policy's limit, or because something failed. Null when it arrived."),
     error: serializedError.nullable(),
     flags: z.array(chosenFlag).optional(),
-    progress: migrationProgress.nullable(),
+    progress: migrationProgress.nullable().describe("The last numbers."),
   }),
   response: nothing,
 });
 
-/** An agent tells what its host is and which guests it has: at start, and when that changes. */
 export const reportHost = defineCall({
-  topic,
+  ...report,
   method: "report_host",
-  version,
-  access: "report",
-  reporter: ({ facts }) => facts.host,
   deadlineMs: 10_000,
-  idempotent: true,
+  reporter: ({ facts }) => facts.host,
+  description: "An agent tells what its host is and which guests it has: at start, and when that changes.",
   request: z.object({ facts: hostFacts, agentVersion: z.string(), guests: z.array(observedGuest).max(10_000) }),
   response: nothing,
 });
 
-/** An agent lives. `known: false` asks it for a full `report_host`. */
 export const reportHeartbeat = defineCall({
-  topic,
+  ...report,
   method: "report_heartbeat",
-  version,
-  access: "report",
   reporter: ({ host }) => host,
-  deadlineMs: 5_000,
-  idempotent: true,
+  description: "An agent lives.",
   request: z.object({ host: hostName }),
-  response: z.object({ known: z.boolean() }),
+  response: z.object({ known: z.boolean().describe("False asks for a full `report_host`.") }),
 });
 
-/** Told by one conductor to all: a record has changed that another may be working on. Losing it costs a delay, no more. */
 export const migrationChanged = defineCast({
-  topic,
+  ...conductorTopic,
   method: "migration_changed",
-  version,
   access: "command",
+  description:
+    "Told by one conductor to all: a record has changed that another may be working on. Losing it costs a delay, no more.",
   request: z.object({ migrationUuid: uuid }),
 });

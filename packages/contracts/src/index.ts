@@ -22,13 +22,27 @@ export {
   reportMigrationEvent,
   reportMigrationOutcome,
 } from "./conductor-rpc.ts";
-export { selectDestinations } from "./scheduler-rpc.ts";
 export {
-  chosenFlag,
-  hostFacts,
-  hostName,
-  migrationPolicy,
-  migrationProgress,
-  powerState,
-  serializedError,
-} from "./schemas.ts";
+  getMigration,
+  getServer,
+  listHosts,
+  listMigrations,
+  listServers,
+  MAX_PAGE_ROWS,
+} from "./reading-rpc.ts";
+export { selectDestinations } from "./scheduler-rpc.ts";
+export { hostName, serializedError } from "./schemas.ts";
+export {
+  type HostView,
+  hostView,
+  type LogEntryView,
+  logEntryView,
+  type MigrationDetail,
+  type MigrationView,
+  migrationDetail,
+  migrationView,
+  type ProgressView,
+  requestAnswer,
+  type ServerView,
+  serverView,
+} from "./views.ts";

@@ -3,7 +3,6 @@ import { defineCall } from "@drover/bus";
 import { z } from "zod";
 import { eliminatedHost, guestReference, hostName } from "./schemas.ts";
 
-/** Ranks the hosts that could take a guest, best first, and says why each other host fell out. An empty ranking is no error. */
 export const selectDestinations = defineCall({
   topic: "scheduler",
   method: "select_destinations",
@@ -11,15 +10,16 @@ export const selectDestinations = defineCall({
   access: "read",
   deadlineMs: 10_000,
   idempotent: true,
+  description:
+    "Ranks the hosts that could take a guest, best first, and says why each other host fell out. An empty ranking is no error.",
   request: guestReference.extend({
     memoryKiB: z.number().int().nonnegative(),
     vcpus: z.number().int().nonnegative(),
     sourceHost: hostName,
-    /** Only this host, when the requester named one. */
-    requestedHost: hostName.nullable(),
+    requestedHost: hostName.nullable().describe("Only this host, when the requester named one."),
   }),
   response: z.object({
-    candidates: z.array(z.object({ host: hostName, weight: z.number() })),
+    candidates: z.array(z.object({ host: hostName, weight: z.number().describe("The larger is the better.") })),
     eliminated: z.array(eliminatedHost),
   }),
 });

@@ -1,4 +1,7 @@
-/** The model's types as schemas. `satisfies` keeps both the same: a field added to one and not to the other fails to compile. */
+/**
+ * The model's types as schemas. `satisfies` keeps both the same: a field added to one and not to the other fails to
+ * compile. An `id` is the type's name in docs/rpc.md and in the OpenAPI document.
+ */
 import {
   type ChosenFlag,
   type DestinationPreparation,
@@ -22,57 +25,65 @@ export const hostName = z
   .regex(/^[A-Za-z0-9._-]{1,255}$/, "must be a host name of letters, digits, dots, dashes, underscores");
 export const uuid = z.string().regex(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/, "must be a lower-case uuid");
 
-export const serializedError = z.object({
-  code: z.enum(ERROR_CODES),
-  message: z.string(),
-  details: z.record(z.string(), z.unknown()),
-}) satisfies z.ZodType<SerializedError>;
+export const serializedError = z
+  .object({
+    code: z.enum(ERROR_CODES).describe("For programs: what to do about it."),
+    message: z.string().describe("For people."),
+    details: z.record(z.string(), z.unknown()).describe("The ids, hosts and checks that it is about."),
+  })
+  .meta({ id: "Failure" }) satisfies z.ZodType<SerializedError>;
 
-export const migrationPolicy = z.object({
-  downtimeMs: z.number().int().min(1),
-  downtimeSteps: z.number().int().min(1).max(100),
-  downtimeDelaySPerGiB: rate,
-  bandwidthMiBps: count,
-  completionTimeoutSPerGiB: rate,
-  timeoutAction: z.enum(["abort", "force-complete"]),
-  permitPostCopy: z.boolean(),
-  permitAutoConverge: z.boolean(),
-}) satisfies z.ZodType<MigrationPolicy>;
+export const migrationPolicy = z
+  .object({
+    downtimeMs: z.number().int().min(1).describe("Longest standstill at the switch-over."),
+    downtimeSteps: z.number().int().min(1).max(100).describe("Steps in which that standstill is reached."),
+    downtimeDelaySPerGiB: rate.describe("Seconds between two steps, per GiB of guest memory."),
+    bandwidthMiBps: count.describe("Upper bound of the copy; 0 leaves it to libvirt."),
+    completionTimeoutSPerGiB: rate.describe("Time limit of the copy, seconds per GiB of guest memory; 0 is none."),
+    timeoutAction: z.enum(["abort", "force-complete"]).describe("What is done when the time limit passes."),
+    permitPostCopy: z.boolean().describe("A force-complete may switch the guest to post-copy."),
+    permitAutoConverge: z.boolean().describe("The guest's processors may be slowed so that the copy converges."),
+  })
+  .meta({ id: "MigrationPolicy" }) satisfies z.ZodType<MigrationPolicy>;
 
-export const migrationProgress = z.object({
-  migrationUuid: uuid,
-  sequence: count,
-  observedAtMs: count,
-  phase: z.enum(["setup", "pre-copy", "post-copy", "paused", "completed"]),
-  elapsedMs: count,
-  memoryTotalBytes: count,
-  memoryProcessedBytes: count,
-  memoryRemainingBytes: count,
-  memoryBytesPerSecond: rate,
-  dirtyBytesPerSecond: rate,
-  iteration: count,
-  diskTotalBytes: count,
-  diskProcessedBytes: count,
-  diskRemainingBytes: count,
-  expectedDowntimeMs: count,
-  downtimeLimitMs: count,
-  autoConvergeThrottlePercent: count,
-  downtimeMs: count.nullable().describe("The standstill that happened; only once the guest has arrived."),
-}) satisfies z.ZodType<MigrationProgress>;
+export const migrationProgress = z
+  .object({
+    migrationUuid: uuid,
+    sequence: count.describe("The agent's counter: the larger is the newer."),
+    observedAtMs: count.describe("The agent's clock, ms since 1970."),
+    phase: z.enum(["setup", "pre-copy", "post-copy", "paused", "completed"]),
+    elapsedMs: count.describe("Since the copy began."),
+    memoryTotalBytes: count,
+    memoryProcessedBytes: count.describe("Grows beyond the total when memory is sent again."),
+    memoryRemainingBytes: count,
+    memoryBytesPerSecond: rate,
+    dirtyBytesPerSecond: rate.describe("While it stays above `memoryBytesPerSecond` the copy does not converge."),
+    iteration: count.describe("Passes over the guest's memory."),
+    diskTotalBytes: count,
+    diskProcessedBytes: count,
+    diskRemainingBytes: count,
+    expectedDowntimeMs: count.describe("The standstill if it were switched over now."),
+    downtimeLimitMs: count.describe("The standstill that is allowed at this moment."),
+    autoConvergeThrottlePercent: count.describe("How much the guest's processors are slowed."),
+    downtimeMs: count.nullable().describe("The standstill that happened; only once the guest has arrived."),
+  })
+  .meta({ id: "ObservedProgress" }) satisfies z.ZodType<MigrationProgress>;
 
-export const hostFacts = z.object({
-  host: hostName,
-  hostUuid: uuid,
-  hypervisorType: z.string(),
-  hypervisorVersion: count.describe("major * 1,000,000 + minor * 1,000 + release"),
-  libvirtVersion: count.describe("major * 1,000,000 + minor * 1,000 + release"),
-  cpuArch: z.string(),
-  cpuModel: z.string(),
-  cpus: count,
-  memoryKiB: count,
-  inboundAddress: z.string().describe("Where other hosts send memory to."),
-  libvirtUri: z.string(),
-}) satisfies z.ZodType<HostFacts>;
+export const hostFacts = z
+  .object({
+    host: hostName,
+    hostUuid: uuid.describe("libvirt's uuid of the host."),
+    hypervisorType: z.string(),
+    hypervisorVersion: count.describe("major * 1,000,000 + minor * 1,000 + release"),
+    libvirtVersion: count.describe("major * 1,000,000 + minor * 1,000 + release"),
+    cpuArch: z.string(),
+    cpuModel: z.string(),
+    cpus: count,
+    memoryKiB: count,
+    inboundAddress: z.string().describe("Where other hosts send memory to."),
+    libvirtUri: z.string().describe("Where the source's libvirtd reaches this host's."),
+  })
+  .meta({ id: "HostFacts" }) satisfies z.ZodType<HostFacts>;
 
 export const powerState = z.enum([
   "nostate",
@@ -85,47 +96,56 @@ export const powerState = z.enum([
   "pmsuspended",
 ]);
 
-export const observedGuest = z.object({
-  uuid,
-  name: z.string().min(1),
-  powerState,
-  persistent: z.boolean(),
-  vcpus: count,
-  memoryKiB: count,
-  migrating: z.boolean(),
-}) satisfies z.ZodType<ObservedGuest>;
+export const observedGuest = z
+  .object({
+    uuid,
+    name: z.string().min(1),
+    powerState,
+    persistent: z.boolean().describe("libvirt keeps a definition on disk."),
+    vcpus: count,
+    memoryKiB: count,
+    migrating: z.boolean().describe("libvirt copies it at this moment, whoever asked for it."),
+  })
+  .meta({ id: "ObservedGuest" }) satisfies z.ZodType<ObservedGuest>;
 
-export const preCheck = z.object({
-  check: z.string(),
-  passed: z.boolean(),
-  message: z.string(),
-}) satisfies z.ZodType<PreCheck>;
+export const preCheck = z
+  .object({
+    check: z.string().describe("Its name, for programs."),
+    passed: z.boolean(),
+    message: z.string(),
+  })
+  .meta({ id: "PreCheck" }) satisfies z.ZodType<PreCheck>;
 
-export const eliminatedHost = z.object({
-  host: z.string(),
-  by: z.string(),
-  reason: z.string(),
-}) satisfies z.ZodType<EliminatedHost>;
+export const eliminatedHost = z
+  .object({
+    host: z.string(),
+    by: z.string().describe("The filter that removed it."),
+    reason: z.string(),
+  })
+  .meta({ id: "EliminatedHost" }) satisfies z.ZodType<EliminatedHost>;
 
-export const chosenFlag = z.object({
-  name: z.string(),
-  value: z.union([z.string(), z.number(), z.boolean()]).optional(),
-  reason: z.string(),
-}) satisfies z.ZodType<ChosenFlag>;
+export const chosenFlag = z
+  .object({
+    name: z.string().describe("libvirt's name of the flag or parameter."),
+    value: z.union([z.string(), z.number(), z.boolean()]).optional().describe("Of a parameter."),
+    reason: z.string(),
+  })
+  .meta({ id: "ChosenFlag" }) satisfies z.ZodType<ChosenFlag>;
 
-export const destinationPreparation = z.object({
-  libvirtUri: z.string(),
-  inboundAddress: z.string(),
-}) satisfies z.ZodType<DestinationPreparation>;
+export const destinationPreparation = z
+  .object({
+    libvirtUri: z.string().describe("Where the source's libvirtd reaches the destination's."),
+    inboundAddress: z.string().describe("Where the source sends the memory to."),
+  })
+  .meta({ id: "DestinationPreparation" }) satisfies z.ZodType<DestinationPreparation>;
 
 /** Who a migration is about; the name is for messages. */
-export const guestReference = z.object({ serverUuid: uuid, serverName: z.string() });
+export const guestReference = z.object({ serverUuid: uuid, serverName: z.string().describe("For messages.") });
 
 /** A command that belongs to one migration: an agent drops what is older than what it has seen. */
 export const migrationCommand = guestReference.extend({
   migrationUuid: uuid,
-  /** The record's generation when the command was written. */
-  generation: count,
+  generation: count.describe("The record's generation when the command was written."),
 });
 
 export const nothing = z.object({});

@@ -1,6 +1,6 @@
+import type { KnownHost } from "@drover/fleet";
 import type { FastifyRequest } from "fastify";
 import { z } from "zod";
-import type { KnownHost } from "../fleet.ts";
 import { hostId, hypervisorDetail, hypervisorSummary } from "./hypervisor-view.ts";
 import { nextLink } from "./links.ts";
 import { SINCE } from "./microversion.ts";

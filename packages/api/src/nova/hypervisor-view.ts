@@ -1,5 +1,5 @@
+import type { KnownHost } from "@drover/fleet";
 import { isActive } from "@drover/model";
-import type { KnownHost } from "../fleet.ts";
 import { SINCE } from "./microversion.ts";
 
 export interface HypervisorViewOptions {

@@ -1,7 +1,6 @@
+import type { Fleet, ProgressReader } from "@drover/fleet";
 import type { FastifyInstance } from "fastify";
 import type { ApiDependencies } from "../api-dependencies.ts";
-import type { Fleet } from "../fleet.ts";
-import type { ProgressReader } from "../progress-reader.ts";
 
 declare module "fastify" {
   interface FastifyRequest {

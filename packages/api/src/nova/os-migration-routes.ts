@@ -1,7 +1,7 @@
+import { isUuid } from "@drover/fleet";
 import { isDroverError, MIGRATION_STATES, type Migration, SHOWN_STATUS } from "@drover/model";
 import type { MigrationFilter } from "@drover/store";
 import { z } from "zod";
-import { isUuid } from "../fleet.ts";
 import { baseUrl, nextLink, resourceLinks } from "./links.ts";
 import { SINCE } from "./microversion.ts";
 import type { NovaRoutes } from "./nova-context.ts";

@@ -1,7 +1,7 @@
 import { liveMigrateInstance } from "@drover/contracts";
+import type { KnownServer } from "@drover/fleet";
 import { isActive, isDroverError } from "@drover/model";
 import type { FastifyRequest } from "fastify";
-import type { KnownServer } from "../fleet.ts";
 import { LOCAL_IDENTITY, rpcContext } from "../identity.ts";
 import { parseMigrateLive } from "./migrate-live-body.ts";
 import type { NovaContext, NovaRoutes } from "./nova-context.ts";

@@ -1,5 +1,5 @@
+import type { KnownServer } from "@drover/fleet";
 import { z } from "zod";
-import type { KnownServer } from "../fleet.ts";
 import { matchingNames } from "../name-filter.ts";
 import { NovaFault } from "./nova-fault.ts";
 import { parseQuery } from "./nova-validation.ts";

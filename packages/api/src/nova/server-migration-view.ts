@@ -1,5 +1,5 @@
+import type { KnownProgress } from "@drover/fleet";
 import { type Migration, SHOWN_STATUS, TERMINAL } from "@drover/model";
-import type { KnownProgress } from "../progress-reader.ts";
 import { SINCE } from "./microversion.ts";
 import { microsecondsTime } from "./nova-time.ts";
 

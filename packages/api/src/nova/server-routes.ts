@@ -1,5 +1,5 @@
+import type { KnownServer } from "@drover/fleet";
 import type { FastifyRequest } from "fastify";
-import type { KnownServer } from "../fleet.ts";
 import { baseUrl, nextLink } from "./links.ts";
 import type { NovaContext, NovaRoutes } from "./nova-context.ts";
 import { NovaFault } from "./nova-fault.ts";

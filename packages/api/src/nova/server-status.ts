@@ -1,5 +1,5 @@
+import type { KnownServer } from "@drover/fleet";
 import type { PowerState } from "@drover/model";
-import type { KnownServer } from "../fleet.ts";
 
 /** A server in Nova's three words and a number. */
 export interface NovaServerState {

@@ -1,8 +1,7 @@
 import { createHash } from "node:crypto";
+import type { KnownHost, KnownProgress, KnownServer } from "@drover/fleet";
 import { memoryPercent } from "@drover/model";
-import type { KnownHost, KnownServer } from "../fleet.ts";
 import { LOCAL_IDENTITY } from "../identity.ts";
-import type { KnownProgress } from "../progress-reader.ts";
 import { embeddedFlavor, flavorId, flavorSize } from "./flavor-view.ts";
 import { resourceLinks } from "./links.ts";
 import { SINCE } from "./microversion.ts";

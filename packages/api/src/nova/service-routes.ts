@@ -1,5 +1,5 @@
+import type { KnownHost } from "@drover/fleet";
 import { z } from "zod";
-import type { KnownHost } from "../fleet.ts";
 import { hostId } from "./hypervisor-view.ts";
 import { SINCE } from "./microversion.ts";
 import type { NovaRoutes } from "./nova-context.ts";

@@ -1,7 +1,7 @@
+import { hostView } from "@drover/contracts";
+import { viewHost } from "@drover/fleet";
 import { z } from "zod";
-import { hostView } from "./schemas.ts";
 import { errorAnswers, type V1App, type V1Context } from "./v1-context.ts";
-import { viewHost } from "./views.ts";
 
 /** `/v1/hosts` */
 export function hostRoutes(app: V1App, { fleet }: V1Context): void {

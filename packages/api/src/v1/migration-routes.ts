@@ -1,24 +1,19 @@
-import { abortMigration, forceCompleteMigration } from "@drover/contracts";
-import { DroverError, IN_PROGRESS, MIGRATION_STATES, type MigrationState, SHOWN_STATUS, TERMINAL } from "@drover/model";
-import type { MigrationFilter } from "@drover/store";
-import { z } from "zod";
-import { isUuid } from "../fleet.ts";
-import { LOCAL_IDENTITY, rpcContext } from "../identity.ts";
 import {
-  logEntryView,
-  type MigrationQuery,
-  migrationParams,
-  migrationQuery,
+  abortMigration,
+  forceCompleteMigration,
+  migrationDetail,
   migrationView,
   requestAnswer,
-} from "./schemas.ts";
+} from "@drover/contracts";
+import { z } from "zod";
+import { LOCAL_IDENTITY, rpcContext } from "../identity.ts";
+import { migrationParams, migrationQuery } from "./schemas.ts";
 import { errorAnswers, type V1App, type V1Context } from "./v1-context.ts";
-import { viewLogEntry, viewMigration } from "./views.ts";
 
 /** `/v1/migrations` */
 export function migrationRoutes(app: V1App, context: V1Context): void {
-  const { fleet, readProgress, dependencies } = context;
-  const { store, bus } = dependencies;
+  const { fleet, migrations, dependencies } = context;
+  const { bus } = dependencies;
 
   app.get(
     "/migrations",
@@ -32,9 +27,9 @@ export function migrationRoutes(app: V1App, context: V1Context): void {
       },
     },
     async (request) => {
-      const migrations = await store.migrations.list(await filterOf(request.query, context));
-      const progress = await readProgress(migrations);
-      return { migrations: migrations.map((migration) => viewMigration(migration, progress.get(migration.uuid))) };
+      const { active, ...query } = request.query;
+      const list = await migrations.list({ ...query, active: active === undefined ? null : active === "true" });
+      return { migrations: list };
     },
   );
 
@@ -46,14 +41,10 @@ export function migrationRoutes(app: V1App, context: V1Context): void {
         tags: ["migrations"],
         summary: "One migration, with what happened to it",
         params: migrationParams,
-        response: { 200: z.object({ migration: migrationView, log: z.array(logEntryView) }), ...errorAnswers },
+        response: { 200: migrationDetail, ...errorAnswers },
       },
     },
-    async (request) => {
-      const migration = await fleet.findMigration(request.params.migration);
-      const [progress, log] = await Promise.all([readProgress([migration]), store.migrations.readLog(migration.uuid)]);
-      return { migration: viewMigration(migration, progress.get(migration.uuid)), log: log.map(viewLogEntry) };
-    },
+    async (request) => migrations.detail(request.params.migration),
   );
 
   for (const { path, operationId, summary, contract } of [
@@ -92,29 +83,4 @@ export function migrationRoutes(app: V1App, context: V1Context): void {
       },
     );
   }
-}
-
-async function filterOf(query: MigrationQuery, { fleet }: V1Context): Promise<MigrationFilter> {
-  const { server, status, host, active, limit, marker } = query;
-  const states = statesOf(status, active);
-  return {
-    ...(server === undefined ? {} : { serverUuid: isUuid(server) ? server : (await fleet.findServer(server)).uuid }),
-    ...(states === undefined ? {} : { states }),
-    ...(host === undefined ? {} : { host }),
-    ...(limit === undefined ? {} : { limit }),
-    ...(marker === undefined ? {} : { marker: isUuid(marker) ? marker : (await fleet.findMigration(marker)).uuid }),
-  };
-}
-
-function statesOf(status: string | undefined, active: "true" | "false" | undefined): MigrationState[] | undefined {
-  if (status === undefined && active === undefined) return undefined;
-  const wanted = MIGRATION_STATES.filter(
-    (state) => status === undefined || state === status || SHOWN_STATUS[state] === status,
-  );
-  if (wanted.length === 0) {
-    const known = [...new Set([...MIGRATION_STATES, ...Object.values(SHOWN_STATUS)])].join(", ");
-    throw new DroverError("bad-request", `status: ${status} is none of ${known}`, { details: { status } });
-  }
-  if (active === undefined) return wanted;
-  return wanted.filter((state) => (active === "true" ? IN_PROGRESS : TERMINAL).has(state));
 }

@@ -1,21 +1,10 @@
 /**
- * Drover's own API as schemas: requests are checked by them, answers serialised by them, and the OpenAPI document is
- * made from them. Bytes, KiB and milliseconds as the names say; times are ISO 8601 in UTC.
+ * What requests of `/v1` are checked by, and the form of its errors; the OpenAPI document is made from these and from the
+ * views in `@drover/contracts`.
  */
-import {
-  chosenFlag,
-  hostFacts,
-  hostName,
-  migrationPolicy,
-  migrationProgress,
-  powerState,
-  serializedError,
-} from "@drover/contracts";
-import { ERROR_CODES, MIGRATION_STATES } from "@drover/model";
+import { hostName, serializedError } from "@drover/contracts";
+import { ERROR_CODES } from "@drover/model";
 import { z } from "zod";
-
-const time = z.iso.datetime();
-const count = z.int().nonnegative();
 
 export const errorBody = z
   .object({
@@ -28,91 +17,6 @@ export const errorBody = z
   })
   .meta({ id: "Error" });
 export type ErrorBody = z.output<typeof errorBody>;
-
-export const hostView = z
-  .object({
-    id: z.int(),
-    uuid: z.string(),
-    name: z.string(),
-    state: z.enum(["up", "down"]).describe("`down`: nothing was heard of its agent for a minute."),
-    enabled: z.boolean(),
-    disabledReason: z.string().nullable(),
-    facts: hostFacts,
-    agentVersion: z.string(),
-    lastSeenAt: time,
-    servers: count.describe("How many servers are on it."),
-  })
-  .meta({ id: "Host" });
-export type HostView = z.output<typeof hostView>;
-
-const migrationState = z.enum(MIGRATION_STATES);
-const migrationReference = z.object({ id: z.int(), uuid: z.string(), status: z.string() });
-
-export const serverView = z
-  .object({
-    uuid: z.string(),
-    name: z.string(),
-    host: z.string(),
-    powerState,
-    vcpus: count,
-    memoryKiB: count,
-    persistent: z.boolean().describe("libvirt keeps a definition on disk."),
-    seenAt: time,
-    leftovers: z.array(z.string()).describe("Other hosts that hold a shut-off definition of it."),
-    runsTwice: z.array(z.string()).describe("Hosts that run it at the same time: an alarm; empty when all is well."),
-    migration: migrationReference.nullable().describe("The migration in progress."),
-  })
-  .meta({ id: "Server" });
-export type ServerView = z.output<typeof serverView>;
-
-const progressView = migrationProgress
-  .extend({
-    source: z
-      .enum(["cache", "store", "record"])
-      .describe(
-        "`cache`: the agent's newest; `store`: the last flush; `record`: the last numbers of one that is over.",
-      ),
-    ageMs: count,
-    stale: z.boolean().describe("The cache could not be asked: newer numbers may exist."),
-  })
-  .meta({ id: "MigrationProgress" });
-export type ProgressView = z.output<typeof progressView>;
-
-export const migrationView = z
-  .object({
-    id: z.int(),
-    uuid: z.string(),
-    server: z.object({ uuid: z.string(), name: z.string() }),
-    state: migrationState,
-    status: z.string().describe("Nova's word for the state."),
-    sourceHost: z.string(),
-    destinationHost: z.string().nullable().describe("Null until one is chosen."),
-    requestedHost: z.string().nullable(),
-    reason: z.string().nullable().describe("Why it waits, failed, was cancelled or is in error."),
-    failure: serializedError.nullable(),
-    flags: z.array(chosenFlag).describe("What libvirt was asked, and why."),
-    policy: migrationPolicy,
-    requestedBy: z.string(),
-    requestId: z.string(),
-    abortRequestedAt: time.nullable(),
-    forceCompleteRequestedAt: time.nullable(),
-    requestAnswer: z.string().nullable().describe("What the agent answered to the last abort or force-complete."),
-    createdAt: time,
-    updatedAt: time,
-    startedAt: time.nullable(),
-    endedAt: time.nullable(),
-    progress: progressView.nullable().describe("Null while nothing is known."),
-  })
-  .meta({ id: "Migration" });
-export type MigrationView = z.output<typeof migrationView>;
-
-export const logEntryView = z
-  .object({ at: time, event: z.string(), state: migrationState, message: z.string() })
-  .meta({ id: "MigrationLogEntry" });
-
-export const requestAnswer = z
-  .object({ answer: z.enum(["accepted", "ignored"]).describe("`ignored`: it was so already.") })
-  .meta({ id: "RequestAnswer" });
 
 export const migrateRequest = z
   .strictObject({
@@ -130,6 +34,13 @@ export const serverQuery = z.strictObject({
 });
 
 const LIMIT_WORDS = "must be a whole number from 1 to 1000";
+const limit = z.coerce
+  .number(LIMIT_WORDS)
+  .int(LIMIT_WORDS)
+  .min(1, LIMIT_WORDS)
+  .max(1000, LIMIT_WORDS)
+  .optional()
+  .describe("Rows at most. Default 1000, which is the most.");
 
 export const migrationQuery = z.strictObject({
   server: z.string().min(1).max(255).optional().describe("Uuid or unambiguous name."),
@@ -139,13 +50,24 @@ export const migrationQuery = z.strictObject({
     .enum(["true", "false"])
     .optional()
     .describe("`true`: only those that are not over; `false`: only those that are."),
-  limit: z.coerce
-    .number(LIMIT_WORDS)
-    .int(LIMIT_WORDS)
-    .min(1, LIMIT_WORDS)
-    .max(1000, LIMIT_WORDS)
-    .optional()
-    .describe("Rows at most. Default 1000, which is the most."),
+  limit,
   marker: z.string().max(36).optional().describe("The last migration of the page before."),
 });
-export type MigrationQuery = z.output<typeof migrationQuery>;
+
+export const parkedView = z
+  .object({
+    id: z.string(),
+    queue: z.string().describe("The queue that it was taken from: `<topic>` or `<topic>.<server>`."),
+    server: z.string().describe("Name of the server that gave up on it."),
+    method: z.string().nullable().describe("Null where it could not be read."),
+    requestId: z.string().nullable(),
+    reason: serializedError.describe("Why the last try failed."),
+    tries: z.int().nonnegative(),
+    parkedAt: z.iso.datetime(),
+  })
+  .meta({ id: "ParkedMessage" });
+export type ParkedView = z.output<typeof parkedView>;
+
+export const parkedQuery = z.strictObject({ limit });
+export const parkedParams = z.object({ id: z.string().min(1).max(255) });
+export const releasedAnswer = z.object({ id: z.string(), released: z.enum(["sent-again", "discarded"]) });

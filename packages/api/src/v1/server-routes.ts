@@ -1,11 +1,11 @@
-import { liveMigrateInstance } from "@drover/contracts";
+import { liveMigrateInstance, migrationView, serverView } from "@drover/contracts";
+import { viewMigration, viewServer } from "@drover/fleet";
 import { DroverError, type Migration } from "@drover/model";
 import { z } from "zod";
 import { LOCAL_IDENTITY, rpcContext } from "../identity.ts";
 import { matchingNames } from "../name-filter.ts";
-import { migrateRequest, migrationView, serverParams, serverQuery, serverView } from "./schemas.ts";
+import { migrateRequest, serverParams, serverQuery } from "./schemas.ts";
 import { errorAnswers, type V1App, type V1Context } from "./v1-context.ts";
-import { viewMigration, viewServer } from "./views.ts";
 
 /** `/v1/servers` */
 export function serverRoutes(app: V1App, context: V1Context): void {

@@ -119,6 +119,18 @@ describe("/v1/migrations", () => {
     }
   });
 
+  it("shows the store's numbers, marked stale, when the cache is away", async () => {
+    const { id, uuid } = await runningMigration(api.store, S1);
+    await api.store.progress.flush([snapshot(uuid)]);
+    await api.progress.close();
+    expect((await api.v1("GET", `/migrations/${id}`)).body).toMatchObject({
+      migration: { progress: { source: "store", stale: true } },
+    });
+    expect((await api.nova("GET", `/servers/${S1}/migrations`, 80)).body).toMatchObject({
+      migrations: [{ memory_total_bytes: 1000 }],
+    });
+  });
+
   it("filters by server, status, host and whether it is over", async () => {
     const running = await runningMigration(api.store, S1);
     const queued = await createMigration(api.store, { serverUuid: S2 });
@@ -161,6 +173,22 @@ describe("/v1/migrations", () => {
     expect(body).toMatchObject({
       error: { code: "bad-request", message: expect.stringMatching(/body\/host: must be a host name.*hots/) },
     });
+  });
+
+  it("hands a valid traceparent on with the call, and drops what is none", async () => {
+    const { id } = await runningMigration(api.store, S1);
+    const abort = (traceparent: string) =>
+      api.app.inject({ method: "POST", url: `/v1/migrations/${id}/abort`, headers: { traceparent } });
+    const valid = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+    await abort(valid);
+    for (const invalid of [
+      valid.toUpperCase(),
+      valid.replace("00-", "ff-"),
+      valid.replace(/-b[^-]+/, `-${"0".repeat(16)}`),
+    ])
+      await abort(invalid);
+    expect(api.calls.map(({ context }) => context.traceparent)).toEqual([valid, undefined, undefined, undefined]);
+    expect(api.calls[0]?.context.requestId).toMatch(/^req-/);
   });
 
   it("asks the conductor to hurry or to call off", async () => {

@@ -1,5 +1,6 @@
 import { DroverError } from "@drover/model";
 import { logAnswer } from "../log-answer.ts";
+import { busRoutes } from "./bus-routes.ts";
 import { errorReply } from "./error-reply.ts";
 import { hostRoutes } from "./host-routes.ts";
 import { migrationRoutes } from "./migration-routes.ts";
@@ -20,4 +21,5 @@ export function v1Api(app: V1App, context: V1Context): void {
   hostRoutes(app, context);
   serverRoutes(app, context);
   migrationRoutes(app, context);
+  busRoutes(app, context);
 }

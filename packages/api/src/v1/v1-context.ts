@@ -1,16 +1,15 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Fleet, MigrationViews } from "@drover/fleet";
 import type { FastifyBaseLogger, FastifyInstance, RawServerDefault } from "fastify";
 import type { ZodTypeProvider } from "fastify-type-provider-zod";
 import type { ApiDependencies } from "../api-dependencies.ts";
-import type { Fleet } from "../fleet.ts";
-import type { ProgressReader } from "../progress-reader.ts";
 import { errorBody } from "./schemas.ts";
 
 /** What the routes of `/v1` work with. */
 export interface V1Context {
   readonly dependencies: ApiDependencies;
   readonly fleet: Fleet;
-  readonly readProgress: ProgressReader;
+  readonly migrations: MigrationViews;
 }
 
 /** A Fastify instance whose routes take their types from zod. */

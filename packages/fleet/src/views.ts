@@ -1,7 +1,7 @@
+import type { HostView, LogEntryView, MigrationView, ProgressView, ServerView } from "@drover/contracts";
 import { type Migration, type MigrationLogEntry, SHOWN_STATUS } from "@drover/model";
-import type { KnownHost, KnownServer } from "../fleet.ts";
-import type { KnownProgress } from "../progress-reader.ts";
-import type { HostView, MigrationView, ProgressView, ServerView } from "./schemas.ts";
+import type { KnownHost, KnownServer } from "./fleet.ts";
+import type { KnownProgress } from "./progress-reader.ts";
 
 export function viewHost(host: KnownHost): HostView {
   const { id, uuid, facts, enabled, disabledReason, agentVersion } = host;
@@ -63,7 +63,7 @@ function viewProgress({ progress, source, ageMs, stale }: KnownProgress): Progre
   return { ...progress, source, ageMs, stale };
 }
 
-export function viewLogEntry({ at, event, state, message }: MigrationLogEntry) {
+export function viewLogEntry({ at, event, state, message }: MigrationLogEntry): LogEntryView {
   return { at: at.toISOString(), event, state, message };
 }
 

@@ -1,0 +1,7 @@
+/**
+ * The conductor's topic. One version for all of its methods: a client may name the newest for any of them.
+ *
+ * 1.0 the first release; 1.1 the reading methods `list_servers`, `get_server`, `list_hosts`, `list_migrations` and
+ * `get_migration`, so that a service needs no HTTP beside the bus.
+ */
+export const conductorTopic = { topic: "conductor", version: "1.1" } as const;

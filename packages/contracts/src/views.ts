@@ -1,0 +1,101 @@
+/**
+ * Hosts, servers and migrations as everybody is shown them: `/v1` answers with these and so do the conductor's reading
+ * RPCs. Bytes, KiB and milliseconds as the names say; times are ISO 8601 in UTC.
+ */
+import { MIGRATION_STATES } from "@drover/model";
+import { z } from "zod";
+import { chosenFlag, hostFacts, migrationPolicy, migrationProgress, powerState, serializedError } from "./schemas.ts";
+
+const time = z.iso.datetime();
+const count = z.int().nonnegative();
+
+export const hostView = z
+  .object({
+    id: z.int(),
+    uuid: z.string(),
+    name: z.string(),
+    state: z.enum(["up", "down"]).describe("`down`: nothing was heard of its agent for a minute."),
+    enabled: z.boolean(),
+    disabledReason: z.string().nullable(),
+    facts: hostFacts,
+    agentVersion: z.string(),
+    lastSeenAt: time,
+    servers: count.describe("How many servers are on it."),
+  })
+  .meta({ id: "Host" });
+export type HostView = z.output<typeof hostView>;
+
+const migrationState = z.enum(MIGRATION_STATES);
+const migrationReference = z.object({ id: z.int(), uuid: z.string(), status: z.string() });
+
+export const serverView = z
+  .object({
+    uuid: z.string(),
+    name: z.string(),
+    host: z.string(),
+    powerState,
+    vcpus: count,
+    memoryKiB: count,
+    persistent: z.boolean().describe("libvirt keeps a definition on disk."),
+    seenAt: time,
+    leftovers: z.array(z.string()).describe("Other hosts that hold a shut-off definition of it."),
+    runsTwice: z.array(z.string()).describe("Hosts that run it at the same time: an alarm; empty when all is well."),
+    migration: migrationReference.nullable().describe("The migration in progress."),
+  })
+  .meta({ id: "Server" });
+export type ServerView = z.output<typeof serverView>;
+
+const progressView = migrationProgress
+  .extend({
+    source: z
+      .enum(["cache", "store", "record"])
+      .describe(
+        "`cache`: the agent's newest; `store`: the last flush; `record`: the last numbers of one that is over.",
+      ),
+    ageMs: count,
+    stale: z.boolean().describe("The cache could not be asked: newer numbers may exist."),
+  })
+  .meta({ id: "MigrationProgress" });
+export type ProgressView = z.output<typeof progressView>;
+
+export const migrationView = z
+  .object({
+    id: z.int(),
+    uuid: z.string(),
+    server: z.object({ uuid: z.string(), name: z.string() }),
+    state: migrationState,
+    status: z.string().describe("Nova's word for the state."),
+    sourceHost: z.string(),
+    destinationHost: z.string().nullable().describe("Null until one is chosen."),
+    requestedHost: z.string().nullable(),
+    reason: z.string().nullable().describe("Why it waits, failed, was cancelled or is in error."),
+    failure: serializedError.nullable(),
+    flags: z.array(chosenFlag).describe("What libvirt was asked, and why."),
+    policy: migrationPolicy,
+    requestedBy: z.string(),
+    requestId: z.string(),
+    abortRequestedAt: time.nullable(),
+    forceCompleteRequestedAt: time.nullable(),
+    requestAnswer: z.string().nullable().describe("What the agent answered to the last abort or force-complete."),
+    createdAt: time,
+    updatedAt: time,
+    startedAt: time.nullable(),
+    endedAt: time.nullable(),
+    progress: progressView.nullable().describe("Null while nothing is known."),
+  })
+  .meta({ id: "Migration" });
+export type MigrationView = z.output<typeof migrationView>;
+
+export const logEntryView = z
+  .object({ at: time, event: z.string(), state: migrationState, message: z.string() })
+  .meta({ id: "MigrationLogEntry" });
+export type LogEntryView = z.output<typeof logEntryView>;
+
+/** One migration and everything that happened to it, oldest first. */
+export const migrationDetail = z.object({ migration: migrationView, log: z.array(logEntryView) });
+export type MigrationDetail = z.output<typeof migrationDetail>;
+
+/** What a request to hurry or to call off is answered with: asking is not being done. */
+export const requestAnswer = z
+  .object({ answer: z.enum(["accepted", "ignored"]).describe("`ignored`: it was so already.") })
+  .meta({ id: "RequestAnswer" });

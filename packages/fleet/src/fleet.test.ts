@@ -1,0 +1,46 @@
+import { systemClock } from "@drover/model";
+import { afterEach, beforeEach, expect, it } from "vitest";
+import { createFleet } from "./fleet.ts";
+import { openSampleFleet, S1, S2, type SampleFleet, sampleGuest } from "./testing/sample-fleet.ts";
+import { viewHost, viewServer } from "./views.ts";
+
+let sample: SampleFleet;
+beforeEach(async () => {
+  sample = await openSampleFleet();
+});
+afterEach(() => sample[Symbol.asyncDispose]());
+
+const fleet = () => createFleet(sample.store, systemClock);
+
+it("lists servers by name, each with the migration that it is in", async () => {
+  const { id, uuid } = await sample.queued(S2);
+  expect((await fleet().servers()).map(viewServer)).toMatchObject([
+    { name: "vm1", uuid: S1, host: "hosta", migration: null },
+    { name: "vm2", uuid: S2, migration: { id, uuid, status: "queued" } },
+    { name: "vm3", powerState: "shutoff" },
+  ]);
+});
+
+it("lists hosts by name, and how many servers are on each", async () => {
+  expect((await fleet().hosts()).map(viewHost)).toMatchObject([
+    { name: "hosta", state: "up", servers: 3 },
+    { name: "hostb", state: "up", servers: 0 },
+  ]);
+});
+
+it("shows a server between two reports where its migration says that it is", async () => {
+  const running = await sample.running(S1);
+  await sample.move(running, { state: "post-migrating", outcome: "arrived" });
+  await sample.store.guests.replaceSightings("hosta", []);
+  expect(await fleet().findServer(S1)).toMatchObject({ name: "vm1", host: "hostb" });
+});
+
+it("refuses an ambiguous name with the uuids", async () => {
+  const twin = "44444444-4444-4444-8444-444444444444";
+  await sample.store.guests.replaceSightings("hostb", [sampleGuest(twin, "vm1")]);
+  await expect(fleet().findServer("vm1")).rejects.toMatchObject({
+    code: "bad-request",
+    details: { uuids: [S1, twin] },
+  });
+  await expect(fleet().findServer("nope")).rejects.toMatchObject({ code: "not-found" });
+});

@@ -1,0 +1,4 @@
+export { createFleet, type Fleet, isUuid, type KnownHost, type KnownServer } from "./fleet.ts";
+export { createMigrationViews, type MigrationQuery, type MigrationViews } from "./migration-views.ts";
+export { type KnownProgress, type ProgressReader, progressReader } from "./progress-reader.ts";
+export { viewHost, viewMigration, viewServer } from "./views.ts";
