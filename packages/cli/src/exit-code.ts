@@ -9,7 +9,7 @@ export const EXIT = {
   error: 1,
   /** The command line or a value in it is wrong. */
   usage: 2,
-  /** No such server, host or migration. */
+  /** No such server, host, migration or parked message. */
   notFound: 3,
   /** Not in this state, not to this host, or somebody else was first. */
   refused: 4,
@@ -30,7 +30,7 @@ export const EXIT_CODE_HELP = `Exit codes:
   0    done; with --watch: the migration completed
   1    any other error
   2    wrong command line or value
-  3    no such server, host or migration
+  3    no such server, host, migration or parked message
   4    refused: not in this state, not to this host, or somebody else was first
   5    the watched migration failed; the server stays on its source
   6    the watched migration was cancelled; the server stays on its source

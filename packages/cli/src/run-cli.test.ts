@@ -1,7 +1,7 @@
 import { afterEach, expect, test } from "vitest";
 import { runCli } from "./run-cli.ts";
 import { capturedIo } from "./testing/captured-io.ts";
-import { sampleDetail, sampleHost, sampleMigration, sampleServer } from "./testing/sample-views.ts";
+import { sampleDetail, sampleHost, sampleMigration, sampleParked, sampleServer } from "./testing/sample-views.ts";
 import { type ApiScript, openScriptedApi, refusal, type ScriptedApi } from "./testing/scripted-api.ts";
 
 const opened: ScriptedApi[] = [];
@@ -120,6 +120,39 @@ test("failed checks are told, each once, on the one line", async () => {
   expect(err).toBe("drover: vm cannot move to host-2; host-2 lacks avx512f; host-2 has 1 GiB free\n");
 });
 
+test("parked messages are a table for people, and /v1's JSON for programs", async () => {
+  const unreadable = sampleParked({ id: "c3d4", queue: "conductor", method: null, tries: 1 });
+  const body = { parked: [sampleParked(), unreadable] };
+  const table = await drover({ "GET /v1/bus/parked": { body } }, "bus", "parked", "--limit", "2");
+  expect(table.requests).toEqual(["GET /v1/bus/parked?limit=2"]);
+  expect(table.out).toBe(
+    [
+      "ID     QUEUE            METHOD           TRIES   PARKED           REASON\n",
+      "a1b2   compute.host-1   live_migration   5       1 min 00 s ago   libvirt: libvirtd said no\n",
+      "c3d4   conductor        unreadable       1       1 min 00 s ago   libvirt: libvirtd said no\n",
+    ].join(""),
+  );
+  const json = await drover({ "GET /v1/bus/parked": { body } }, "bus", "parked", "--json");
+  expect(JSON.parse(json.out)).toEqual(body);
+  const none = await drover({ "GET /v1/bus/parked": { body: { parked: [] } } }, "bus", "parked");
+  expect(none).toMatchObject({ code: 0, out: "Nothing is parked.\n" });
+});
+
+test("a parked message is sent again or thrown away by its id", async () => {
+  const script = {
+    "POST /v1/bus/parked/a1b2/send-again": { body: { id: "a1b2", released: "sent-again" } },
+    "DELETE /v1/bus/parked/a1b2": { body: { id: "a1b2", released: "discarded" } },
+    "DELETE /v1/bus/parked/gone": refusal(404, "not-found", "no message gone is parked"),
+  };
+  const sent = await drover(script, "bus", "parked", "send-again", "a1b2");
+  expect(sent).toMatchObject({ code: 0, err: "", out: "a1b2 was sent to its queue again\n" });
+  const discarded = await drover(script, "bus", "parked", "discard", "a1b2", "--json");
+  expect(JSON.parse(discarded.out)).toEqual({ id: "a1b2", released: "discarded" });
+  expect(discarded.requests).toEqual(["DELETE /v1/bus/parked/a1b2"]);
+  const gone = await drover(script, "bus", "parked", "discard", "gone");
+  expect(gone).toMatchObject({ code: 3, err: "drover: no message gone is parked\n" });
+});
+
 test("nobody at the URL ends with 7 and the remedy", async () => {
   const api = await openScriptedApi({});
   await api.close();
@@ -132,6 +165,8 @@ test.each([
   [["hst"], /unknown command 'hst' \(Did you mean host\?\); see drover --help/],
   [["server", "show"], /missing required argument 'server'; see/],
   [["host", "list", "--jsn"], /unknown option '--jsn' \(Did you mean --json\?\); see/],
+  [["bus", "parked", "resend", "a1b2"], /too many arguments for 'parked'\. Expected 0 .*; see/],
+  [["bus", "parked", "discard"], /missing required argument 'id'; see/],
   [["migration", "list", "--limit", "0"], /'0' is invalid\. It must be a whole number from 1 to 1000; see/],
   [["migration", "list", "--limit", "1001"], /'1001' is invalid\. It must be a whole number from 1 to 1000; see/],
   [["migration", "list", "--limit", "1e2"], /'1e2' is invalid\. It must be a whole number from 1 to 1000; see/],

@@ -1,6 +1,7 @@
 import { Command, CommanderError } from "commander";
 import { type CliIo, wantsColor } from "./cli-io.ts";
 import type { CommandHost } from "./command-context.ts";
+import { addBusCommands } from "./commands/bus.ts";
 import { addHostCommands } from "./commands/host.ts";
 import { addMigrationCommands } from "./commands/migration.ts";
 import { addServerCommands } from "./commands/server.ts";
@@ -57,6 +58,7 @@ function buildProgram(host: CommandHost): Command {
   addHostCommands(program, host);
   addServerCommands(program, host);
   addMigrationCommands(program, host);
+  addBusCommands(program, host);
   return program;
 }
 

@@ -1,11 +1,12 @@
 import type { MigrationDetail, RequestAnswerView } from "@drover/api-client";
-import { type Command, InvalidArgumentError } from "commander";
+import type { Command } from "commander";
 import type { CommandHost } from "../command-context.ts";
 import { EXIT } from "../exit-code.ts";
 import { findMigration } from "../find-migration.ts";
 import { migrationFacts, migrationTable } from "../format/migration-table.ts";
 import { stateWords } from "../format/migration-words.ts";
 import { printable } from "../format/printable.ts";
+import { parseLimit } from "../parse-limit.ts";
 import { parseName } from "../parse-name.ts";
 import { runCommand } from "../run-command.ts";
 import { watchCommand } from "../watch/watch-command.ts";
@@ -104,12 +105,4 @@ function requestWords(request: string, { migration }: MigrationDetail, { answer 
       ? `${request} of ${which} is requested; drover migration watch ${migration.id} shows what becomes of it`
       : `nothing to do: ${which} was asked or over already (${stateWords(migration.state)})`;
   return `${printable(said)}\n`;
-}
-
-function parseLimit(text: string): number {
-  const limit = Number(text);
-  if (!/^\d+$/.test(text) || limit < 1 || limit > 1000) {
-    throw new InvalidArgumentError("It must be a whole number from 1 to 1000.");
-  }
-  return limit;
 }

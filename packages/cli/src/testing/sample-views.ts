@@ -1,4 +1,11 @@
-import type { HostView, MigrationDetail, MigrationView, ProgressView, ServerView } from "@drover/api-client";
+import type {
+  HostView,
+  MigrationDetail,
+  MigrationView,
+  ParkedView,
+  ProgressView,
+  ServerView,
+} from "@drover/api-client";
 import { defaultPolicy, SHOWN_STATUS } from "@drover/model";
 
 const MiB = 1024 * 1024;
@@ -118,6 +125,20 @@ export function sampleHost(over: Partial<HostView> = {}): HostView {
     agentVersion: "0.1.0",
     lastSeenAt: "2026-03-01T11:59:57.000Z",
     servers: 4,
+    ...over,
+  };
+}
+
+export function sampleParked(over: Partial<ParkedView> = {}): ParkedView {
+  return {
+    id: "a1b2",
+    queue: "compute.host-1",
+    server: "host-1",
+    method: "live_migration",
+    requestId: "req-1",
+    reason: { code: "libvirt", message: "libvirtd said no", details: {} },
+    tries: 5,
+    parkedAt: "2026-03-01T11:59:00.000Z",
     ...over,
   };
 }
