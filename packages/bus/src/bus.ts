@@ -113,7 +113,7 @@ export interface Bus {
   /**
    * Messages that servers gave up on, oldest first, of all topics. While one call reads them another may see fewer.
    *
-   * @param limit From 1 to 1000. @throws `unavailable`, `bad-request`.
+   * @param limit From 1 to 1000. @default 100 @throws `unavailable`, `bad-request`.
    */
   listParked(limit?: number): Promise<readonly ParkedMessage[]>;
   /** Sends a parked message again, or throws it away. @throws `not-found` if it is not parked any more, `unavailable`. */

@@ -4,34 +4,59 @@ import { dispatchRefusal } from "./failure.ts";
 import { admit, type Trust } from "./sender.ts";
 import { checkResponse } from "./validation.ts";
 
+interface Endpoint {
+  readonly handler: RpcHandler;
+  readonly namespace: string | undefined;
+  readonly version: Version;
+}
+
+interface Version {
+  readonly major: number;
+  readonly minor: number;
+}
+
 /** Finds the handler of a request by namespace, version and method, as oslo.messaging's dispatcher does. */
 export class Dispatcher {
-  readonly #handlers: readonly RpcHandler[];
-  readonly #byMethod = new Map<string, RpcHandler[]>();
+  readonly #endpoints: readonly Endpoint[];
+  readonly #byMethod = new Map<string, Endpoint[]>();
   readonly #trust: Trust;
 
   constructor(handlers: readonly RpcHandler[], trust: Trust) {
-    this.#handlers = handlers;
     this.#trust = trust;
-    for (const handler of handlers) {
-      const { method } = handler.contract;
-      this.#byMethod.set(method, [...(this.#byMethod.get(method) ?? []), handler]);
+    this.#endpoints = handlers.map((handler) => {
+      const { namespace, version } = handler.contract;
+      return { handler, namespace, version: parseVersion(version) };
+    });
+    for (const endpoint of this.#endpoints) {
+      const { method } = endpoint.handler.contract;
+      this.#byMethod.set(method, [...(this.#byMethod.get(method) ?? []), endpoint]);
     }
   }
 
   /**
-   * As oslo: a method that nothing of a fitting namespace and version has is unknown; where nothing fits, the version is
-   * what is not supported.
+   * A method that the request's namespace lacks is unknown, if the namespace has its version at all. Otherwise the
+   * version is what is not supported; so it is, as with oslo, for a namespace that nothing here has.
    *
    * @throws {DroverError} `bad-request` with `details.reason` `no-such-method` or `unsupported-version`.
    */
   find(request: RequestEnvelope): RpcHandler {
-    const { method, version } = request;
-    const named = this.#byMethod.get(method)?.filter(({ contract }) => contract.namespace === request.namespace) ?? [];
-    const found = named.find((handler) => fits(handler, request));
-    if (found !== undefined) return found;
-    const unknownMethod = named.length === 0 && this.#handlers.some((handler) => fits(handler, request));
-    throw dispatchRefusal(unknownMethod ? "no-such-method" : "unsupported-version", method, version);
+    const { method, namespace } = request;
+    const asked = parseVersion(request.version);
+    const named = this.#byMethod.get(method)?.filter((endpoint) => endpoint.namespace === namespace) ?? [];
+    const found = named.find(({ version }) => serves(version, asked));
+    if (found !== undefined) return found.handler;
+    const fits = (endpoint: Endpoint) => endpoint.namespace === namespace && serves(endpoint.version, asked);
+    const unknownMethod = named.length === 0 && this.#endpoints.some(fits);
+    throw dispatchRefusal(unknownMethod ? "no-such-method" : "unsupported-version", method, request.version);
+  }
+
+  /** Whether repeating it changes nothing; so it is with what no handler takes. */
+  isIdempotent(request: RequestEnvelope): boolean {
+    try {
+      return this.find(request).contract.idempotent;
+    } catch {
+      return true;
+    }
   }
 
   /**
@@ -44,17 +69,18 @@ export class Dispatcher {
     const read = handler.read(request.args);
     admit(contract, read.request, info.sender, this.#trust);
     const response = await read.run(info);
-    return contract.kind === "call" ? checkResponse(contract, response, "internal") : null;
+    // Stock clients cast what only reads: nobody waits for the response.
+    if (contract.kind === "cast" || request.reply === undefined) return null;
+    return checkResponse(contract, response, "internal");
   }
 }
 
-function fits({ contract }: RpcHandler, request: RequestEnvelope): boolean {
-  return contract.namespace === request.namespace && serves(contract.version, request.version);
+function parseVersion(version: string): Version {
+  const [major = Number.NaN, minor = 0] = version.split(".").map(Number);
+  return { major, minor };
 }
 
 /** Same major, and a minor no newer than ours. */
-function serves(ours: string, asked: string): boolean {
-  const [ourMajor, ourMinor = 0] = ours.split(".").map(Number);
-  const [major, minor = 0] = asked.split(".").map(Number);
-  return major === ourMajor && minor <= ourMinor;
+function serves(ours: Version, asked: Version): boolean {
+  return asked.major === ours.major && asked.minor <= ours.minor;
 }

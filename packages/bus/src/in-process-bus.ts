@@ -1,7 +1,8 @@
 import { type Clock, DroverError, type Logger, silentLogger, systemClock } from "@drover/model";
 import type { Bus, BusStatus, CallOptions, CastOptions, RpcServer, ServeOptions } from "./bus.ts";
 import type { CallContract, CastContract } from "./contract.ts";
-import { decodeReply, decodeRequest, encodeReply, encodeRequest, type RequestEnvelope } from "./envelope.ts";
+import { decodeReply, decodeRequest, encodeReply, encodeRequest } from "./envelope.ts";
+import { type Consumer, type LocalMessage, LocalQueue } from "./local-queue.ts";
 import {
   busClosed,
   callEnvelope,
@@ -11,13 +12,20 @@ import {
   queueName,
   requestEnvelope,
 } from "./outgoing.ts";
-import type { ParkedMessage } from "./parked.ts";
+import {
+  MAX_PARKED,
+  noSuchParked,
+  type ParkedMessage,
+  type ParkedRecord,
+  parkedListLimit,
+  parkedMessage,
+  parkedRecord,
+  type Release,
+} from "./parked.ts";
 import { PendingCalls } from "./pending-calls.ts";
-import { RequestRunner } from "./request-runner.ts";
+import { RequestRunner, type Settlement } from "./request-runner.ts";
 import type { Sender, Trust } from "./sender.ts";
 
-/** Requests that may wait for one server; a broker would hold them, here it is our memory. */
-const MAX_WAITING = 10_000;
 /** Names the queue in the envelope; nothing is ever sent to it. */
 const REPLY_QUEUE = "reply_in_process";
 /** Whoever sends here is us. */
@@ -31,26 +39,28 @@ export interface InProcessBusOptions {
 
 /**
  * A bus within one process, for `standalone` and for tests. Every message passes the same envelope, JSON and schemas as
- * on AMQP, so that nothing works here that would not work there.
+ * on a broker, so that nothing works here that would not work there; queues outlive their servers.
  *
- * Weaker than a broker in one thing: a cast is lost with the process, and is not kept for a server that is not there
- * (`agent-unreachable`).
+ * Weaker than a broker in one thing: what waits, or is parked, is lost with the process.
  */
 export function openInProcessBus(options: InProcessBusOptions = {}): Bus {
   return new InProcessBus(options.logger ?? silentLogger, options.clock ?? systemClock);
 }
 
 interface LocalServer {
-  readonly topic: string;
-  readonly server: string;
+  readonly options: ServeOptions;
   readonly runner: RequestRunner;
+  readonly shares: readonly { readonly queue: LocalQueue; readonly consumer: Consumer }[];
 }
 
 class InProcessBus implements Bus {
   readonly #logger: Logger;
   readonly #clock: Clock;
   readonly #pending: PendingCalls;
+  /** Topics' and servers' queues, by name: declared by the first server, and kept. */
+  readonly #queues = new Map<string, LocalQueue>();
   readonly #servers = new Set<LocalServer>();
+  readonly #parked = new Map<string, ParkedRecord>();
   #status: BusStatus = "connected";
 
   constructor(logger: Logger, clock: Clock) {
@@ -67,15 +77,14 @@ class InProcessBus implements Bus {
     const envelope = requestEnvelope(contract, request, options.context);
     const deadlineMs = deadlineOf(contract, options);
     options.signal?.throwIfAborted();
-    const [server] = this.#choose(contract, options);
-    const { messageId, response } = this.#pending.add(contract, {
-      remainingMs: deadlineMs,
-      deadlineMs,
-      signal: options.signal,
-    });
+    const queue = this.#queue(contract, options.server);
+    if (!queue.isServed) throw nobodyServes(contract.method, queue.name);
+    const limits = { remainingMs: deadlineMs, deadlineMs, signal: options.signal };
+    const { messageId, response } = this.#pending.add(contract, limits);
     try {
       const sent = { messageId, replyQueue: REPLY_QUEUE, remainingMs: deadlineMs };
-      this.#deliver(server, callEnvelope(contract, envelope, sent, this.#clock), deadlineMs);
+      const body = encodeRequest(callEnvelope(contract, envelope, sent, this.#clock));
+      queue.push({ body, byMs: this.#clock.monotonicMs() + deadlineMs }, contract.method);
     } catch (error) {
       this.#pending.fail(messageId, error);
     }
@@ -83,36 +92,53 @@ class InProcessBus implements Bus {
   }
 
   async cast<Request>(contract: CastContract<Request>, request: Request, options: CastOptions = {}): Promise<void> {
-    const envelope = requestEnvelope(contract, request, options.context);
-    for (const server of this.#choose(contract, options)) this.#deliver(server, envelope, undefined);
+    const { topic, method } = contract;
+    const message = { body: encodeRequest(requestEnvelope(contract, request, options.context)), byMs: undefined };
+    const queues = options.fanout === true ? this.#fanoutQueues(topic) : [this.#queue(contract, options.server)];
+    if (this.#status === "closed") throw busClosed(method);
+    if (queues.length === 0) throw nobodyServes(method, queueName(topic, undefined));
+    for (const queue of queues) queue.push(message, method);
   }
 
   async serve(options: ServeOptions): Promise<RpcServer> {
     if (this.#status === "closed") throw new DroverError("unavailable", "serving a topic: the bus is closed");
-    const { topic, server } = options;
-    const runner = new RequestRunner({
-      handlers: options.handlers,
-      maxInFlight: maxInFlightOf(options),
-      trust: TRUST,
-      logger: this.#logger.child({ topic, server }),
-      clock: this.#clock,
+    const { topic, server: name, handlers } = options;
+    const maxInFlight = maxInFlightOf(options);
+    const logger = this.#logger.child({ topic, server: name });
+    const runner = new RequestRunner({ handlers, maxInFlight, trust: TRUST, logger, clock: this.#clock });
+    const queues = [
+      this.#declare(queueName(topic, undefined)),
+      this.#declare(queueName(topic, name)),
+      new LocalQueue(queueName(topic, name), true),
+    ];
+    const shares = queues.map((queue) => {
+      const consumer: Consumer = {
+        free: maxInFlight,
+        receive: (message) => this.#receive(server, queue, consumer, message),
+      };
+      return { queue, consumer };
     });
-    const local = { topic, server, runner };
-    this.#servers.add(local);
-    return {
-      close: async () => {
-        this.#servers.delete(local);
-        await runner.close();
-      },
-    };
+    const server = { options, runner, shares };
+    this.#servers.add(server);
+    for (const { queue, consumer } of shares) queue.add(consumer);
+    return { close: () => this.#closeServer(server) };
   }
 
-  async listParked(): Promise<readonly ParkedMessage[]> {
-    return [];
+  async listParked(limit?: number): Promise<readonly ParkedMessage[]> {
+    const count = parkedListLimit(limit);
+    if (this.#status === "closed") throw busClosed("listing parked messages");
+    return [...this.#parked.values()].slice(0, count).map(parkedMessage);
   }
 
-  async releaseParked(id: string): Promise<void> {
-    throw new DroverError("not-found", `no message ${id} is parked`, { details: { id } });
+  async releaseParked(id: string, release: Release): Promise<void> {
+    if (this.#status === "closed") throw busClosed("releasing a parked message");
+    const record = this.#parked.get(id);
+    if (record === undefined) throw noSuchParked(id);
+    if (release === "send-again") {
+      const message = { body: Buffer.from(record.body, "base64"), byMs: undefined };
+      this.#declare(record.queue).push(message, record.method ?? "a parked message");
+    }
+    this.#parked.delete(id);
   }
 
   async ping(): Promise<void> {
@@ -125,47 +151,64 @@ class InProcessBus implements Bus {
 
   async close(): Promise<void> {
     this.#status = "closed";
-    const servers = [...this.#servers];
-    this.#servers.clear();
-    await Promise.all(servers.map(({ runner }) => runner.close()));
+    await Promise.all([...this.#servers].map((server) => this.#closeServer(server)));
     this.#pending.failAll((contract) => busClosed(contract.method));
   }
 
-  /** Whom a request goes to: every server for a fanout, otherwise one. */
-  #choose(
-    contract: CallContract<unknown, unknown> | CastContract<unknown>,
-    options: CastOptions,
-  ): [LocalServer, ...LocalServer[]] {
-    if (this.#status === "closed") throw busClosed(contract.method);
-    const wanted = options.fanout === true ? undefined : options.server;
-    const [first, ...others] = [...this.#servers].filter(
-      ({ topic, server }) => topic === contract.topic && (wanted === undefined || server === wanted),
-    );
-    if (first === undefined) throw nobodyServes(contract.method, queueName(contract.topic, wanted));
-    if (options.fanout === true) return [first, ...others];
-    // The one that served last goes to the end of the line.
-    this.#servers.delete(first);
-    this.#servers.add(first);
-    return [first];
+  #declare(name: string): LocalQueue {
+    const queue = this.#queues.get(name) ?? new LocalQueue(name);
+    this.#queues.set(name, queue);
+    return queue;
   }
 
-  #deliver({ runner }: LocalServer, envelope: RequestEnvelope, expiresInMs: number | undefined): void {
-    const body = encodeRequest(envelope);
-    if (runner.waiting >= MAX_WAITING) {
-      throw new DroverError("unavailable", `sending ${envelope.method}: ${MAX_WAITING} requests wait for its server`);
-    }
-    // After the sender's own turn, as with a broker: no handler runs inside a call to `cast`.
-    setImmediate(() =>
-      runner.accept({
-        request: decodeRequest(body),
-        expiresInMs,
-        sender: SENDER,
-        lostTries: 0,
-        redelivered: false,
-        taken: () => {},
-        reply: (reply) => this.#pending.settle(decodeReply(encodeReply(reply))),
-        settled: () => {},
-      }),
-    );
+  /** @throws {DroverError} `agent-unreachable` when nobody ever served it. */
+  #queue(contract: CallContract<unknown, unknown> | CastContract<unknown>, server: string | undefined): LocalQueue {
+    if (this.#status === "closed") throw busClosed(contract.method);
+    const name = queueName(contract.topic, server);
+    const queue = this.#queues.get(name);
+    if (queue === undefined) throw nobodyServes(contract.method, name);
+    return queue;
+  }
+
+  #fanoutQueues(topic: string): LocalQueue[] {
+    const servers = [...this.#servers].filter(({ options }) => options.topic === topic);
+    return servers.flatMap(({ shares }) => shares.map(({ queue }) => queue).filter(({ fanout }) => fanout));
+  }
+
+  async #closeServer(server: LocalServer): Promise<void> {
+    for (const { queue, consumer } of server.shares) queue.remove(consumer);
+    await server.runner.close();
+    this.#servers.delete(server);
+  }
+
+  #receive(server: LocalServer, queue: LocalQueue, consumer: Consumer, message: LocalMessage): void {
+    const { byMs } = message;
+    const request = decodeRequest(message.body);
+    server.runner.accept({
+      request,
+      sender: SENDER,
+      expiresInMs: byMs === undefined ? undefined : byMs - this.#clock.monotonicMs(),
+      lostTries: 0,
+      redelivered: false,
+      fanout: queue.fanout,
+      taken: () => queue.release(consumer),
+      reply: (reply) => this.#pending.settle(decodeReply(encodeReply(reply))),
+      settled: (outcome) => {
+        this.#settle(server, queue, message, outcome);
+        queue.release(consumer);
+      },
+    });
+  }
+
+  #settle(server: LocalServer, queue: LocalQueue, message: LocalMessage, outcome: Settlement): void {
+    if (outcome.kind === "again") queue.putBack(message);
+    if (outcome.kind !== "park") return;
+    const { reason, tries } = outcome;
+    const { body } = message;
+    const place = { queue: queue.name, server: server.options.server };
+    const record = parkedRecord({ ...place, body, request: decodeRequest(body), reason, tries }, this.#clock);
+    this.#parked.set(record.id, record);
+    const [oldest] = this.#parked.size > MAX_PARKED ? this.#parked.keys() : [];
+    if (oldest !== undefined) this.#parked.delete(oldest);
   }
 }

@@ -1,4 +1,4 @@
-import type { Clock, SerializedError } from "@drover/model";
+import { type Clock, DroverError, type SerializedError } from "@drover/model";
 import { newMessageId, type RequestEnvelope } from "./envelope.ts";
 
 /** A message that its server could not deal with and set aside, so that it stands in nobody's way. */
@@ -59,4 +59,17 @@ export function parkedRecord(
 /** Without the body: it may hold what is nobody's business. */
 export function parkedMessage({ body: _, ...message }: ParkedRecord): ParkedMessage {
   return message;
+}
+
+const DEFAULT_LIST_LIMIT = 100;
+const MAX_LIST_LIMIT = 1_000;
+
+/** How many parked messages one listing gives. @throws {DroverError} `bad-request` for what is no whole number from 1 to 1000. */
+export function parkedListLimit(limit: number = DEFAULT_LIST_LIMIT): number {
+  if (Number.isInteger(limit) && limit >= 1 && limit <= MAX_LIST_LIMIT) return limit;
+  throw new DroverError("bad-request", `listing parked messages: \`limit\` must be from 1 to ${MAX_LIST_LIMIT}`);
+}
+
+export function noSuchParked(id: string): DroverError {
+  return new DroverError("not-found", `no message ${id} is parked`, { details: { id } });
 }

@@ -1,5 +1,6 @@
 import { type Clock, DroverError } from "@drover/model";
 import type { CallContract } from "./contract.ts";
+import { type Deadline, Deadlines } from "./deadlines.ts";
 import { newMessageId, type ReplyEnvelope } from "./envelope.ts";
 import { errorOf } from "./failure.ts";
 import { checkResponse } from "./validation.ts";
@@ -11,8 +12,11 @@ interface PendingCall {
   readonly contract: CallContract<unknown, unknown>;
   readonly resolve: (result: unknown) => void;
   readonly reject: (error: unknown) => void;
-  /** Ends the deadline's timer and the listener on the caller's signal. */
-  readonly release: () => void;
+  readonly deadline: Deadline;
+  /** Passes when a monitored server has been silent too long; from its first sign of life on. */
+  silence: Deadline | undefined;
+  readonly signal: AbortSignal | undefined;
+  readonly onAbort: () => void;
   /** A server may have it. */
   sent: boolean;
 }
@@ -28,15 +32,17 @@ export interface CallLimits {
 /** The calls of this process that wait for a reply, by message id. Each is settled exactly once. */
 export class PendingCalls {
   readonly #calls = new Map<string, PendingCall>();
-  readonly #clock: Clock;
+  readonly #deadlines: Deadlines;
 
   constructor(clock: Clock) {
-    this.#clock = clock;
+    this.#deadlines = new Deadlines(clock);
   }
 
   /**
    * Registers a call; `response` settles with the checked response, or rejects with the handler's error, with
-   * `deadline-exceeded`, or with the reason of the caller's signal.
+   * `deadline-exceeded`, or with the reason of the caller's signal. A monitored call whose server shows no sign of life
+   * for its contract's `monitorTimeoutMs`, having shown one, rejects with `outcome-unknown`, or with `unavailable` if it
+   * is idempotent.
    *
    * @throws {DroverError} `unavailable` when too many calls are under way.
    */
@@ -50,22 +56,22 @@ export class PendingCalls {
         `calling ${contract.method}: ${MAX_PENDING_CALLS} calls are under way already`,
       );
     }
+    const { remainingMs, deadlineMs, signal } = limits;
     const messageId = newMessageId();
-    const result = new Promise<unknown>((resolve, reject) => {
-      const timer = new AbortController();
-      const onAbort = () => this.fail(messageId, limits.signal?.reason);
-      limits.signal?.addEventListener("abort", onAbort, { once: true });
-      this.#clock.sleep(limits.remainingMs, timer.signal).then(
-        () => this.fail(messageId, deadlineExceeded(contract, limits.deadlineMs)),
-        () => {},
-      );
-      const release = () => {
-        timer.abort();
-        limits.signal?.removeEventListener("abort", onAbort);
-      };
-      this.#calls.set(messageId, { contract, resolve, reject, release, sent: false });
+    const response = new Promise<Response>((resolve, reject) => {
+      const onAbort = () => this.fail(messageId, signal?.reason);
+      signal?.addEventListener("abort", onAbort, { once: true });
+      this.#calls.set(messageId, {
+        contract,
+        resolve: (result) => resolve(checkResponse(contract, result, "protocol")),
+        reject,
+        deadline: this.#deadlines.set(remainingMs, () => this.fail(messageId, deadlineExceeded(contract, deadlineMs))),
+        silence: undefined,
+        signal,
+        onAbort,
+        sent: false,
+      });
     });
-    const response = result.then((value) => checkResponse(contract, value, "protocol"));
     // The caller may still be busy sending when the answer is a rejection.
     response.catch(() => {});
     return { messageId, response };
@@ -73,12 +79,15 @@ export class PendingCalls {
 
   /** False if nobody waits for it: the call was given up. */
   settle(reply: ReplyEnvelope): boolean {
-    // A heartbeat of oslo's call monitor says only that the server is at work; our deadline stands.
-    if (!reply.ending) return this.#calls.has(reply.messageId);
+    if (!reply.ending) return this.#hear(reply.messageId);
     const call = this.#take(reply.messageId);
     if (call === undefined) return false;
-    if (reply.failure === null) call.resolve(reply.result);
-    else call.reject(errorOf(reply.failure));
+    try {
+      if (reply.failure !== null) throw errorOf(reply.failure);
+      call.resolve(reply.result);
+    } catch (error) {
+      call.reject(error);
+    }
     return true;
   }
 
@@ -100,10 +109,27 @@ export class PendingCalls {
     if (call !== undefined) call.sent = true;
   }
 
+  /** A sign of life. It says only that the server is at work; the deadline stands. */
+  #hear(messageId: string): boolean {
+    const call = this.#calls.get(messageId);
+    if (call === undefined) return false;
+    const { contract, silence } = call;
+    const { monitorTimeoutMs } = contract;
+    if (monitorTimeoutMs === undefined) return true;
+    if (silence !== undefined) this.#deadlines.cancel(silence);
+    call.silence = this.#deadlines.set(monitorTimeoutMs, () =>
+      this.fail(messageId, fellSilent(contract, monitorTimeoutMs)),
+    );
+    return true;
+  }
+
   #take(messageId: string): PendingCall | undefined {
     const call = this.#calls.get(messageId);
+    if (call === undefined) return undefined;
     this.#calls.delete(messageId);
-    call?.release();
+    this.#deadlines.cancel(call.deadline);
+    if (call.silence !== undefined) this.#deadlines.cancel(call.silence);
+    call.signal?.removeEventListener("abort", call.onAbort);
     return call;
   }
 }
@@ -113,5 +139,13 @@ function deadlineExceeded(contract: CallContract<unknown, unknown>, deadlineMs: 
     "deadline-exceeded",
     `calling ${contract.method}: no reply within ${deadlineMs} ms; the work may go on`,
     { details: { method: contract.method, deadlineMs } },
+  );
+}
+
+function fellSilent({ method, idempotent }: CallContract<unknown, unknown>, monitorTimeoutMs: number): DroverError {
+  return new DroverError(
+    idempotent ? "unavailable" : "outcome-unknown",
+    `calling ${method}: the server began and fell silent for ${monitorTimeoutMs} ms; it may have been carried out`,
+    { details: { method, monitorTimeoutMs } },
   );
 }

@@ -10,16 +10,12 @@ import {
 } from "@drover/model";
 import type { RpcHandler } from "./bus.ts";
 import { DeadlineEstimate } from "./deadline-estimate.ts";
+import { type Deadline, Deadlines } from "./deadlines.ts";
 import { Dispatcher } from "./dispatcher.ts";
-import {
-  contextFromWire,
-  newMessageId,
-  type RemoteFailure,
-  type ReplyEnvelope,
-  type RequestEnvelope,
-} from "./envelope.ts";
+import { newMessageId, type RemoteFailure, type ReplyEnvelope, type RequestEnvelope } from "./envelope.ts";
 import { failureOf } from "./failure.ts";
 import { runInContext } from "./rpc-context.ts";
+import { RunningRequest } from "./running-request.ts";
 import type { Sender, Trust } from "./sender.ts";
 import { Slots } from "./slots.ts";
 
@@ -49,6 +45,8 @@ export interface Delivery {
   readonly expiresInMs?: number | undefined;
   /** The broker may have given it to a server before, which may have run it. */
   readonly redelivered: boolean;
+  /** A copy of what went to all servers: tried once and never parked. @default false */
+  readonly fanout?: boolean;
   /** Tries of a cast whose server did not live to settle it. */
   readonly lostTries: number;
   /** A call is about to run: from here on it must never be delivered again. */
@@ -80,16 +78,21 @@ const ANSWERS: ReadonlySet<ErrorCode> = new Set([
 /** Runs requests on their handlers, a bounded number at a time: what a server is in every driver. */
 export class RequestRunner {
   readonly #dispatcher: Dispatcher;
-  readonly #deadlines: DeadlineEstimate;
+  readonly #estimate: DeadlineEstimate;
+  readonly #deadlines: Deadlines;
   readonly #slots: Slots;
   readonly #logger: Logger;
   readonly #clock: Clock;
   readonly #closing = new AbortController();
-  readonly #running = new Set<Promise<void>>();
+  readonly #running = new Set<RunningRequest>();
+  /** Requests accepted and not settled. */
+  #underWay = 0;
+  #allSettled: PromiseWithResolvers<void> | undefined;
 
   constructor(options: RequestRunnerOptions) {
     this.#dispatcher = new Dispatcher(options.handlers, options.trust);
-    this.#deadlines = new DeadlineEstimate(options.clock);
+    this.#estimate = new DeadlineEstimate(options.clock);
+    this.#deadlines = new Deadlines(options.clock);
     this.#slots = new Slots(options.maxInFlight);
     this.#logger = options.logger;
     this.#clock = options.clock;
@@ -102,47 +105,49 @@ export class RequestRunner {
 
   /** Never throws: the outcome goes to the delivery. */
   accept(delivery: Delivery): void {
-    const work = this.#work(delivery).finally(() => this.#running.delete(work));
-    this.#running.add(work);
+    this.#underWay += 1;
+    void this.#work(delivery);
   }
 
   /** Aborts every handler's signal and waits for them, {@link DRAIN_LIMIT_MS} at most. Never rejects. */
   async close(): Promise<void> {
-    this.#closing.abort(new DroverError("unavailable", "the server is closing"));
+    const reason = new DroverError("unavailable", "the server is closing");
+    this.#closing.abort(reason);
+    for (const request of this.#running) request.abort(reason);
+    if (this.#underWay === 0) return;
+    this.#allSettled ??= Promise.withResolvers();
     const timer = new AbortController();
     const limit = this.#clock.sleep(DRAIN_LIMIT_MS, timer.signal).then(
-      () => this.#logger.warn({ running: this.#running.size }, "handlers did not end; closing without them"),
+      () => this.#logger.warn({ running: this.#underWay }, "handlers did not end; closing without them"),
       () => {},
     );
-    await Promise.race([Promise.allSettled(this.#running), limit]);
+    await Promise.race([this.#allSettled.promise, limit]);
     timer.abort();
   }
 
   async #work(delivery: Delivery): Promise<void> {
-    const receivedMs = this.#clock.monotonicMs();
     try {
-      const { request } = delivery;
-      if (request.reply === undefined) return await this.#runCast(delivery);
-      const expiresInMs = this.#deadlines.remainingMs(request) ?? delivery.expiresInMs;
-      const byMs = expiresInMs === undefined ? undefined : receivedMs + expiresInMs;
-      await this.#runCall(delivery, request.reply, byMs);
+      const { reply } = delivery.request;
+      if (reply === undefined) await this.#runCast(delivery);
+      else await this.#runCall(delivery, reply);
     } catch (err) {
       this.#logger.error({ err, method: delivery.request.method }, "settling a request failed");
+    } finally {
+      this.#underWay -= 1;
+      if (this.#underWay === 0) this.#allSettled?.resolve();
     }
   }
 
   async #runCall(
     delivery: Delivery,
     { messageId, monitorTimeoutSeconds }: NonNullable<RequestEnvelope["reply"]>,
-    byMs: number | undefined,
   ): Promise<void> {
     const { request } = delivery;
+    const expiresInMs = this.#estimate.remainingMs(request) ?? delivery.expiresInMs;
+    const byMs = expiresInMs === undefined ? undefined : this.#clock.monotonicMs() + expiresInMs;
     const answer = (result: unknown, failure: RemoteFailure | null, ending = true) =>
       delivery.reply({ messageId, uniqueId: newMessageId(), result, failure, ending });
-    const working = new AbortController();
-    if (monitorTimeoutSeconds !== null) {
-      void this.#beat(monitorTimeoutSeconds, () => answer(null, null, false), working.signal);
-    }
+    const endBeats = this.#beat(monitorTimeoutSeconds, () => answer(null, null, false));
     await this.#slots.take();
     try {
       delivery.taken();
@@ -154,36 +159,40 @@ export class RequestRunner {
       if (this.#closing.signal.aborted) {
         throw new DroverError("unavailable", `${request.method} was not run: the server is closing`);
       }
-      if (delivery.redelivered && !this.#dispatcher.find(request).contract.idempotent) {
-        throw new DroverError(
-          "outcome-unknown",
-          `${request.method} was delivered to a server that went away; it may have run, and is not run again`,
-        );
-      }
+      this.#refuseRepetition(delivery);
       const result = await this.#run(delivery, remainingMs);
-      working.abort();
+      endBeats();
       answer(result, null);
     } catch (err) {
-      working.abort();
+      endBeats();
       this.#logFailure(err, request.method, "a call failed", ANSWERS.has(errorCodeOf(err)) ? "info" : "warn");
       answer(null, failureOf(err));
     } finally {
-      working.abort();
+      endBeats();
       this.#slots.release();
     }
   }
 
-  /** Signs of life of oslo's call monitor: one at once, then one every half of the time that the client gives. */
-  async #beat(monitorTimeoutSeconds: number, beat: () => void, signal: AbortSignal): Promise<void> {
+  /**
+   * Signs of life of oslo's call monitor: one at once, then one every half of the time that the client gives, until the
+   * returned function is called.
+   */
+  #beat(monitorTimeoutSeconds: number | null, sign: () => void): () => void {
+    if (monitorTimeoutSeconds === null) return () => {};
     const intervalMs = Math.max(SHORTEST_HEARTBEAT_MS, monitorTimeoutSeconds * 500);
-    try {
-      while (!signal.aborted) {
-        beat();
-        await this.#clock.sleep(intervalMs, signal);
+    let next: Deadline | undefined;
+    const beat = () => {
+      next = this.#deadlines.set(intervalMs, beat);
+      try {
+        sign();
+      } catch (err) {
+        this.#logger.warn({ reason: errorChain(err) }, "a sign of life could not be sent");
       }
-    } catch {
-      // The call is answered.
-    }
+    };
+    beat();
+    return () => {
+      if (next !== undefined) this.#deadlines.cancel(next);
+    };
   }
 
   async #runCast(delivery: Delivery): Promise<void> {
@@ -202,48 +211,51 @@ export class RequestRunner {
 
   /** One try, in a slot of its own; undefined when another may do better. */
   async #tryCast(delivery: Delivery, tries: number): Promise<Settlement | undefined> {
-    const { method } = delivery.request;
+    const { request, fanout = false } = delivery;
     await this.#slots.take();
     try {
       if (this.#closing.signal.aborted) return { kind: "again" };
+      this.#refuseRepetition(delivery);
       await this.#run(delivery, undefined);
       return { kind: "done" };
     } catch (err) {
-      if (this.#closing.signal.aborted) {
-        this.#logFailure(err, method, "a cast was cut short by closing");
+      const code = errorCodeOf(err);
+      const maySucceed = !ANSWERS.has(code) && this.#dispatcher.isIdempotent(request);
+      if (this.#closing.signal.aborted && maySucceed) {
+        this.#logFailure(err, request.method, "a cast was cut short by closing");
         return { kind: "again" };
       }
-      const code = errorCodeOf(err);
-      this.#logFailure(err, method, "a cast failed");
+      this.#logFailure(err, request.method, "a cast failed");
       // What its sender may not ask for stands in nobody's way, and is not kept for somebody to send again.
-      if (code === "forbidden") return { kind: "done" };
-      if (tries >= MAX_TRIES || ANSWERS.has(code)) return { kind: "park", reason: serializeError(err), tries };
+      if (code === "forbidden" || fanout) return { kind: "done" };
+      if (tries >= MAX_TRIES || !maySucceed) return { kind: "park", reason: serializeError(err), tries };
       return undefined;
     } finally {
       this.#slots.release();
     }
   }
 
-  async #run(delivery: Delivery, deadlineMs: number | undefined): Promise<unknown> {
-    const { request, sender } = delivery;
-    const abort = new AbortController();
-    const timer = new AbortController();
-    const onClosing = () => abort.abort(this.#closing.signal.reason);
-    this.#closing.signal.addEventListener("abort", onClosing, { once: true });
-    if (deadlineMs !== undefined) {
-      this.#clock.sleep(deadlineMs, timer.signal).then(
-        () => abort.abort(new DroverError("deadline-exceeded", `the caller of ${request.method} waits no longer`)),
-        () => {},
-      );
-    }
-    const context = contextFromWire(request.context);
+  /** @throws {DroverError} `outcome-unknown` where a server that went away may have run what must not run twice. */
+  #refuseRepetition({ request, redelivered, lostTries }: Delivery): void {
+    if ((!redelivered && lostTries === 0) || this.#dispatcher.isIdempotent(request)) return;
+    throw new DroverError(
+      "outcome-unknown",
+      `${request.method} was delivered to a server that went away; it may have run, and is not run again`,
+    );
+  }
+
+  async #run({ request, sender }: Delivery, deadlineMs: number | undefined): Promise<unknown> {
+    const running = new RunningRequest(request, sender);
+    const deadline =
+      deadlineMs === undefined
+        ? undefined
+        : this.#deadlines.set(deadlineMs, () => running.abort(deadlinePassed(request.method)));
+    this.#running.add(running);
     try {
-      return await runInContext(context, () =>
-        this.#dispatcher.run(request, { context, sender, signal: abort.signal }),
-      );
+      return await runInContext(running, () => this.#dispatcher.run(request, running));
     } finally {
-      timer.abort();
-      this.#closing.signal.removeEventListener("abort", onClosing);
+      this.#running.delete(running);
+      if (deadline !== undefined) this.#deadlines.cancel(deadline);
     }
   }
 
@@ -252,4 +264,8 @@ export class RequestRunner {
     if (code === "internal") this.#logger.error({ err, method, code }, sentence);
     else this.#logger[level]({ method, code, reason: errorChain(err) }, sentence);
   }
+}
+
+function deadlinePassed(method: string): DroverError {
+  return new DroverError("deadline-exceeded", `the caller of ${method} waits no longer`);
 }

@@ -1,14 +1,14 @@
 import { AsyncLocalStorage } from "node:async_hooks";
-import type { RpcContext } from "./bus.ts";
+import type { RpcContext, RpcInfo } from "./bus.ts";
 
-const storage = new AsyncLocalStorage<RpcContext>();
+const storage = new AsyncLocalStorage<RpcInfo>();
 
 /** Runs a handler; what it calls and casts meanwhile goes out with the same request id and trace, unless told otherwise. */
-export function runInContext<Result>(context: RpcContext, work: () => Result): Result {
-  return storage.run(context, work);
+export function runInContext<Result>(info: RpcInfo, work: () => Result): Result {
+  return storage.run(info, work);
 }
 
 /** Context of the request being handled; undefined outside a handler. */
 export function currentContext(): RpcContext | undefined {
-  return storage.getStore();
+  return storage.getStore()?.context;
 }

@@ -27,6 +27,11 @@ export function agentUser(host: string): string {
   return AGENT_USER + host;
 }
 
+/** One whose commands are obeyed; nobody is where the broker vouches for nobody. */
+export function isTrusted(user: string | null, trust: Trust): boolean {
+  return user !== null && (user === trust.ownUser || trust.trustedUsers.includes(user));
+}
+
 /**
  * Refuses a request that its sender may not make. `request` has passed its schema.
  *
@@ -38,22 +43,31 @@ export function admit(
   sender: Sender,
   trust: Trust,
 ): void {
-  const { user } = sender;
-  const trusted = user !== null && (user === trust.ownUser || trust.trustedUsers.includes(user));
-  const allowed = {
-    read: () => true,
-    request: () => trusted || (user === null ? sender.throughExchange : !user.startsWith(AGENT_USER)),
-    command: () => trusted,
-    report: () => trusted || (user !== null && user === agentUser(contract.reporter?.(request) ?? "")),
-  } as const;
-  if (allowed[contract.access]()) return;
-  throw new DroverError(
-    "forbidden",
-    `${contract.method} is not taken from ${whoIs(sender)}: ${RULES[contract.access]}`,
-    {
-      details: { method: contract.method, user },
-    },
-  );
+  if (allows(contract, request, sender, trust)) return;
+  const { method, access } = contract;
+  throw new DroverError("forbidden", `${method} is not taken from ${whoIs(sender)}: ${RULES[access]}`, {
+    details: { method, user: sender.user },
+  });
+}
+
+function allows(
+  contract: CallContract<unknown, unknown> | CastContract<unknown>,
+  request: unknown,
+  { user, throughExchange }: Sender,
+  trust: Trust,
+): boolean {
+  if (contract.access === "read") return true;
+  if (isTrusted(user, trust)) return true;
+  switch (contract.access) {
+    case "request":
+      return user === null ? throughExchange : !user.startsWith(AGENT_USER);
+    case "command":
+      return false;
+    case "report": {
+      const host = contract.reporter?.(request);
+      return user !== null && host !== undefined && user === agentUser(host);
+    }
+  }
 }
 
 const RULES = {

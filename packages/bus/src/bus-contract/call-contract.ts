@@ -1,7 +1,7 @@
 import { DroverError } from "@drover/model";
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { z } from "zod";
-import { handle, type RpcHandler } from "../bus.ts";
+import { handle, type RpcContext, type RpcHandler, type RpcInfo } from "../bus.ts";
 import type { Schema } from "../contract.ts";
 import type { ContractBed } from "./contract-bed.ts";
 import { addHandler, gate, rejection } from "./sample.ts";
@@ -146,5 +146,86 @@ export function describeCalls(bed: ContractBed): void {
     const aborted = rejection(bed.caller.call(bed.contracts.wait, {}, { signal: abort.signal }));
     expect(await aborted).toMatchObject({ message: "changed my mind" });
     finish.open();
+  });
+
+  test("what a handler calls goes out with its own caller's context, unless it says otherwise", async () => {
+    const context = { requestId: "req-outer", userId: "admin", projectId: "p1", traceparent: "00-1-2-01" };
+    const inner: RpcContext[] = [];
+    const { whoAmI, note } = bed.contracts;
+    await bed.serve(
+      "hosta",
+      handle(whoAmI, async () => {
+        await bed.callee.cast(note, { text: "by the way" }, { server: "hostb" });
+        await bed.callee.call(whoAmI, {}, { server: "hostb", context: { requestId: "req-own" } });
+        return bed.callee.call(whoAmI, {}, { server: "hostb" });
+      }),
+    );
+    const remember = async (_: unknown, info: RpcInfo) => void inner.push(info.context);
+    await bed.serve(
+      "hostb",
+      handle(note, remember),
+      handle(whoAmI, async (_, info) => {
+        await remember(_, info);
+        return { server: "hostb", requestId: info.context.requestId, userId: info.context.userId ?? null };
+      }),
+    );
+    const answer = await bed.caller.call(whoAmI, {}, { server: "hosta", context });
+    expect(answer).toEqual({ server: "hostb", requestId: "req-outer", userId: "admin" });
+    await vi.waitFor(() => expect(inner).toHaveLength(3));
+    expect(inner.filter(({ requestId }) => requestId === "req-outer")).toEqual([context, context]);
+    expect(inner).toContainEqual({ requestId: "req-own" });
+  });
+
+  test("a monitored call may take longer than its server may be silent", async () => {
+    await bed.serve(
+      "hosta",
+      handle(bed.contracts.start, async () => {
+        const startedMs = performance.now();
+        await vi.waitFor(() => expect(performance.now() - startedMs).toBeGreaterThan(1_500), 5_000);
+        return {};
+      }),
+    );
+    const monitored = { ...bed.contracts.start, monitorTimeoutMs: 500 };
+    expect(await bed.caller.call(monitored, {})).toEqual({});
+  });
+
+  test("a call that waits for a slot past its deadline is not run", async () => {
+    const running = gate();
+    const finish = gate();
+    let added = 0;
+    const busy = handle(bed.contracts.wait, async () => {
+      running.open();
+      await finish.opened;
+      return {};
+    });
+    const add = handle(bed.contracts.add, async ({ a, nested }) => {
+      added += 1;
+      return { sum: a + nested.b };
+    });
+    await bed.serveWith({ server: "hosta", handlers: [busy, add], maxInFlight: 1 });
+    const first = bed.caller.call(bed.contracts.wait, {});
+    await running.opened;
+    const request = { a: 1, nested: { b: 2 } };
+    const error = await rejection(bed.caller.call(bed.contracts.add, request, { deadlineMs: 300 }));
+    expect(error.code).toBe("deadline-exceeded");
+    finish.open();
+    expect(await first).toEqual({});
+    expect(await bed.caller.call(bed.contracts.add, request)).toEqual({ sum: 3 });
+    expect(added).toBe(1);
+  });
+
+  test("whoever has our own credentials may ask for anything", async () => {
+    const { order, ask, report } = bed.contracts;
+    const obeyed: string[] = [];
+    await bed.serve(
+      "hosta",
+      handle(order, async ({ text }) => void obeyed.push(text)),
+      handle(ask, async () => ({})),
+      handle(report, async () => ({})),
+    );
+    expect(await bed.caller.call(ask, {})).toEqual({});
+    expect(await bed.caller.call(report, { host: "hosta" })).toEqual({});
+    await bed.caller.cast(order, { text: "go" }, { server: "hosta" });
+    await vi.waitFor(() => expect(obeyed).toEqual(["go"]));
   });
 }

@@ -120,4 +120,34 @@ export function describeServers(bed: ContractBed): void {
     const sums = await Promise.all(calls);
     expect(sums.map(({ sum: value }) => value)).toEqual(Array.from({ length: 1000 }, (_, a) => a + 1));
   });
+
+  test("a method of a namespace is found in it alone", async () => {
+    const spaced = { ...bed.contracts.add, namespace: "spaced" };
+    const request = { a: 1, nested: { b: 2 } };
+    await bed.serve(
+      "hosta",
+      handle(spaced, async () => ({ sum: 100 })),
+      handle(bed.contracts.wait, async () => ({})),
+    );
+    expect(await bed.caller.call(spaced, request)).toEqual({ sum: 100 });
+    const refusals = [
+      { contract: bed.contracts.add, reason: "no-such-method" },
+      { contract: { ...spaced, method: "nosuch" }, reason: "no-such-method" },
+      { contract: { ...spaced, namespace: "other" }, reason: "unsupported-version" },
+      { contract: { ...spaced, version: "1.9" }, reason: "unsupported-version" },
+    ];
+    for (const { contract, reason } of refusals) {
+      const error = await rejection(bed.caller.call(contract, request));
+      expect(error).toMatchObject({ code: "bad-request", details: { reason } });
+    }
+  });
+
+  test("handlers of several namespaces and majors share a method's name", async () => {
+    const { add } = bed.contracts;
+    const contracts = [add, { ...add, namespace: "spaced" }, { ...add, version: "2.0" }];
+    const answering = contracts.map((contract, index) => handle(contract, async () => ({ sum: index })));
+    await bed.serve("hosta", ...answering);
+    const answers = contracts.map((contract) => bed.caller.call(contract, { a: 1, nested: { b: 2 } }));
+    expect(await Promise.all(answers)).toEqual([{ sum: 0 }, { sum: 1 }, { sum: 2 }]);
+  });
 }
