@@ -1,20 +1,329 @@
-import { type Clock, DroverError, type Logger } from "@drover/model";
+import {
+  type Clock,
+  DroverError,
+  errorChain,
+  isDroverError,
+  type Logger,
+  silentLogger,
+  systemClock,
+} from "@drover/model";
+import { errors, type Msg } from "@nats-io/transport-node";
+import { BrokerLink } from "../broker-link.ts";
 import type { BrokerTls } from "../broker-tls.ts";
-import type { Bus } from "../bus.ts";
+import type { Bus, BusStatus, CallOptions, CastOptions, RpcServer, ServeOptions } from "../bus.ts";
+import type { CallContract, CastContract } from "../contract.ts";
+import { decodeReply, encodeRequest, newMessageId } from "../envelope.ts";
+import {
+  busClosed,
+  CAST_CONNECT_WAIT_MS,
+  CONFIRM_WAIT_MS,
+  callEnvelope,
+  deadlineOf,
+  MAX_PENDING_CASTS,
+  nobodyServes,
+  queueName,
+  requestEnvelope,
+} from "../outgoing.ts";
+import type { ParkedMessage, Release } from "../parked.ts";
+import { PendingCalls } from "../pending-calls.ts";
+import type { Trust } from "../sender.ts";
+import { NOBODY, natsAddresses } from "./nats-address.ts";
+import { listParked, releaseParked } from "./nats-parking.ts";
+import { isPermissionViolation, NatsSession } from "./nats-session.ts";
+import { NatsTopicServer } from "./nats-topic-server.ts";
+import { CAST_STREAM, isConsumerMissing, isStreamMissing } from "./streams.ts";
+import { callSubject, castSubject, consumerName, encodeToken, fanoutSubject, replyInbox } from "./subjects.ts";
+
+/** How long reading and releasing parked messages waits for a connection. */
+const PARKED_CONNECT_WAIT_MS = 10_000;
+/** The status of an answer that the server gives itself: nobody is subscribed. */
+const NO_RESPONDERS = 503;
 
 export interface NatsBusOptions {
-  /** `nats://user:password@host:4222`, `tls://…`; several name a cluster's members. */
+  /** `nats://user:password@host:4222`, `tls://…`; several name a cluster's members, tried in turn, with the same user. */
   readonly urls: readonly string[];
   /** Names the connection at the server. */
   readonly name: string;
   /** Users whose commands are obeyed, beside our own. @default none */
   readonly trustedUsers?: readonly string[];
+  /** For `tls://` addresses. */
   readonly tls?: BrokerTls;
   readonly logger?: Logger;
   readonly clock?: Clock;
 }
 
-/** A bus over NATS. */
+/**
+ * A bus over NATS with JetStream, from nats-server 2.9.4 on. Returns at once, also while no server can be reached: it is
+ * looked for until {@link Bus.close}, and {@link Bus.status} tells.
+ *
+ * @throws {DroverError} `bad-request` if an address is not a NATS one, or the addresses name different users.
+ */
 export function openNatsBus(options: NatsBusOptions): Bus {
-  throw new DroverError("unavailable", `${options.name}: the NATS driver is being written`);
+  return new NatsBus(options);
+}
+
+class NatsBus implements Bus {
+  readonly #clock: Clock;
+  readonly #logger: Logger;
+  readonly #trust: Trust;
+  /** Our user as a token. */
+  readonly #sender: string;
+  readonly #inbox: string;
+  readonly #link: BrokerLink<NatsSession>;
+  readonly #pending: PendingCalls;
+  readonly #servers = new Set<NatsTopicServer>();
+  /** Fanouts that the server has not dealt with, by message id: what it answers when nobody is there. */
+  readonly #fanouts = new Map<string, () => void>();
+  #pendingCasts = 0;
+
+  constructor(options: NatsBusOptions) {
+    const { name, tls } = options;
+    this.#clock = options.clock ?? systemClock;
+    this.#logger = options.logger ?? silentLogger;
+    this.#pending = new PendingCalls(this.#clock);
+    const { addresses, user } = natsAddresses(options.urls);
+    this.#trust = { ownUser: user, trustedUsers: options.trustedUsers ?? [] };
+    this.#sender = encodeToken(user);
+    this.#inbox = replyInbox(this.#sender, newMessageId());
+    const sessionOptions = { name, sender: this.#sender, tls, logger: this.#logger };
+    this.#link = new BrokerLink({
+      dialers: addresses.map((address) => ({
+        label: address.server,
+        open: () => NatsSession.open(address, sessionOptions),
+      })),
+      setups: [(session) => this.#receiveReplies(session)],
+      isRefusal: isPermissionViolation,
+      logger: this.#logger,
+      clock: this.#clock,
+    });
+  }
+
+  async call<Request, Response>(
+    contract: CallContract<Request, Response>,
+    request: Request,
+    options: CallOptions = {},
+  ): Promise<Response> {
+    const startedMs = this.#clock.monotonicMs();
+    const envelope = requestEnvelope(contract, request, options.context);
+    const deadlineMs = deadlineOf(contract, options);
+    const { signal } = options;
+    signal?.throwIfAborted();
+    const session = this.#link.present ?? (await this.#session(contract.method, deadlineMs, signal));
+    const remainingMs = startedMs + deadlineMs - this.#clock.monotonicMs();
+    const { messageId, response } = this.#pending.add(contract, { remainingMs, deadlineMs, signal });
+    const call = { messageId, replyQueue: this.#inbox, remainingMs };
+    try {
+      const body = encodeRequest(callEnvelope(contract, envelope, call, this.#clock), "bare");
+      const subject = callSubject(contract.topic, options.server, this.#sender);
+      session.publish(subject, body, `${this.#inbox}.${messageId}`);
+      this.#pending.markSent(messageId);
+    } catch (error) {
+      this.#pending.fail(messageId, notSent(contract.method, error));
+    }
+    return response;
+  }
+
+  async cast<Request>(contract: CastContract<Request>, request: Request, options: CastOptions = {}): Promise<void> {
+    const { topic, method } = contract;
+    const envelope = requestEnvelope(contract, request, options.context);
+    const body = encodeRequest(envelope, "bare");
+    if (this.#pendingCasts >= MAX_PENDING_CASTS) {
+      throw new DroverError("unavailable", `sending ${method}: ${MAX_PENDING_CASTS} casts wait for the broker already`);
+    }
+    this.#pendingCasts += 1;
+    try {
+      const send =
+        options.fanout === true
+          ? (session: NatsSession) => this.#sendToAll(session, method, topic, body)
+          : (session: NatsSession) =>
+              this.#store(session, method, { topic, server: options.server }, body, envelope.uniqueId);
+      await this.#untilSent(method, send);
+    } finally {
+      this.#pendingCasts -= 1;
+    }
+  }
+
+  async serve(options: ServeOptions): Promise<RpcServer> {
+    const { topic } = options;
+    if (this.status() === "closed") throw new DroverError("unavailable", `serving ${topic}: the bus is closed`);
+    const server = new NatsTopicServer({
+      ...options,
+      link: this.#link,
+      sender: this.#sender,
+      trust: this.#trust,
+      logger: this.#logger,
+      clock: this.#clock,
+    });
+    try {
+      await server.start();
+    } catch (cause) {
+      throw new DroverError("refused", `serving ${topic}: the NATS server refuses our user its subjects`, { cause });
+    }
+    this.#servers.add(server);
+    return {
+      close: async () => {
+        this.#servers.delete(server);
+        await server.close();
+      },
+    };
+  }
+
+  async listParked(limit = 100): Promise<readonly ParkedMessage[]> {
+    if (!Number.isInteger(limit) || limit < 1 || limit > 1000) {
+      throw new DroverError("bad-request", "listing parked messages: `limit` must be a whole number from 1 to 1000");
+    }
+    return this.#onParked("listing parked messages", (session) => listParked(session, limit));
+  }
+
+  async releaseParked(id: string, release: Release): Promise<void> {
+    const by = { sender: this.#sender, trust: this.#trust };
+    await this.#onParked("releasing a parked message", (session) => releaseParked(session, by, id, release));
+  }
+
+  async ping(): Promise<void> {
+    if (this.status() !== "connected") throw new DroverError("unavailable", "the broker is away");
+  }
+
+  status(): BusStatus {
+    return this.#link.status();
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([...this.#servers].map((server) => server.close()));
+    this.#servers.clear();
+    await this.#link.close();
+    this.#pending.failAll((contract) => busClosed(contract.method));
+  }
+
+  async #session(what: string, maxWaitMs: number, signal?: AbortSignal): Promise<NatsSession> {
+    try {
+      return await this.#link.session(maxWaitMs, signal);
+    } catch (cause) {
+      if (!isDroverError(cause, "unavailable")) throw cause;
+      throw new DroverError("unavailable", `sending ${what}`, { cause });
+    }
+  }
+
+  /** Sends on the present connection, and on the next where it broke: the server knows a message that comes again. */
+  async #untilSent(method: string, send: (session: NatsSession) => Promise<void>): Promise<void> {
+    const byMs = this.#clock.monotonicMs() + CAST_CONNECT_WAIT_MS;
+    for (;;) {
+      const session = await this.#session(method, Math.max(0, byMs - this.#clock.monotonicMs()));
+      try {
+        return await send(session);
+      } catch (error) {
+        if (!session.lost.aborted || this.status() === "closed") throw notSent(method, error);
+      }
+    }
+  }
+
+  /** Puts a cast where its server takes it from, if there has ever been one. */
+  async #store(
+    session: NatsSession,
+    method: string,
+    { topic, server }: { readonly topic: string; readonly server: string | undefined },
+    body: Buffer,
+    uniqueId: string,
+  ): Promise<void> {
+    session.assertFits(body);
+    const consumer = consumerName(topic, server);
+    if (!session.knownConsumers.has(consumer)) {
+      try {
+        await session.jsm.consumers.info(CAST_STREAM, consumer);
+      } catch (error) {
+        if (!isConsumerMissing(error) && !isStreamMissing(error)) throw error;
+        throw nobodyServes(method, queueName(topic, server));
+      }
+      session.knownConsumers.add(consumer);
+    }
+    const subject = castSubject(topic, server, this.#sender);
+    await session.js.publish(subject, body, { msgID: uniqueId, timeout: CONFIRM_WAIT_MS });
+  }
+
+  async #sendToAll(session: NatsSession, method: string, topic: string, body: Buffer): Promise<void> {
+    const id = newMessageId();
+    let isNobodyThere = false;
+    this.#fanouts.set(id, () => {
+      isNobodyThere = true;
+    });
+    try {
+      session.publish(fanoutSubject(topic, this.#sender), body, `${this.#inbox}.${id}`);
+      // The answer that nobody is there comes before this one.
+      await session.flush();
+    } finally {
+      this.#fanouts.delete(id);
+    }
+    if (isNobodyThere) throw nobodyServes(method, `every server of ${topic}`);
+  }
+
+  /** The part of a new session that belongs to calls. */
+  async #receiveReplies(session: NatsSession): Promise<void> {
+    if (!session.asksForUsers) {
+      this.#logger.warn(
+        { user: this.#trust.ownUser },
+        "the NATS server asks for no users: whoever reaches it can command every host",
+      );
+    } else if (this.#trust.ownUser === NOBODY) {
+      this.#logger.warn({}, "the address of the NATS server names no user: nothing vouches for what we send");
+    }
+    let refusal: Error | undefined;
+    session.subscribe(`${this.#inbox}.*`, {
+      callback: (error, message) => {
+        if (error === null) this.#receiveReply(message);
+        else refusal = error;
+      },
+    });
+    session.lost.addEventListener("abort", () => this.#pending.failAll(connectionLost));
+    await session.flush();
+    if (refusal !== undefined) throw refusal;
+  }
+
+  #receiveReply(message: Msg): void {
+    const { data } = message;
+    if (data.length === 0 && message.headers?.code === NO_RESPONDERS) {
+      this.#nobodyTookIt(message.subject);
+      return;
+    }
+    try {
+      const reply = decodeReply(Buffer.from(data.buffer, data.byteOffset, data.length));
+      if (!this.#pending.settle(reply)) this.#logger.debug({ messageId: reply.messageId }, "a reply came too late");
+    } catch (error) {
+      this.#logger.warn({ reason: errorChain(error) }, "dropped a message that is no reply");
+    }
+  }
+
+  #nobodyTookIt(replySubject: string): void {
+    const messageId = replySubject.slice(this.#inbox.length + 1);
+    this.#fanouts.get(messageId)?.();
+    this.#pending.fail(messageId, nobodyServes("a call", "its target"));
+  }
+
+  async #onParked<Result>(what: string, work: (session: NatsSession) => Promise<Result>): Promise<Result> {
+    const session = await this.#session(what, PARKED_CONNECT_WAIT_MS);
+    try {
+      return await work(session);
+    } catch (error) {
+      throw notSent(what, error);
+    }
+  }
+}
+
+/** What the server or the library said, as one of our errors. */
+function notSent(method: string, cause: unknown): DroverError {
+  if (isDroverError(cause)) return cause;
+  if (isPermissionViolation(cause)) {
+    return new DroverError("forbidden", `sending ${method}: the NATS server does not let our user publish there`, {
+      cause,
+    });
+  }
+  if (cause instanceof errors.InvalidSubjectError) {
+    return new DroverError("bad-request", `sending ${method}: its topic or server makes no subject`, { cause });
+  }
+  return new DroverError("unavailable", `sending ${method}`, { cause });
+}
+
+function connectionLost(contract: CallContract<unknown, unknown>, sent: boolean): DroverError {
+  const code = sent && !contract.idempotent ? "outcome-unknown" : "unavailable";
+  const taken = sent ? "it may have been carried out" : "it was not sent";
+  return new DroverError(code, `calling ${contract.method}: the connection to the broker broke; ${taken}`);
 }

@@ -1,0 +1,310 @@
+import { type Clock, DroverError, errorChain, type Logger, type SerializedError, serializeError } from "@drover/model";
+import { AckPolicy, type Consumer, type ConsumerMessages, DeliverPolicy, type JsMsg } from "@nats-io/jetstream";
+import { nanos } from "@nats-io/transport-node";
+import { retryDelayMs } from "../broker-link.ts";
+import { decodeRequest, type RequestEnvelope } from "../envelope.ts";
+import { queueName } from "../outgoing.ts";
+import { RecentIds } from "../recent-ids.ts";
+import type { RequestRunner, Settlement } from "../request-runner.ts";
+import { isPermissionViolation, type NatsSession } from "./nats-session.ts";
+import { CAST_STREAM, ensureStreams, isNoJetStream, isOtherConsumer, isStreamMissing } from "./streams.ts";
+import { ANYBODY, castSubject, consumerName, senderOf } from "./subjects.ts";
+
+/** A cast whose server says nothing for this long goes to another one. */
+const ACK_WAIT_MS = 10_000;
+/** How often we say that we are still at it. */
+const WORKING_INTERVAL_MS = 3_000;
+/** One request for messages stands this long at the server. */
+const PULL_EXPIRES_MS = 60_000;
+/** What the server may have given out and heard nothing of, over all servers of a target: each asks for its own share. */
+const MAX_UNSETTLED = 20_000;
+/** Servers that ask for a topic's casts at the same time. */
+const MAX_WAITING_PULLS = 20_000;
+/** A cast whose parking failed comes again after this. */
+const PARK_RETRY_MS = 30_000;
+/** Must reach over all that a reconnect can bring again. */
+const REMEMBERED_IDS = 4096;
+
+export interface CastIntakeOptions {
+  readonly topic: string;
+  readonly server: string;
+  readonly maxInFlight: number;
+  readonly runner: RequestRunner;
+  /** Stores what we give up on; rejects when it cannot. */
+  readonly park: (message: ParkingRequest) => Promise<void>;
+  readonly logger: Logger;
+  readonly clock: Clock;
+}
+
+export interface ParkingRequest {
+  readonly queue: string;
+  readonly body: Buffer;
+  readonly request: RequestEnvelope | undefined;
+  readonly reason: SerializedError;
+  readonly tries: number;
+}
+
+/** Casts of the topic's any server, or of this one: a durable consumer of the stream. */
+interface Target {
+  readonly server: string | undefined;
+  readonly name: string;
+  readonly queue: string;
+  readonly subject: string;
+}
+
+interface UnderWay {
+  readonly target: Target;
+  /** As it came last: its acknowledgement is the one that counts. */
+  message: JsMsg;
+}
+
+/**
+ * Takes one server's casts from the stream, no more than `maxInFlight` of each target at a time, and settles them.
+ *
+ * What comes again while its run is under way here is settled by that run; what comes again after it is recognised by its
+ * id. So a lost connection has no second effect in this process.
+ */
+export class CastIntake {
+  readonly #options: CastIntakeOptions;
+  readonly #targets: readonly Target[];
+  readonly #logger: Logger;
+  readonly #seen = new RecentIds(REMEMBERED_IDS);
+  readonly #underWay = new Map<string, UnderWay>();
+  readonly #settling = new Set<Promise<void>>();
+  readonly #closing = new AbortController();
+  readonly #finished = new AbortController();
+  #settled = Promise.withResolvers<void>();
+
+  constructor(options: CastIntakeOptions) {
+    const { topic, server, logger } = options;
+    this.#options = options;
+    this.#logger = logger;
+    this.#targets = [undefined, server].map((target) => ({
+      server: target,
+      name: consumerName(topic, target),
+      queue: queueName(topic, target),
+      subject: castSubject(topic, target, ANYBODY),
+    }));
+    void this.#keepWorking();
+  }
+
+  /**
+   * Takes casts over this connection until it is lost. Resolves when the consumers are there, or are known to be missing:
+   * then they are asked for again until there is a stream to have them.
+   *
+   * @throws `PermissionViolationError` when the server does not let us have our own casts.
+   */
+  async start(session: NatsSession): Promise<void> {
+    await Promise.all(
+      this.#targets.map(async (target) => {
+        let consumer: Consumer | undefined;
+        try {
+          consumer = await this.#ensureConsumer(session, target);
+        } catch (error) {
+          if (isPermissionViolation(error) && !mayCome(error, target)) {
+            if (target.server !== undefined) throw error;
+            this.#logger.info({ queue: target.queue }, "not allowed to take casts for any server of the topic");
+            return;
+          }
+          this.#warn(error, target, retryDelayMs(1, 1));
+        }
+        void this.#take(session, target, consumer);
+      }),
+    );
+  }
+
+  /** Takes no more. What is under way goes on. */
+  stop(): void {
+    this.#closing.abort();
+  }
+
+  /** After the handlers have ended: resolves when what they left is settled. Never rejects. */
+  async finish(): Promise<void> {
+    this.stop();
+    await Promise.allSettled(this.#settling);
+    this.#finished.abort();
+  }
+
+  /** Takes casts until the connection is lost or we stop. Never rejects. */
+  async #take(session: NatsSession, target: Target, existing: Consumer | undefined): Promise<void> {
+    const ended = AbortSignal.any([session.lost, this.#closing.signal]);
+    let consumer = existing;
+    for (let failures = consumer === undefined ? 1 : 0; !ended.aborted; ) {
+      try {
+        if (failures > 0) await this.#options.clock.sleep(retryDelayMs(failures, Math.random()), ended);
+        consumer ??= await this.#ensureConsumer(session, target);
+        if (failures > 0) this.#logger.info({ queue: target.queue }, "casts are being taken");
+        failures = 0;
+        while (!ended.aborted) await this.#pull(consumer, target, ended);
+      } catch (error) {
+        if (ended.aborted) return;
+        consumer = undefined;
+        failures += 1;
+        this.#warn(error, target, retryDelayMs(failures, 1));
+      }
+    }
+  }
+
+  /** One request to the server: as many as we have room for. */
+  async #pull(consumer: Consumer, target: Target, ended: AbortSignal): Promise<void> {
+    const room = await this.#room(target, ended);
+    if (room === 0) return;
+    const messages: ConsumerMessages = await consumer.fetch({ max_messages: room, expires: PULL_EXPIRES_MS });
+    const stop = () => void messages.close();
+    ended.addEventListener("abort", stop, { once: true });
+    try {
+      if (ended.aborted) stop();
+      for await (const message of messages) this.#receive(message, target);
+    } finally {
+      ended.removeEventListener("abort", stop);
+    }
+  }
+
+  /** How many more we may hold of a target; waits until it is one at least. 0 when we ended first. */
+  async #room(target: Target, ended: AbortSignal): Promise<number> {
+    while (!ended.aborted) {
+      let room = this.#options.maxInFlight;
+      for (const held of this.#underWay.values()) if (held.target === target) room -= 1;
+      if (room > 0) return room;
+      const { promise, resolve } = Promise.withResolvers<void>();
+      const onEnded = () => resolve();
+      ended.addEventListener("abort", onEnded, { once: true });
+      await Promise.race([this.#settled.promise, promise]);
+      ended.removeEventListener("abort", onEnded);
+    }
+    return 0;
+  }
+
+  #receive(message: JsMsg, target: Target): void {
+    const body = Buffer.from(message.data);
+    let request: RequestEnvelope;
+    try {
+      request = decodeRequest(body);
+      if (request.reply !== undefined) throw new DroverError("protocol", "a call came where only casts wait");
+    } catch (error) {
+      this.#hold(message.subject + message.seq, message, target);
+      const outcome = { kind: "park", reason: serializeError(error), tries: 0 } as const;
+      this.#settle(message.subject + message.seq, body, undefined, outcome);
+      return;
+    }
+    const { uniqueId } = request;
+    if (this.#seen.has(uniqueId)) {
+      message.ack();
+      return;
+    }
+    if (!this.#hold(uniqueId, message, target)) return;
+    this.#options.runner.accept({
+      request,
+      sender: { user: senderOf(message.subject), throughExchange: false },
+      redelivered: message.redelivered,
+      lostTries: message.info.deliveryCount - 1,
+      taken: () => {},
+      reply: () => {},
+      settled: (outcome) => this.#settle(uniqueId, body, request, outcome),
+    });
+  }
+
+  /** False when it is under way already: then that run settles it. */
+  #hold(id: string, message: JsMsg, target: Target): boolean {
+    const held = this.#underWay.get(id);
+    if (held !== undefined) held.message = message;
+    else this.#underWay.set(id, { target, message });
+    return held === undefined;
+  }
+
+  #settle(id: string, body: Buffer, request: RequestEnvelope | undefined, outcome: Settlement): void {
+    const settling = this.#settleHeld(id, body, request, outcome).finally(() => this.#settling.delete(settling));
+    this.#settling.add(settling);
+  }
+
+  async #settleHeld(
+    id: string,
+    body: Buffer,
+    request: RequestEnvelope | undefined,
+    outcome: Settlement,
+  ): Promise<void> {
+    const held = this.#underWay.get(id);
+    if (held === undefined) return;
+    let again = outcome.kind === "again" ? 0 : undefined;
+    if (outcome.kind === "park") {
+      const { reason, tries } = outcome;
+      try {
+        await this.#options.park({ queue: held.target.queue, body, request, reason, tries });
+      } catch (err) {
+        this.#logger.error({ err, queue: held.target.queue }, "a cast could not be parked; it comes again");
+        again = PARK_RETRY_MS;
+      }
+    }
+    if (again === undefined) {
+      this.#seen.add(id);
+      held.message.ack();
+    } else {
+      held.message.nak(again);
+    }
+    this.#underWay.delete(id);
+    this.#settled.resolve();
+    this.#settled = Promise.withResolvers();
+  }
+
+  /** Creates the target's consumer, or finds it; and the streams, if nobody has and we may. */
+  async #ensureConsumer(session: NatsSession, target: Target): Promise<Consumer> {
+    try {
+      return await this.#addConsumer(session, target);
+    } catch (error) {
+      if (!isStreamMissing(error)) throw error;
+    }
+    await ensureStreams(session);
+    return await this.#addConsumer(session, target);
+  }
+
+  async #addConsumer({ js, jsm }: NatsSession, target: Target): Promise<Consumer> {
+    const config = {
+      name: target.name,
+      durable_name: target.name,
+      filter_subject: target.subject,
+      ack_policy: AckPolicy.Explicit,
+      ack_wait: nanos(ACK_WAIT_MS),
+      deliver_policy: DeliverPolicy.All,
+      // The tries are counted by who runs it, which knows what a try was.
+      max_deliver: -1,
+      max_ack_pending: MAX_UNSETTLED,
+      max_waiting: MAX_WAITING_PULLS,
+    };
+    try {
+      return js.consumers.getConsumerFromInfo(await jsm.consumers.add(CAST_STREAM, config));
+    } catch (error) {
+      if (!isOtherConsumer(error)) throw error;
+    }
+    return js.consumers.getConsumerFromInfo(await jsm.consumers.update(CAST_STREAM, target.name, config));
+  }
+
+  /** Tells the server that what takes long is not lost. */
+  async #keepWorking(): Promise<void> {
+    try {
+      for (;;) {
+        await this.#options.clock.sleep(WORKING_INTERVAL_MS, this.#finished.signal);
+        for (const { message } of this.#underWay.values()) message.working();
+      }
+    } catch {
+      // Finished.
+    }
+  }
+
+  #warn(error: unknown, { queue }: Target, retryInMs: number): void {
+    if (isStreamMissing(error) || isPermissionViolation(error)) {
+      this.#logger.warn(
+        { queue, stream: CAST_STREAM, retryInMs },
+        "no casts can be taken: the stream is not there, and we may not create it; the control plane does",
+      );
+    } else if (isNoJetStream(error)) {
+      this.#logger.error({ queue, retryInMs }, "no casts can be taken: the NATS server runs without JetStream");
+    } else {
+      this.#logger.warn({ queue, reason: errorChain(error), retryInMs }, "no casts can be taken");
+    }
+  }
+}
+
+/** We may not create streams; when somebody has, the consumer may be ours. */
+function mayCome(error: Error & { readonly subject?: string }, target: Target): boolean {
+  return error.subject?.includes(`.CONSUMER.CREATE.${CAST_STREAM}.${target.name}.`) !== true;
+}

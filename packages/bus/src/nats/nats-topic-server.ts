@@ -1,0 +1,217 @@
+import { type Clock, DroverError, errorChain, type Logger } from "@drover/model";
+import type { Msg, Subscription } from "@nats-io/transport-node";
+import type { BrokerLink } from "../broker-link.ts";
+import type { RpcServer, ServeOptions } from "../bus.ts";
+import { decodeRequest, encodeReply, newMessageId, type ReplyEnvelope, type RequestEnvelope } from "../envelope.ts";
+import { failureOf } from "../failure.ts";
+import { maxInFlightOf } from "../outgoing.ts";
+import { RequestRunner } from "../request-runner.ts";
+import type { Trust } from "../sender.ts";
+import { CastIntake, type ParkingRequest } from "./cast-intake.ts";
+import { park } from "./nats-parking.ts";
+import type { NatsSession } from "./nats-session.ts";
+import { ANYBODY, callSubject, encodeToken, fanoutSubject, REPLY_PREFIX, senderOf } from "./subjects.ts";
+
+/** NATS holds no calls back: what waits here for a slot is ours to bound. */
+const MAX_WAITING = 10_000;
+/** How long a closing server tries to send its last replies. */
+const REPLY_FLUSH_MS = 5_000;
+/** How long a reply to a caller without a deadline waits for our own connection. */
+const REPLY_LIMIT_MS = 60_000;
+
+export interface NatsTopicServerOptions extends ServeOptions {
+  readonly link: BrokerLink<NatsSession>;
+  /** Our own user as a token. */
+  readonly sender: string;
+  readonly trust: Trust;
+  readonly logger: Logger;
+  readonly clock: Clock;
+}
+
+/**
+ * Serves one topic: calls and fanouts come over plain subscriptions, casts from the stream.
+ *
+ * A call is pushed to us once; beyond {@link MAX_WAITING} that wait it is answered `unavailable`.
+ */
+export class NatsTopicServer implements RpcServer {
+  readonly #options: NatsTopicServerOptions;
+  readonly #logger: Logger;
+  readonly #runner: RequestRunner;
+  readonly #casts: CastIntake;
+  readonly #replies = new Set<Promise<void>>();
+  #listening: { readonly session: NatsSession; readonly subscriptions: readonly Subscription[] } | undefined;
+  #closed: Promise<void> | undefined;
+
+  constructor(options: NatsTopicServerOptions) {
+    const { topic, server, handlers, trust, clock } = options;
+    this.#options = options;
+    this.#logger = options.logger.child({ topic, server });
+    const maxInFlight = maxInFlightOf(options);
+    this.#runner = new RequestRunner({ handlers, maxInFlight, trust, logger: this.#logger, clock });
+    this.#casts = new CastIntake({
+      topic,
+      server,
+      maxInFlight,
+      runner: this.#runner,
+      park: (message) => this.#park(message),
+      logger: this.#logger,
+      clock,
+    });
+  }
+
+  /** @throws when the server does not let us listen to our own subjects. */
+  async start(): Promise<void> {
+    await this.#options.link.addSetup(this.#setUp);
+  }
+
+  close(): Promise<void> {
+    this.#closed ??= this.#close();
+    return this.#closed;
+  }
+
+  readonly #setUp = async (session: NatsSession): Promise<void> => {
+    const { topic, server } = this.#options;
+    const refusals: Error[] = [];
+    const listen = (subject: string, receive: (message: Msg) => void, queue?: string) =>
+      session.subscribe(subject, {
+        ...(queue === undefined ? {} : { queue }),
+        callback: (error, message) => {
+          if (error === null) receive(message);
+          else refusals.push(error);
+        },
+      });
+    const subscriptions = [
+      listen(callSubject(topic, undefined, ANYBODY), this.#receiveCall, encodeToken(topic)),
+      listen(callSubject(topic, server, ANYBODY), this.#receiveCall),
+      listen(fanoutSubject(topic, ANYBODY), this.#receiveFanout),
+    ];
+    this.#listening = { session, subscriptions };
+    // When this has come back the server has dealt with the subscriptions: whoever calls from now on finds us.
+    await session.flush();
+    if (refusals[0] !== undefined) throw refusals[0];
+    await this.#casts.start(session);
+    // Closed while a new connection was being set up: what was just asked for is not ours to take any more.
+    if (this.#closed !== undefined) await this.#stopListening();
+  };
+
+  readonly #receiveCall = (message: Msg): void => {
+    const { reply: replySubject } = message;
+    const request = this.#read(message);
+    // A reply subject of the caller's choosing must not make us publish where it may not.
+    if (request?.reply === undefined || !replySubject?.startsWith(REPLY_PREFIX)) {
+      if (request !== undefined)
+        this.#logger.warn({ subject: message.subject }, "dropped a call without its reply subject");
+      return;
+    }
+    const { messageId } = request.reply;
+    const replyByMs = this.#options.clock.monotonicMs() + (request.deadline?.ttlMs ?? REPLY_LIMIT_MS);
+    if (this.#runner.waiting >= MAX_WAITING) {
+      const busy = new DroverError(
+        "unavailable",
+        `${request.method} was not run: ${MAX_WAITING} requests wait already`,
+      );
+      const failure = failureOf(busy);
+      const reply = { messageId, uniqueId: newMessageId(), result: null, failure, ending: true };
+      this.#reply(replySubject, reply, replyByMs);
+      return;
+    }
+    this.#runner.accept({
+      request,
+      sender: { user: senderOf(message.subject), throughExchange: false },
+      lostTries: 0,
+      redelivered: false,
+      taken: () => {},
+      reply: (reply) => this.#reply(replySubject, reply, replyByMs),
+      settled: () => {},
+    });
+  };
+
+  readonly #receiveFanout = (message: Msg): void => {
+    const request = this.#read(message);
+    // Ours come with a reply subject, for the answer that nobody is there. What a consumer of a stream delivers has
+    // another: so nobody can let the server say a second time what it once let somebody say.
+    if (request === undefined || !message.reply?.startsWith(REPLY_PREFIX)) return;
+    if (request.reply !== undefined || this.#runner.waiting >= MAX_WAITING) {
+      this.#logger.warn({ method: request.method, waiting: this.#runner.waiting }, "dropped a fanout");
+      return;
+    }
+    this.#runner.accept({
+      request,
+      sender: { user: senderOf(message.subject), throughExchange: false },
+      fanout: true,
+      lostTries: 0,
+      redelivered: false,
+      taken: () => {},
+      reply: () => {},
+      settled: () => {},
+    });
+  };
+
+  #read({ data, subject }: Msg): RequestEnvelope | undefined {
+    try {
+      return decodeRequest(Buffer.from(data.buffer, data.byteOffset, data.length));
+    } catch (error) {
+      this.#logger.warn(
+        { reason: errorChain(error), bytes: data.length, sender: senderOf(subject) },
+        "dropped a message that is no request",
+      );
+      return undefined;
+    }
+  }
+
+  /**
+   * @throws {DroverError} `internal` when the result is not JSON, or larger than the server takes. While the connection is
+   * away the sending goes on by itself.
+   */
+  #reply(subject: string, reply: ReplyEnvelope, replyByMs: number): void {
+    const body = encodeReply(reply, "bare");
+    const session = this.#options.link.present;
+    if (session !== undefined) {
+      this.#publishReply(session, subject, body);
+      return;
+    }
+    const sending = this.#replyLater(subject, body, replyByMs)
+      .catch((error) => this.#logger.warn({ reason: errorChain(error) }, "a reply could not be sent"))
+      .finally(() => this.#replies.delete(sending));
+    this.#replies.add(sending);
+  }
+
+  #publishReply(session: NatsSession, subject: string, body: Buffer): void {
+    try {
+      session.publish(subject, body);
+    } catch (cause) {
+      throw new DroverError("internal", "sending a reply", { cause });
+    }
+  }
+
+  async #replyLater(subject: string, body: Buffer, replyByMs: number): Promise<void> {
+    const { link, clock } = this.#options;
+    const session = await link.session(Math.max(0, replyByMs - clock.monotonicMs()));
+    this.#publishReply(session, subject, body);
+  }
+
+  async #park(message: ParkingRequest): Promise<void> {
+    const { link, server, sender, clock } = this.#options;
+    await park(await link.session(REPLY_LIMIT_MS), { server, sender, clock }, message);
+  }
+
+  async #close(): Promise<void> {
+    this.#options.link.removeSetup(this.#setUp);
+    this.#casts.stop();
+    await this.#stopListening();
+    await this.#runner.close();
+    await this.#casts.finish();
+    const timer = new AbortController();
+    const limit = this.#options.clock.sleep(REPLY_FLUSH_MS, timer.signal).catch(() => {});
+    await Promise.race([Promise.allSettled(this.#replies), limit]);
+    timer.abort();
+    const { session } = this.#listening ?? {};
+    await session?.tidy(() => session.flush());
+  }
+
+  /** Takes no new message; those that are on their way still come. */
+  async #stopListening(): Promise<void> {
+    const { session, subscriptions = [] } = this.#listening ?? {};
+    await session?.tidy(async () => Promise.all(subscriptions.map((subscription) => subscription.drain())));
+  }
+}
