@@ -1,4 +1,5 @@
 export { type AmqpBusOptions, openAmqpBus } from "./amqp/amqp-bus.ts";
+export { type RabbitMqPermissions, type RabbitMqRole, rabbitMqPermissions } from "./amqp/rabbitmq-permissions.ts";
 export type { BrokerTls } from "./broker-tls.ts";
 export {
   type Bus,

@@ -23,14 +23,22 @@ import {
   queueName,
   requestEnvelope,
 } from "../outgoing.ts";
-import type { ParkedMessage } from "../parked.ts";
+import { type ParkedMessage, parkedListLimit, type Release } from "../parked.ts";
 import { PendingCalls } from "../pending-calls.ts";
 import type { Trust } from "../sender.ts";
 import { AmqpLink } from "./amqp-link.ts";
 import type { AmqpSession, PublishOutcome } from "./amqp-session.ts";
 import { brokerAddresses } from "./broker-address.ts";
+import { isRefusal } from "./broker-refusal.ts";
+import { ParkedQueue } from "./parked-queue.ts";
 import { TopicServer } from "./topic-server.ts";
-import { declareTransientQueue, fanoutExchange, newReplyQueue } from "./topology.ts";
+import {
+  declareFanoutExchange,
+  declareForAgents,
+  declareTransientQueue,
+  fanoutExchange,
+  newReplyQueue,
+} from "./topology.ts";
 
 export interface AmqpBusOptions {
   /** `amqp://user:password@host:5672/vhost`, `amqps://…`; several name a cluster's members, tried in turn. */
@@ -64,7 +72,8 @@ class AmqpBus implements Bus {
   readonly #link: AmqpLink;
   readonly #pending: PendingCalls;
   readonly #servers = new Set<TopicServer>();
-  readonly #replyQueue = newReplyQueue();
+  readonly #parked: ParkedQueue;
+  readonly #replyQueue: string;
   #pendingCasts = 0;
 
   constructor(options: AmqpBusOptions) {
@@ -73,14 +82,21 @@ class AmqpBus implements Bus {
     this.#controlExchange = options.controlExchange ?? "drover";
     this.#pending = new PendingCalls(this.#clock);
     const addresses = brokerAddresses(options.urls);
-    this.#trust = { ownUser: addresses[0].user, trustedUsers: options.trustedUsers ?? [] };
+    const ownUser = addresses[0].user;
+    this.#trust = { ownUser, trustedUsers: options.trustedUsers ?? [] };
+    this.#parked = new ParkedQueue(this.#trust);
+    this.#replyQueue = newReplyQueue(ownUser);
     this.#link = new AmqpLink({
       addresses,
       name: options.name,
       tls: options.tls,
       logger: this.#logger,
       clock: this.#clock,
-      setups: [(session) => this.#consumeReplies(session)],
+      setups: [
+        (session) => declareForAgents(session, this.#controlExchange, this.#logger),
+        (session) => this.#consumeReplies(session),
+      ],
+      onReturned: (messageId, queue) => this.#pending.fail(messageId, nobodyServes("a call", queue)),
     });
   }
 
@@ -100,8 +116,13 @@ class AmqpBus implements Bus {
     const { messageId, response } = this.#pending.add(contract, { remainingMs, deadlineMs, signal });
     const call = { messageId, replyQueue: this.#replyQueue, remainingMs };
     const message = callEnvelope(contract, envelope, call, this.#clock);
-    this.#sendCall(session, contract, message, options.server, byMs).catch((error) =>
-      this.#pending.fail(messageId, error),
+    const queue = queueName(contract.topic, options.server);
+    const ended = session.consumers.begin(queue);
+    this.#sendCall(session, contract, message, queue, byMs).catch((error) => this.#pending.fail(messageId, error));
+    // A queue whose answers fail is asked for its consumers again.
+    response.then(
+      () => ended(false),
+      () => ended(true),
     );
     return response;
   }
@@ -118,9 +139,8 @@ class AmqpBus implements Bus {
     this.#pendingCasts += 1;
     try {
       const session = await this.#session(method, CAST_CONNECT_WAIT_MS);
-      const outcome = await this.#confirmed(method, (isWanted) =>
-        fanout ? session.publishToAll(topic, { ...message, isWanted }) : session.publish({ ...message, isWanted }),
-      );
+      if (fanout) await this.#declareFanout(session, method, topic);
+      const outcome = await this.#confirmed(method, (isWanted) => session.publish({ ...message, isWanted }));
       if (outcome === "returned") throw nobodyServes(method, fanout ? fanoutExchange(topic) : routingKey);
     } finally {
       this.#pendingCasts -= 1;
@@ -152,12 +172,15 @@ class AmqpBus implements Bus {
     };
   }
 
-  async listParked(): Promise<readonly ParkedMessage[]> {
-    throw new DroverError("unavailable", "listing parked messages over AMQP");
+  async listParked(limit?: number): Promise<readonly ParkedMessage[]> {
+    const count = parkedListLimit(limit);
+    return this.#withParked("listing parked messages", (session) => this.#parked.list(session, count));
   }
 
-  async releaseParked(): Promise<void> {
-    throw new DroverError("unavailable", "releasing parked messages over AMQP");
+  async releaseParked(id: string, release: Release): Promise<void> {
+    await this.#withParked(`releasing the parked message ${id}`, (session) =>
+      this.#parked.release(session, id, release),
+    );
   }
 
   async ping(): Promise<void> {
@@ -188,22 +211,42 @@ class AmqpBus implements Bus {
     session: AmqpSession,
     contract: CallContract<unknown, unknown>,
     request: CallEnvelope,
-    server: string | undefined,
+    queue: string,
     byMs: number,
   ): Promise<void> {
     const { messageId } = request.reply;
-    const queue = queueName(contract.topic, server);
     const body = encodeRequest(request);
-    if ((await session.countConsumers(queue)) === 0) throw nobodyServes(contract.method, queue);
-    const outcome = await session.publish({
+    const served = session.consumers.isServed(queue);
+    if (served !== true && !(await served)) throw nobodyServes(contract.method, queue);
+    await session.send({
       exchange: "",
       routingKey: queue,
       body,
+      messageId,
       expirationMs: () => Math.max(1, Math.floor(byMs - this.#clock.monotonicMs())),
       isWanted: () => this.#pending.has(messageId),
       onWritten: () => this.#pending.markSent(messageId),
     });
-    if (outcome === "returned") throw nobodyServes(contract.method, queue);
+  }
+
+  /** The exchange goes away with its last server, and a message to one that is not there would cost us the channel. */
+  async #declareFanout(session: AmqpSession, method: string, topic: string): Promise<void> {
+    try {
+      await session.scratch((channel) => declareFanoutExchange(channel, topic));
+    } catch (cause) {
+      const code = isRefusal(cause) ? "refused" : "unavailable";
+      throw new DroverError(code, `sending ${method} to every server of ${topic}`, { cause });
+    }
+  }
+
+  async #withParked<Result>(doing: string, work: (session: AmqpSession) => Promise<Result>): Promise<Result> {
+    const session = await this.#session(doing, CAST_CONNECT_WAIT_MS);
+    try {
+      return await work(session);
+    } catch (cause) {
+      if (isDroverError(cause)) throw cause;
+      throw new DroverError(isRefusal(cause) ? "refused" : "unavailable", doing, { cause });
+    }
   }
 
   /** Waits for a publish, {@link CONFIRM_WAIT_MS} at most; afterwards it is no longer wanted. */
@@ -228,16 +271,17 @@ class AmqpBus implements Bus {
 
   /** The part of a new session that belongs to calls. */
   async #consumeReplies(session: AmqpSession): Promise<void> {
-    const channel = await session.openChannel();
-    await declareTransientQueue(channel, this.#replyQueue);
-    await channel.consume(
-      this.#replyQueue,
-      (message) => {
-        if (message === null) session.fail(new Error("the broker ended our consumption of replies"));
-        else this.#receiveReply(message.content);
-      },
-      { noAck: true },
-    );
+    await session.openChannel(async (channel) => {
+      await declareTransientQueue(channel, this.#replyQueue);
+      await channel.consume(
+        this.#replyQueue,
+        (message) => {
+          if (message === null) session.fail(new Error("the broker ended our consumption of replies"));
+          else this.#receiveReply(message.content);
+        },
+        { noAck: true },
+      );
+    });
     session.lost.addEventListener("abort", () => this.#pending.failAll(connectionLost));
   }
 

@@ -196,7 +196,7 @@ test("poison is dropped with a line in the log, and the server goes on", async (
   channel.sendToQueue(topic, envelope({ ...cast, _unique_id: "3", args: { text: "good" } }));
   await vi.waitFor(() => expect(heard).toEqual(["good"]));
   expect(logger.lines.filter(({ level }) => level === "warn")).toMatchObject([
-    { sentence: "dropped a message that is no request" },
+    { sentence: "a message is no request" },
     { sentence: "a cast failed", fields: { method: "note", code: "bad-request" } },
     { sentence: "a cast failed", fields: { method: "nosuch", code: "bad-request" } },
   ]);

@@ -1,24 +1,21 @@
-import { type Clock, DroverError, errorChain, type Logger } from "@drover/model";
-import type { BrokerTls } from "../broker-tls.ts";
+import { DroverError, errorChain } from "@drover/model";
 import type { BusStatus } from "../bus.ts";
-import { AmqpSession } from "./amqp-session.ts";
+import { AmqpSession, type AmqpSessionOptions } from "./amqp-session.ts";
 import type { BrokerAddress } from "./broker-address.ts";
+import { isRefusal } from "./broker-refusal.ts";
 
 /** Waits between attempts double from the first to the longest; half of each is random, so that agents do not return as one. */
 const FIRST_RETRY_MS = 200;
-const LONGEST_RETRY_MS = 15_000;
+const LONGEST_RETRY_MS = 5_000;
 /** A connection that held this long counts as good: the next loss starts from the first wait again. */
 const STABLE_AFTER_MS = 10_000;
 
 /** What must be there on every new connection: queues, bindings, consumers. */
 export type SessionSetup = (session: AmqpSession) => Promise<void>;
 
-export interface AmqpLinkOptions {
+export interface AmqpLinkOptions extends AmqpSessionOptions {
+  /** Tried in turn, one soon after the other; the waits grow from round to round. */
   readonly addresses: readonly BrokerAddress[];
-  readonly name: string;
-  readonly tls?: BrokerTls | undefined;
-  readonly logger: Logger;
-  readonly clock: Clock;
   /** As by {@link AmqpLink.addSetup}, before the first connection. */
   readonly setups: readonly SessionSetup[];
 }
@@ -42,6 +39,11 @@ export class AmqpLink {
   status(): BusStatus {
     if (this.#closing.signal.aborted) return "closed";
     return this.#session === undefined ? "connecting" : "connected";
+  }
+
+  /** The session, while there is one. */
+  get present(): AmqpSession | undefined {
+    return this.#session;
   }
 
   /**
@@ -72,7 +74,8 @@ export class AmqpLink {
 
   /**
    * Runs `setup` on the present session, if there is one, and on each new one. Rejects, and forgets it, if the broker
-   * refuses it now; a connection that breaks meanwhile is no refusal.
+   * refuses it now: the session goes on for the others. Anything else is tried again on the next session, a connection
+   * that breaks meanwhile as well as what somebody else must declare first.
    */
   async addSetup(setup: SessionSetup): Promise<void> {
     this.#setups.add(setup);
@@ -83,7 +86,6 @@ export class AmqpLink {
     } catch (error) {
       if (!isRefusal(error)) return session.fail(error);
       this.#setups.delete(setup);
-      session.fail(error);
       throw error;
     }
   }
@@ -110,7 +112,7 @@ export class AmqpLink {
       const reason = await this.#connectOnce(address);
       if (this.#closing.signal.aborted) return;
       failures = clock.monotonicMs() - startedMs > STABLE_AFTER_MS ? 1 : failures + 1;
-      const retryInMs = retryDelayMs(failures, Math.random());
+      const retryInMs = retryDelayMs(Math.ceil(failures / addresses.length), Math.random());
       logger.warn(
         { broker: address.label, reason: errorChain(reason), failures, retryInMs },
         "no connection to the broker",
@@ -121,12 +123,12 @@ export class AmqpLink {
 
   /** Connects and stays until the connection is lost; returns why it was. */
   async #connectOnce(address: BrokerAddress): Promise<unknown> {
-    const { logger, name, tls } = this.#options;
+    const { logger } = this.#options;
     let session: AmqpSession | undefined;
     const onClosing = () => session?.close();
     this.#closing.signal.addEventListener("abort", onClosing, { once: true });
     try {
-      session = await AmqpSession.open(address, { name, tls, logger });
+      session = await AmqpSession.open(address, this.#options);
       for (const setup of this.#setups) await setup(session);
       session.lost.throwIfAborted();
       this.#closing.signal.throwIfAborted();
@@ -160,11 +162,6 @@ export class AmqpLink {
 export function retryDelayMs(failures: number, random: number): number {
   const longestMs = Math.min(LONGEST_RETRY_MS, FIRST_RETRY_MS * 2 ** Math.min(failures - 1, 30));
   return Math.round(longestMs * (0.5 + random / 2));
-}
-
-/** The broker understood and said no: wrong flags (406), no permission (403), locked by another (405). */
-function isRefusal(error: unknown): boolean {
-  return error instanceof Error && "code" in error && [403, 405, 406].includes(Number(error.code));
 }
 
 function closed(): DroverError {

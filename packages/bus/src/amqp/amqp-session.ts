@@ -1,11 +1,11 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { DroverError, type Logger } from "@drover/model";
-import { type Channel, type ChannelModel, type ConfirmChannel, connect } from "amqplib";
+import { type Clock, DroverError, type Logger } from "@drover/model";
+import { type Channel, type ChannelModel, type ConfirmChannel, connect, type Message, type Options } from "amqplib";
 import type { BrokerTls } from "../broker-tls.ts";
-import { isObject, newMessageId } from "../envelope.ts";
 import type { BrokerAddress } from "./broker-address.ts";
+import { replyCodeOf } from "./broker-refusal.ts";
+import { ConsumerCounts } from "./consumer-counts.ts";
 import { Gate } from "./gate.ts";
-import { declareFanoutExchange } from "./topology.ts";
 
 const CONNECT_TIMEOUT_MS = 10_000;
 const CLOSE_TIMEOUT_MS = 2_000;
@@ -15,39 +15,71 @@ export interface Publication {
   readonly exchange: string;
   readonly routingKey: string;
   readonly body: Buffer;
+  readonly headers?: Readonly<Record<string, unknown>>;
   /** How long it may wait in the queue; asked just before writing. */
   readonly expirationMs?: () => number;
   /** Asked just before writing, after any wait for the broker: false drops it, as `unwanted`. */
   readonly isWanted?: () => boolean;
+}
+
+/** What needs no confirm: it is answered, or of no use to anybody once the connection is gone. */
+export interface Letter extends Publication {
+  /** Told to `onReturned` when no queue takes it. */
+  readonly messageId?: string;
   /** Called when it is written: from here on the broker may have it. */
   readonly onWritten?: () => void;
 }
 
 export type PublishOutcome = "queued" | "returned" | "unwanted";
 
+export interface AmqpSessionOptions {
+  readonly name: string;
+  readonly tls?: BrokerTls | undefined;
+  readonly logger: Logger;
+  readonly clock: Clock;
+  /** A letter that no queue took. */
+  readonly onReturned: (messageId: string, queue: string) => void;
+}
+
 /**
  * The life of one connection: it is never repaired. Anything unexpected on it, a channel's error included, ends it as a
  * whole; whoever holds it sees {@link lost} and waits for the next one.
  */
 export class AmqpSession {
+  /** Whose credentials the connection has. */
+  readonly user: string;
+  /** Who consumes what, as far as calls must know. */
+  readonly consumers: ConsumerCounts;
   readonly #model: ChannelModel;
   readonly #publisher: ConfirmChannel;
-  readonly #user: string;
+  readonly #letters: Channel;
   readonly #lost = new AbortController();
   readonly #returned = new Set<string>();
-  readonly #counts = new Map<string, Promise<number>>();
+  #published = 0;
   #probe: Promise<Channel> | undefined;
   /** Shut while the broker takes nothing (a memory or disk alarm), and while what we wrote is not out. */
   readonly #gate = new Gate();
 
-  private constructor(model: ChannelModel, publisher: ConfirmChannel, user: string, logger: Logger) {
+  private constructor(
+    model: ChannelModel,
+    channels: { readonly publisher: ConfirmChannel; readonly letters: Channel },
+    user: string,
+    { logger, clock, onReturned }: AmqpSessionOptions,
+  ) {
     this.#model = model;
-    this.#user = user;
-    this.#publisher = publisher;
-    this.#watch(publisher);
-    publisher.on("return", ({ properties }) => this.#returned.add(String(properties.messageId)));
+    this.user = user;
+    this.#publisher = this.#watch(channels.publisher);
+    this.#letters = this.#watch(channels.letters);
+    this.consumers = new ConsumerCounts((queue) => this.#countConsumers(queue), clock);
+    this.#publisher.on("return", ({ properties }: Message) => this.#returned.add(String(properties.messageId)));
+    this.#letters.on("return", ({ properties, fields }: Message) => {
+      const { messageId } = properties;
+      if (typeof messageId === "string") onReturned(messageId, fields.routingKey);
+      else logger.debug({ queue: fields.routingKey }, "the caller of a finished call is gone");
+    });
+    this.#publisher.on("drain", () => this.#gate.open("publisher full"));
+    this.#letters.on("drain", () => this.#gate.open("letters full"));
     model.on("close", (error) => this.fail(error ?? new Error("the broker closed the connection")));
-    publisher.on("drain", () => this.#gate.open("full"));
     model.on("blocked", (reason) => {
       logger.warn({ reason }, "the broker takes no messages; sending waits");
       this.#gate.shut("blocked");
@@ -59,10 +91,7 @@ export class AmqpSession {
     this.lost.addEventListener("abort", () => this.#gate.open());
   }
 
-  static async open(
-    address: BrokerAddress,
-    options: { readonly name: string; readonly tls?: BrokerTls | undefined; readonly logger: Logger },
-  ): Promise<AmqpSession> {
+  static async open(address: BrokerAddress, options: AmqpSessionOptions): Promise<AmqpSession> {
     const model = await connect(address.url, {
       ...options.tls,
       noDelay: true,
@@ -73,7 +102,8 @@ export class AmqpSession {
     // Every error is followed by `close`, which is acted on; without a listener it would end the process.
     model.on("error", () => {});
     try {
-      return new AmqpSession(model, await model.createConfirmChannel(), address.user, options.logger);
+      const [publisher, letters] = await Promise.all([model.createConfirmChannel(), model.createChannel()]);
+      return new AmqpSession(model, { publisher, letters }, address.user, options);
     } catch (error) {
       model.close().catch(() => {});
       throw error;
@@ -92,7 +122,7 @@ export class AmqpSession {
     this.#model.close().catch(() => {});
   }
 
-  /** Ends the connection in order. Never rejects. */
+  /** Ends the connection in order, all that was written read by the broker. Never rejects. */
   async close(): Promise<void> {
     if (this.lost.aborted) return;
     const closed = this.#model.close().catch(() => {});
@@ -105,37 +135,62 @@ export class AmqpSession {
     if (!this.lost.aborted) await withinCloseTimeout(step().catch(() => {}));
   }
 
-  /** A channel whose failure ends the session. */
-  async openChannel(): Promise<Channel> {
-    return this.#watch(await this.#model.createChannel());
+  /**
+   * A channel whose failure ends the session, once `setUp` has run on it. What the broker refuses to `setUp` costs that
+   * channel alone: it rejects with the refusal.
+   */
+  async openChannel(setUp: (channel: Channel) => Promise<void>): Promise<Channel> {
+    const channel = await this.#model.createChannel();
+    let broken: unknown;
+    let ready = false;
+    channel.on("error", (error) => {
+      broken = error;
+      if (ready) this.fail(error);
+    });
+    await setUp(channel);
+    ready = true;
+    if (broken !== undefined) throw broken;
+    return channel;
+  }
+
+  /** Does `work` on a channel of its own, whose failure costs the session nothing. */
+  async scratch<Result>(work: (channel: Channel) => Promise<Result>): Promise<Result> {
+    const channel = await this.#model.createChannel();
+    channel.on("error", () => {});
+    try {
+      return await work(channel);
+    } finally {
+      await channel.close().catch(() => {});
+    }
+  }
+
+  /** Whether what `check` passively declares is there. */
+  async exists(check: (channel: Channel) => Promise<unknown>): Promise<boolean> {
+    try {
+      await this.scratch(check);
+      return true;
+    } catch (error) {
+      if (replyCodeOf(error) === NOT_FOUND) return false;
+      throw error;
+    }
   }
 
   /**
-   * Publishes, mandatory, and waits for the broker's confirm: `queued` when a queue has it, `returned` when none took it.
+   * Publishes to be kept: persistent, mandatory, and waits for the broker's confirm. `queued` when a queue has it,
+   * `returned` when none took it.
    *
    * Rejects with `unavailable` if the connection broke first: the message may have arrived.
    */
   async publish(message: Publication): Promise<PublishOutcome> {
-    while (this.#gate.isShut) await this.#gate.opened;
-    if (this.lost.aborted) throw this.#unavailable(this.lost.reason);
-    if (message.isWanted?.() === false) return "unwanted";
-    const messageId = newMessageId();
+    if (!(await this.#mayWrite(message))) return "unwanted";
+    this.#published += 1;
+    const messageId = String(this.#published);
     const { promise, resolve, reject } = Promise.withResolvers<PublishOutcome>();
     const roomLeft = this.#publisher.publish(
       message.exchange,
       message.routingKey,
       message.body,
-      {
-        contentType: "application/json",
-        contentEncoding: "utf-8",
-        deliveryMode: 2,
-        priority: 0,
-        mandatory: true,
-        // The broker refuses a name that is not ours: it vouches for the sender.
-        userId: this.#user,
-        messageId,
-        ...(message.expirationMs === undefined ? {} : { expiration: String(message.expirationMs()) }),
-      },
+      { ...this.#properties(message), deliveryMode: 2, messageId },
       // The broker sends a return before the confirm of the same message.
       (error: unknown) => {
         const returned = this.#returned.delete(messageId);
@@ -143,36 +198,54 @@ export class AmqpSession {
         else reject(this.#unavailable(error));
       },
     );
-    message.onWritten?.();
-    if (!roomLeft) this.#gate.shut("full");
+    if (!roomLeft) this.#gate.shut("publisher full");
     return promise;
   }
 
-  /** As {@link publish}, to every server of a topic; declares the exchange, which goes away with its last server. */
-  async publishToAll(topic: string, message: Publication): Promise<PublishOutcome> {
-    // On a channel of its own: an exchange that somebody declared otherwise must not cost us the connection.
-    const channel = await this.#model.createChannel();
-    channel.on("error", () => {});
-    await declareFanoutExchange(channel, topic);
-    const outcome = await this.publish(message);
-    await channel.close();
-    return outcome;
+  /**
+   * Writes what the broker need neither confirm nor keep over its restart. Done when it is written, which is at once
+   * unless the broker takes nothing at the moment.
+   *
+   * Rejects with `unavailable` if the connection broke first: the message did not go.
+   */
+  async send(letter: Letter): Promise<void> {
+    // Asked here too: a function that need not wait is over in the same turn.
+    if (this.#gate.isShut || this.lost.aborted) {
+      if (!(await this.#mayWrite(letter))) return;
+    } else if (letter.isWanted?.() === false) return;
+    const { exchange, routingKey, body, messageId } = letter;
+    const options: Options.Publish = { ...this.#properties(letter), deliveryMode: 1 };
+    if (messageId !== undefined) options.messageId = messageId;
+    const roomLeft = this.#letters.publish(exchange, routingKey, body, options);
+    letter.onWritten?.();
+    if (!roomLeft) this.#gate.shut("letters full");
   }
 
-  /** How many consumers a queue has; 0 where there is no such queue. Askers at the same time share one question. */
-  countConsumers(queue: string): Promise<number> {
-    const asked = this.#counts.get(queue);
-    if (asked !== undefined) return asked;
-    const count = this.#askConsumers(queue).finally(() => this.#counts.delete(queue));
-    this.#counts.set(queue, count);
-    return count;
+  async #mayWrite({ isWanted }: Publication): Promise<boolean> {
+    while (this.#gate.isShut) await this.#gate.opened;
+    if (this.lost.aborted) throw this.#unavailable(this.lost.reason);
+    return isWanted?.() !== false;
+  }
+
+  #properties({ headers, expirationMs }: Publication): Options.Publish {
+    const properties: Options.Publish = {
+      contentType: "application/json",
+      contentEncoding: "utf-8",
+      priority: 0,
+      mandatory: true,
+      // The broker refuses a name that is not ours: it vouches for the sender.
+      userId: this.user,
+    };
+    if (headers !== undefined) properties.headers = headers;
+    if (expirationMs !== undefined) properties.expiration = String(expirationMs());
+    return properties;
   }
 
   /**
-   * A passive declaration. The broker answers one for a missing queue by closing the channel, with it any other question
-   * under way there: those are asked again on the next channel.
+   * A passive declaration; 0 where there is no such queue. The broker answers one for a missing queue by closing the
+   * channel, with it any other question under way there: those are asked again on the next channel.
    */
-  async #askConsumers(queue: string): Promise<number> {
+  async #countConsumers(queue: string): Promise<number> {
     for (;;) {
       this.#probe ??= this.#openProbe();
       try {
@@ -180,7 +253,7 @@ export class AmqpSession {
         return (await probe.checkQueue(queue)).consumerCount;
       } catch (error) {
         if (this.lost.aborted) throw this.#unavailable(this.lost.reason);
-        if (isObject(error) && error.code === NOT_FOUND) return 0;
+        if (replyCodeOf(error) === NOT_FOUND) return 0;
       }
     }
   }
@@ -196,7 +269,6 @@ export class AmqpSession {
 
   #watch<Kind extends Channel>(channel: Kind): Kind {
     channel.on("error", (error) => this.fail(error));
-    channel.on("close", () => {});
     return channel;
   }
 

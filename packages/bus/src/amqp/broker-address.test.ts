@@ -2,13 +2,17 @@ import { expect, test } from "vitest";
 import { brokerAddresses } from "./broker-address.ts";
 
 test("a label has host, port and vhost, and no credentials", () => {
-  const urls = ["amqp://drover:secret@a.example/", "amqps://drover:secret@b.example/prod", "amqp://c.example:5673"];
+  const urls = [
+    "amqp://drover:secret@a.example/",
+    "amqps://drover:secret@b.example/prod",
+    "amqp://drover:s2@c.example:5673",
+  ];
   const labels = brokerAddresses(urls).map(({ label }) => label);
   expect(labels).toEqual(["a.example:5672/", "b.example:5671/prod", "c.example:5673"]);
 });
 
 test("a heartbeat is asked for, unless the address has its own", () => {
-  expect(brokerAddresses(["amqp://a.example"])[0]?.url).toContain("heartbeat=15");
+  expect(brokerAddresses(["amqp://a.example"])[0]?.url).toContain("heartbeat=10");
   expect(brokerAddresses(["amqp://a.example?heartbeat=60"])[0]?.url).toContain("heartbeat=60");
 });
 
@@ -25,4 +29,10 @@ test.each(["http://drover:secret@a.example", "drover:secret@", ""])("%j is refus
 
 test("no address at all is refused", () => {
   expect(() => brokerAddresses([])).toThrow(expect.objectContaining({ code: "bad-request" }));
+});
+
+test("members of a cluster are asked as one user", () => {
+  expect(() => brokerAddresses(["amqp://drover:secret@a.example", "amqp://other:secret@b.example"])).toThrow(
+    "`urls[1]`",
+  );
 });

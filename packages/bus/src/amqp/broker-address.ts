@@ -1,7 +1,7 @@
 import { DroverError } from "@drover/model";
 
-/** A silent broker is given up after two of these. */
-const HEARTBEAT_SECONDS = 15;
+/** A silent broker is given up after two of these, three at most. */
+const HEARTBEAT_SECONDS = 10;
 
 export interface BrokerAddress {
   /** With credentials: for the dialer alone, never for a log line. */
@@ -29,5 +29,13 @@ export function brokerAddresses(urls: readonly string[]): readonly [BrokerAddres
     return { url: url.href, label: `${url.hostname}:${port}${url.pathname}`, user };
   });
   if (first === undefined) throw new DroverError("bad-request", "opening the bus: `urls` names no broker");
+  const stranger = others.findIndex(({ user }) => user !== first.user);
+  if (stranger >= 0) {
+    // What we are trusted with, and the name of our reply queue, hang on the user.
+    throw new DroverError(
+      "bad-request",
+      `opening the bus: \`urls[${stranger + 1}]\` has another user than \`urls[0]\``,
+    );
+  }
   return [first, ...others];
 }

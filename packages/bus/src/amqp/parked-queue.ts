@@ -1,0 +1,121 @@
+import { DroverError, ERROR_CODES } from "@drover/model";
+import type { Channel, GetMessage } from "amqplib";
+import { isObject } from "../envelope.ts";
+import { nobodyServes } from "../outgoing.ts";
+import { MAX_PARKED, type ParkedMessage, type ParkedRecord, parkedMessage, type Release } from "../parked.ts";
+import type { Trust } from "../sender.ts";
+import type { AmqpSession } from "./amqp-session.ts";
+import { declareParkedQueue, PARKED_QUEUE } from "./topology.ts";
+import { type Origin, originHeaders, parkedOrigin } from "./vouched-sender.ts";
+
+/**
+ * Parks a message: it is on the broker's disk when this resolves.
+ *
+ * @throws when it could not be parked; whatever it was made from must stay where it is.
+ */
+export async function park(session: AmqpSession, record: ParkedRecord, origin: Origin): Promise<void> {
+  const message = {
+    exchange: "",
+    routingKey: PARKED_QUEUE,
+    body: Buffer.from(JSON.stringify(record)),
+    headers: originHeaders({ ...origin, lostTries: 0 }),
+  };
+  if ((await session.publish(message)) !== "returned") return;
+  await session.scratch(declareParkedQueue);
+  if ((await session.publish(message)) === "queued") return;
+  throw new DroverError("unavailable", `the queue ${PARKED_QUEUE} is not there`);
+}
+
+/** Reads the queue of parked messages and puts back what it took, in its order. One reader of a process at a time. */
+export class ParkedQueue {
+  readonly #trust: Trust;
+  #turn: Promise<unknown> = Promise.resolve();
+
+  constructor(trust: Trust) {
+    this.#trust = trust;
+  }
+
+  list(session: AmqpSession, limit: number): Promise<readonly ParkedMessage[]> {
+    return this.#inTurn(async () => {
+      const messages: ParkedMessage[] = [];
+      await this.#read(session, async ({ content }) => {
+        const record = parseRecord(content);
+        if (record !== undefined) messages.push(parkedMessage(record));
+        return messages.length >= limit;
+      });
+      return messages;
+    });
+  }
+
+  /** @throws {DroverError} `not-found`; `agent-unreachable` when its queue is gone: it stays parked. */
+  release(session: AmqpSession, id: string, release: Release): Promise<void> {
+    return this.#inTurn(async () => {
+      let found = false;
+      await this.#read(session, async (message, channel) => {
+        const record = parseRecord(message.content);
+        if (record?.id !== id) return false;
+        found = true;
+        if (release === "send-again") await this.#sendAgain(session, message, record);
+        channel.ack(message);
+        return true;
+      });
+      if (!found) throw new DroverError("not-found", `no message ${id} is parked`, { details: { id } });
+    });
+  }
+
+  async #sendAgain(session: AmqpSession, { properties }: GetMessage, record: ParkedRecord): Promise<void> {
+    const origin = { ...parkedOrigin(properties, record.queue, this.#trust), lostTries: 0 };
+    const outcome = await session.publish({
+      exchange: "",
+      routingKey: record.queue,
+      body: Buffer.from(record.body, "base64"),
+      headers: originHeaders(origin),
+    });
+    if (outcome === "returned") throw nobodyServes(record.method ?? "a parked message", record.queue);
+  }
+
+  /** Oldest first, until `visit` says that it is done. What it did not acknowledge goes back when the channel ends. */
+  async #read(session: AmqpSession, visit: (message: GetMessage, channel: Channel) => Promise<boolean>): Promise<void> {
+    if (!(await session.exists((channel) => channel.checkQueue(PARKED_QUEUE)))) return;
+    await session.scratch(async (channel) => {
+      for (let count = 0; count < MAX_PARKED; count += 1) {
+        const message = await channel.get(PARKED_QUEUE);
+        if (message === false || (await visit(message, channel))) return;
+      }
+    });
+  }
+
+  #inTurn<Result>(work: () => Promise<Result>): Promise<Result> {
+    const done = this.#turn.then(work);
+    this.#turn = done.catch(() => {});
+    return done;
+  }
+}
+
+/** Undefined for what is no record: others may publish to the queue too. */
+function parseRecord(content: Buffer): ParkedRecord | undefined {
+  let record: unknown;
+  try {
+    record = JSON.parse(content.toString());
+  } catch {
+    return undefined;
+  }
+  if (!isObject(record) || !isObject(record.reason)) return undefined;
+  const { id, queue, server, method, requestId, tries, parkedAtMs, body, reason } = record;
+  const { message, details } = reason;
+  const code = ERROR_CODES.find((known) => known === reason.code);
+  if (typeof id !== "string" || typeof queue !== "string" || typeof server !== "string") return undefined;
+  if (typeof tries !== "number" || typeof parkedAtMs !== "number" || typeof body !== "string") return undefined;
+  if (code === undefined || typeof message !== "string") return undefined;
+  return {
+    id,
+    queue,
+    server,
+    method: typeof method === "string" ? method : null,
+    requestId: typeof requestId === "string" ? requestId : null,
+    reason: { code, message, details: isObject(details) ? details : {} },
+    tries,
+    parkedAtMs,
+    body,
+  };
+}
