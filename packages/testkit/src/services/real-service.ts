@@ -27,10 +27,18 @@ export interface RealService extends AsyncDisposable {
   readonly folder: string;
   /** The server's process id, or `undefined` while it is down. */
   readonly pid: number | undefined;
-  /** Starts it if it is down; resolves when it answers its own protocol. */
-  start(): Promise<void>;
-  /** Asks it to end in good order and waits until it has. Data stays. */
-  stop(): Promise<void>;
+  /**
+   * Starts it if it is down; resolves when it answers its own protocol.
+   *
+   * @param options.deadlineMs More for one that has much to recover. @default 90000
+   */
+  start(options?: { readonly deadlineMs?: number }): Promise<void>;
+  /**
+   * Asks it to end in good order and waits until it has. Data stays.
+   *
+   * @param options.graceMs Afterwards it is killed. @default 20000
+   */
+  stop(options?: { readonly graceMs?: number }): Promise<void>;
   /** Kills it and its children (SIGKILL), as a crash would. Data stays. */
   kill9(): Promise<void>;
   /** `stop` and `start`. */
@@ -62,6 +70,8 @@ export interface ServiceDefinition {
 
 /** The longest a server may take to answer. RabbitMQ needs 5 s on an idle machine with two processors. */
 const START_DEADLINE_MS = 90_000;
+/** The longest it may take to end in good order. */
+const STOP_GRACE_MS = 20_000;
 
 /**
  * Starts a server; resolves when it answers. If it rejects, its folder and processes are gone.
@@ -80,7 +90,7 @@ export async function startService(definition: ServiceDefinition): Promise<RealS
   };
   const pid = () => (running === undefined ? undefined : identifyProcess(running.identity.pid)?.pid);
 
-  const start = async () => {
+  const start: RealService["start"] = async ({ deadlineMs = START_DEADLINE_MS } = {}) => {
     if (pid() !== undefined) return;
     forget();
     running = launch(definition, logFile);
@@ -91,16 +101,16 @@ export async function startService(definition: ServiceDefinition): Promise<RealS
       ended.abort(new TestkitError(`${name} ended with ${signal ?? `exit code ${code}`}: ${tail(log())}`));
     child.once("exit", onExit);
     await waitFor(`${name} to answer at ${address}:${port}`, () => probe().then(() => true), {
-      deadlineMs: START_DEADLINE_MS,
+      deadlineMs,
       signal: ended.signal,
     });
     child.off("exit", onExit);
   };
-  const stop = async () => {
+  const stop: RealService["stop"] = async ({ graceMs = STOP_GRACE_MS } = {}) => {
     // A frozen server cannot obey.
     if (running !== undefined) {
       signalTree(running.identity, "SIGCONT");
-      await endProcess(running.identity, { signal: definition.stopSignal, graceMs: 20_000 });
+      await endProcess(running.identity, { signal: definition.stopSignal, graceMs });
     }
     forget();
   };
