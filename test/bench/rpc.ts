@@ -17,6 +17,7 @@ const ALTERNATIVES = [
   { key: "bare_amqp", worker: "bare-amqp", broker: "rabbitmq", label: "bare amqplib" },
   { key: "drover_amqp", worker: "drover", broker: "rabbitmq", label: "Drover, AMQP" },
   { key: "oslo", worker: "oslo", broker: "rabbitmq", label: "oslo.messaging" },
+  { key: "drover_nats", worker: "drover", broker: "nats", label: "Drover, NATS" },
   { key: "bare_nats", worker: "bare-nats", broker: "nats", label: "bare NATS" },
 ] as const;
 
@@ -44,6 +45,7 @@ export const rpc: Bench = async (options) => {
       ratios: {
         amqp_vs_bare: ratio("drover_amqp", "bare_amqp"),
         amqp_vs_oslo: ratio("drover_amqp", "oslo"),
+        nats_vs_bare: ratio("drover_nats", "bare_nats"),
       },
     };
   } finally {
