@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe } from "vitest";
+import { describeBroker } from "./bus-contract/broker-contract.ts";
 import type { BusUnderTest } from "./bus-contract/bus-under-test.ts";
 import { describeCalls } from "./bus-contract/call-contract.ts";
 import { describeCasts } from "./bus-contract/cast-contract.ts";
@@ -17,5 +18,6 @@ export function describeBusContract(name: string, driver: BusUnderTest): void {
     describeCalls(bed);
     describeCasts(bed);
     describeServers(bed);
+    if (driver.broker !== undefined) describeBroker(bed, driver.broker);
   });
 }

@@ -120,6 +120,6 @@ export interface Bus {
   releaseParked(id: string, release: Release): Promise<void>;
   /** For readiness. @throws `unavailable` unless {@link Bus.status} is `connected`. */
   ping(): Promise<void>;
-  /** Closes servers, then the connection. Calls under way are rejected with `unavailable`. */
+  /** Closes servers, then the connection. Calls under way are rejected as when a connection breaks. */
   close(): Promise<void>;
 }

@@ -5,6 +5,7 @@ import { decodeReply, decodeRequest, encodeReply, encodeRequest } from "./envelo
 import { type Consumer, type LocalMessage, LocalQueue } from "./local-queue.ts";
 import {
   busClosed,
+  callCutOff,
   callEnvelope,
   deadlineOf,
   maxInFlightOf,
@@ -152,7 +153,7 @@ class InProcessBus implements Bus {
   async close(): Promise<void> {
     this.#status = "closed";
     await Promise.all([...this.#servers].map((server) => this.#closeServer(server)));
-    this.#pending.failAll((contract) => busClosed(contract.method));
+    this.#pending.failAll((contract) => callCutOff(contract, true, "the bus was closed"));
   }
 
   #declare(name: string): LocalQueue {

@@ -80,3 +80,10 @@ export function nobodyServes(method: string, queue: string): DroverError {
 export function busClosed(method: string): DroverError {
   return new DroverError("unavailable", `sending ${method}: the bus is closed`);
 }
+
+/** How a call ends when its connection breaks or its bus closes. @param what Whole words: `the bus was closed`. */
+export function callCutOff(contract: CallContract<unknown, unknown>, sent: boolean, what: string): DroverError {
+  const code = sent && !contract.idempotent ? "outcome-unknown" : "unavailable";
+  const taken = sent ? "it may have been carried out" : "it was not sent";
+  return new DroverError(code, `calling ${contract.method}: ${what}; ${taken}`);
+}
