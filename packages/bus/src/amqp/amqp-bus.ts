@@ -30,6 +30,7 @@ import { AmqpLink } from "./amqp-link.ts";
 import type { AmqpSession, PublishOutcome } from "./amqp-session.ts";
 import { brokerAddresses } from "./broker-address.ts";
 import { isRefusal } from "./broker-refusal.ts";
+import { LateReplies } from "./late-replies.ts";
 import { ParkedQueue } from "./parked-queue.ts";
 import { TopicServer } from "./topic-server.ts";
 import {
@@ -70,6 +71,7 @@ class AmqpBus implements Bus {
   readonly #controlExchange: string;
   readonly #trust: Trust;
   readonly #link: AmqpLink;
+  readonly #lateReplies: LateReplies;
   readonly #pending: PendingCalls;
   readonly #servers = new Set<TopicServer>();
   readonly #parked: ParkedQueue;
@@ -97,7 +99,9 @@ class AmqpBus implements Bus {
         (session) => this.#consumeReplies(session),
       ],
       onReturned: (messageId, queue) => this.#pending.fail(messageId, nobodyServes("a call", queue)),
+      onReplyReturned: (queue, body) => this.#lateReplies.add(queue, body),
     });
+    this.#lateReplies = new LateReplies({ link: this.#link, logger: this.#logger, clock: this.#clock });
   }
 
   async call<Request, Response>(
@@ -194,6 +198,7 @@ class AmqpBus implements Bus {
   async close(): Promise<void> {
     await Promise.all([...this.#servers].map((server) => server.close()));
     this.#servers.clear();
+    this.#lateReplies.close();
     await this.#link.close();
     this.#pending.failAll((contract) => busClosed(contract.method));
   }

@@ -39,6 +39,8 @@ export interface AmqpSessionOptions {
   readonly clock: Clock;
   /** A letter that no queue took. */
   readonly onReturned: (messageId: string, queue: string) => void;
+  /** A letter without a message id, which is a reply, that no queue took. */
+  readonly onReplyReturned: (queue: string, body: Buffer) => void;
 }
 
 /**
@@ -64,7 +66,7 @@ export class AmqpSession {
     model: ChannelModel,
     channels: { readonly publisher: ConfirmChannel; readonly letters: Channel },
     user: string,
-    { logger, clock, onReturned }: AmqpSessionOptions,
+    { logger, clock, onReturned, onReplyReturned }: AmqpSessionOptions,
   ) {
     this.#model = model;
     this.user = user;
@@ -72,10 +74,10 @@ export class AmqpSession {
     this.#letters = this.#watch(channels.letters);
     this.consumers = new ConsumerCounts((queue) => this.#countConsumers(queue), clock);
     this.#publisher.on("return", ({ properties }: Message) => this.#returned.add(String(properties.messageId)));
-    this.#letters.on("return", ({ properties, fields }: Message) => {
+    this.#letters.on("return", ({ properties, fields, content }: Message) => {
       const { messageId } = properties;
       if (typeof messageId === "string") onReturned(messageId, fields.routingKey);
-      else logger.debug({ queue: fields.routingKey }, "the caller of a finished call is gone");
+      else onReplyReturned(fields.routingKey, content);
     });
     this.#publisher.on("drain", () => this.#gate.open("publisher full"));
     this.#letters.on("drain", () => this.#gate.open("letters full"));
