@@ -255,6 +255,13 @@ describe("what is refused", () => {
     await waitFor("the request to be served", () => heard.length === 1);
     expect(heard[0]).toMatch(/: asked one$/);
   });
+
+  test("a request by fanout is not taken: agents may publish there too", async () => {
+    await cast("ask", "all", { fanout: true });
+    await cast("note", "after it", { fanout: true });
+    await waitFor("both to hear the note", () => heard.length === 2);
+    expect(heard.toSorted()).toEqual(["hosta: after it", "hostb: after it"]);
+  });
 });
 
 describe("time", () => {
@@ -316,6 +323,6 @@ describe("time", () => {
 
   test("heartbeats keep a monitored call alive past the monitor's timeout", async () => {
     const prepare = { timeout: 30, call_monitor_timeout: 2 };
-    expect(await call("work", { prepare, args: { seconds: 5 } })).toMatchObject({ returned: "done" });
+    expect(await call("work", { prepare, args: { seconds: 4.5 } })).toMatchObject({ returned: "done" });
   });
 });
