@@ -8,10 +8,18 @@ import {
 import { COPYING, DroverError, errorChain, isDroverError, type Migration } from "@drover/model";
 import { rpcContextOf } from "../conductor-context.ts";
 import { commandOf, destinationOf } from "./agent-command.ts";
+import { untilHostIsDown } from "./host-patience.ts";
+import { isStartOver } from "./start-over.ts";
 import type { StepContext, StepResult } from "./step.ts";
 
-/** Commands are sent again this often until a report answers them, ms. */
+/** A command that nobody took is sent again after this, ms. */
 const RESEND_MS = 2_000;
+
+/**
+ * One that the broker has is sent again all the same, in case it gets lost there, ms: seldom, since an agent that is away
+ * finds all of them when it returns.
+ */
+const REPEAT_MS = 10_000;
 
 /** An agent that lives is asked this often whether it still steers the copy, ms; and not before it was quiet so long. */
 const ASK_AGENT_MS = 30_000;
@@ -40,18 +48,18 @@ export async function moveGuest(context: StepContext, migration: Migration): Pro
   }
   const leftMs = move.notAfterMs - context.clock.now().getTime();
   if (leftMs < 0) return { kind: "lost", message: `${migration.sourceHost} did not say whether the copy began` };
-  await sendStart(context, migration, move);
-  return { kind: "wait", ms: Math.min(RESEND_MS, leftMs + 1) };
+  const againMs = await sendStart(context, migration, move);
+  return { kind: "wait", ms: Math.min(againMs, leftMs + 1) };
 }
 
 async function sendStart(
   context: StepContext,
   migration: Migration,
   move: { readonly generation: number; readonly notAfterMs: number },
-): Promise<void> {
+): Promise<number> {
   const destination = migration.outputs.destination;
   if (destination === undefined) throw new DroverError("internal", "the destination was not prepared");
-  await castToSource(context, migration, () =>
+  return await castToSource(context, migration, () =>
     context.bus.cast(
       liveMigration,
       {
@@ -111,41 +119,55 @@ async function sendRequest(
   request: typeof liveMigrationAbort | typeof liveMigrationForceComplete,
 ): Promise<StepResult> {
   const notAfterMs = context.clock.now().getTime() + COMMAND_LIFE_MS;
-  await castToSource(context, migration, () =>
+  const ms = await castToSource(context, migration, () =>
     context.bus.cast(
       request,
       { ...commandOf(migration), notAfterMs },
       { server: migration.sourceHost, context: rpcContextOf(migration) },
     ),
   );
-  return { kind: "wait", ms: RESEND_MS };
+  return { kind: "wait", ms };
 }
 
-/** An agent that is away gets the command when it is back: the caller waits and sends again. */
-async function castToSource(context: StepContext, migration: Migration, send: () => Promise<void>): Promise<void> {
+/** An agent that is away gets the command when it is back. Resolves with when to send it again, ms. */
+async function castToSource(context: StepContext, migration: Migration, send: () => Promise<void>): Promise<number> {
   try {
     await send();
+    return REPEAT_MS;
   } catch (error) {
     if (!isDroverError(error, "agent-unreachable") && !isDroverError(error, "unavailable")) throw error;
     context.logger.warn(
       { migrationId: migration.uuid, host: migration.sourceHost, problem: errorChain(error) },
       "the source's agent did not get a command; it is sent again",
     );
+    return RESEND_MS;
   }
 }
 
 /**
  * The undo, and only while the guest is on the source: the agent stops a copy that may have begun, runs a guest that it
- * had paused, and forgets the migration.
+ * had paused, and forgets the migration. An agent that is away and never began is not waited for: there is nothing to
+ * take back.
  *
  * @throws {DroverError} `outcome-unknown` when the guest is not surely on the source.
  */
 export async function clearMove(context: StepContext, migration: Migration): Promise<string> {
   if (migration.outputs.move === undefined) return "no copy had been asked for";
-  await context.bus.call(rollbackLiveMigration, commandOf(migration), {
-    server: migration.sourceHost,
-    context: rpcContextOf(migration),
-    signal: context.signal,
-  });
-  return `${migration.serverName} runs on ${migration.sourceHost} as before`;
+  const host = migration.sourceHost;
+  const done = `${migration.serverName} runs on ${host} as before`;
+  const clear = async () => {
+    await context.bus.call(rollbackLiveMigration, commandOf(migration), {
+      server: host,
+      context: rpcContextOf(migration),
+      signal: context.signal,
+    });
+    return done;
+  };
+  if (!isStartOver(migration, context.clock.now())) return await clear();
+  return await untilHostIsDown(
+    context,
+    host,
+    clear,
+    `${host} is down; it did not begin to copy, and will not any more`,
+  );
 }

@@ -23,11 +23,12 @@ export async function prepareDestination(context: StepContext, migration: Migrat
 /** The undo: what was prepared is released. A host that is down keeps only what it cleans up by itself when it returns. */
 export async function discardPreparation(context: StepContext, migration: Migration): Promise<string> {
   const host = destinationOf(migration);
-  return await untilHostIsDown(context, host, `${host} holds nothing of it`, async () => {
+  return await untilHostIsDown(context, host, async () => {
     await context.bus.call(rollbackLiveMigrationAtDestination, commandOf(migration), {
       server: host,
       context: rpcContextOf(migration),
       signal: context.signal,
     });
+    return `${host} holds nothing of it`;
   });
 }

@@ -40,6 +40,18 @@ it.each([
   ["nowhere", says("shutoff"), says("absent"), "foundNowhere"],
   ["twice", says("running"), says("running"), "unclear"],
 ] as const)("%s", (_name, source, destination, expected) => {
-  const finding = findingFrom(source, destination);
+  const finding = findingFrom(source, destination, false);
+  expect(finding.kind === "proved" ? finding.event : finding.kind).toBe(expected);
+});
+
+it.each([
+  ["nothing of it there", silent, says("absent"), "foundOnSource"],
+  ["a definition there: it may have been brought", silent, says("shutoff"), "unclear"],
+  ["arriving", silent, says("paused", "incoming"), "unclear"],
+  ["arrived", silent, says("running"), "unclear"],
+  ["silent too", silent, silent, "unclear"],
+  ["the source answers after all", says("running", "outgoing"), says("absent"), "stillCopying"],
+] as const)("its time to begin is over, and the source is silent: %s", (_name, source, destination, expected) => {
+  const finding = findingFrom(source, destination, true);
   expect(finding.kind === "proved" ? finding.event : finding.kind).toBe(expected);
 });

@@ -11,6 +11,7 @@ import type { MigrationChange } from "@drover/store";
 import { rpcContextOf } from "../conductor-context.ts";
 import { FIRST_STEP_AFTER_ARRIVAL } from "./live-migrate-order.ts";
 import { transition } from "./record-change.ts";
+import { isStartOver } from "./start-over.ts";
 import type { StepContext } from "./step.ts";
 
 /** What one host's libvirt says about the guest, or that nobody answered for it. */
@@ -26,7 +27,13 @@ export type HostAnswer =
 
 /** What the answers prove; `unclear` proves nothing, and the record stays `unknown`. */
 export type Finding =
-  | { readonly kind: "proved"; readonly event: MigrationEvent; readonly message: string }
+  | {
+      readonly kind: "proved";
+      readonly event: MigrationEvent;
+      readonly message: string;
+      /** Proved without the source, since its time to begin is over. */
+      readonly neverBegan?: boolean;
+    }
   | { readonly kind: "unclear"; readonly message: string };
 
 const ASK_AGAIN_MS = 2_000;
@@ -38,6 +45,7 @@ const ASK_AGAIN_MS = 2_000;
  * | source says | destination says | finding |
  * | --- | --- | --- |
  * | silent | anything, or the other way round | unclear: asked again |
+ * | silent, and its time to begin is over | does not know the guest | `foundOnSource`: it never left |
  * | active, outgoing job, steered | not active, or active and waiting (paused, incoming) | `stillCopying` |
  * | paused, outgoing job, steered | running | `stillPostCopy` |
  * | active, outgoing job that no agent steers | anything | unclear: nobody would report its end, so it is asked for |
@@ -47,9 +55,16 @@ const ASK_AGAIN_MS = 2_000;
  * | not active | not active | `foundNowhere` |
  * | active, no job | active | unclear: two copies; an alarm, and a person decides |
  */
-export function findingFrom(source: HostAnswer, destination: HostAnswer): Finding {
-  if (source.kind === "silent") return unclear(`the source does not answer (${source.problem})`);
+export function findingFrom(source: HostAnswer, destination: HostAnswer, startIsOver: boolean): Finding {
   if (destination.kind === "silent") return unclear(`the destination does not answer (${destination.problem})`);
+  if (source.kind === "silent") {
+    return startIsOver && destination.guest === null && destination.job === "none"
+      ? {
+          ...proved("foundOnSource", `its agent is away and did not begin to copy in time (${source.problem})`),
+          neverBegan: true,
+        }
+      : unclear(`the source does not answer (${source.problem})`);
+  }
   const onSource = source.guest !== null && isActive(source.guest.powerState);
   const onDestination = destination.guest !== null && isActive(destination.guest.powerState);
   if (onSource && source.job === "outgoing") {
@@ -84,7 +99,7 @@ export async function reconcileMigration(
       ? ({ kind: "answered", guest: null, job: "none", steering: false } as const)
       : askHost(context, migration, migration.destinationHost),
   ]);
-  const finding = findingFrom(source, destination);
+  const finding = findingFrom(source, destination, isStartOver(migration, context.clock.now()));
   if (finding.kind === "unclear") {
     if (migration.reason !== finding.message) {
       const log = { event: "reconcile", message: finding.message };
@@ -93,23 +108,25 @@ export async function reconcileMigration(
     return { kind: "wait", ms: ASK_AGAIN_MS };
   }
   const log = { event: finding.event, message: finding.message };
-  await transition(context, migration, [finding.event], changeFor(finding.event, migration, finding.message), log);
+  await transition(context, migration, [finding.event], changeFor(finding, migration), log);
   context.logger.info({ finding: finding.event }, "an unknown migration was decided from what both hosts run");
   return { kind: "look-again" };
 }
 
-function changeFor(event: MigrationEvent, migration: Migration, message: string): MigrationChange {
+function changeFor(
+  { event, message, neverBegan = false }: Finding & { kind: "proved" },
+  migration: Migration,
+): MigrationChange {
   switch (event) {
     case "foundOnDestination":
       return { outcome: "arrived", step: FIRST_STEP_AFTER_ARRIVAL, reason: null, failure: null };
-    case "foundOnSource":
-      return {
-        outcome: "stayed",
-        failure:
-          migration.abortRequestedAt === null
-            ? { code: "outcome-unknown", message: migration.reason ?? message, details: {} }
-            : null,
-      };
+    case "foundOnSource": {
+      if (migration.abortRequestedAt !== null) return { outcome: "stayed", failure: null };
+      const failure = neverBegan
+        ? { code: "agent-unreachable" as const, message: `${migration.sourceHost}: ${message}`, details: {} }
+        : { code: "outcome-unknown" as const, message: migration.reason ?? message, details: {} };
+      return { outcome: "stayed", failure };
+    }
     case "foundNowhere":
       return { reason: message };
     default:
@@ -131,7 +148,7 @@ async function askHost(context: StepContext, migration: Migration, host: string)
   }
 }
 
-function proved(event: MigrationEvent, message: string): Finding {
+function proved(event: MigrationEvent, message: string): Finding & { kind: "proved" } {
   return { kind: "proved", event, message };
 }
 

@@ -20,7 +20,7 @@ import type { MigrationStep, StepContext } from "./step.ts";
 const QUEUE_LOOK_MS = 5_000;
 
 /** Pauses between two tries of something that has to be done, ms: the second try is quick, the later ones are patient. */
-const RETRY_MS = [200, 1_000, 2_000, 5_000, 10_000] as const;
+const RETRY_MS = [200, 1_000, 2_000, 5_000] as const;
 
 /** A call that nobody took, or that was not answered in time, is tried so often before the step counts as failed. */
 const TRIES_PER_STEP = 3;
@@ -62,7 +62,7 @@ async function walk(context: ConductorContext, uuid: string, stop: AbortSignal):
       if (stop.aborted) return;
       if (isDroverError(error, "conflict")) continue;
       failures += 1;
-      const pauseMs = RETRY_MS[Math.min(failures, RETRY_MS.length) - 1] ?? 10_000;
+      const pauseMs = RETRY_MS[Math.min(failures, RETRY_MS.length) - 1] ?? 5_000;
       context.logger.warn({ problem: errorChain(error), failures, pauseMs }, "a step is tried again");
       next = { kind: "wait", ms: pauseMs };
     }
@@ -85,11 +85,11 @@ async function advance(
     case "post-copy":
     case "post-copy-paused":
     case "post-migrating":
-      return await interruptible(context, migration, stop, (step) => runStep(step, migration, failures));
+      return await interruptible(context, migration, stop, failures, (step) => runStep(step, migration));
     case "rolling-back":
-      return await interruptible(context, migration, stop, (step) => undoStep(step, migration));
+      return await interruptible(context, migration, stop, failures, (step) => undoStep(step, migration));
     case "unknown":
-      return await interruptible(context, migration, stop, (step) => reconcileMigration(step, migration));
+      return await interruptible(context, migration, stop, failures, (step) => reconcileMigration(step, migration));
     case "error":
     case "completed":
     case "failed":
@@ -103,11 +103,12 @@ async function interruptible(
   context: ConductorContext,
   migration: Migration,
   stop: AbortSignal,
+  failures: number,
   work: (step: StepContext) => Promise<Next>,
 ): Promise<Next> {
   return await context.signals.interruptible(migration.uuid, stop, async (signal) => {
     try {
-      return await work({ ...context, signal });
+      return await work({ ...context, signal, failures });
     } catch (error) {
       if (signal.aborted) return lookAgain;
       throw error;
@@ -132,7 +133,7 @@ async function takeSlot(context: ConductorContext, migration: Migration): Promis
   return { kind: "wait", ms: QUEUE_LOOK_MS, slot: `outgoing of ${migration.sourceHost}` };
 }
 
-async function runStep(context: StepContext, migration: Migration, failures: number): Promise<Next> {
+async function runStep(context: StepContext, migration: Migration): Promise<Next> {
   const step = stepOf(migration);
   const logger = context.logger.child({ step: step.name });
   try {
@@ -159,7 +160,7 @@ async function runStep(context: StepContext, migration: Migration, failures: num
       await move(context, migration, "lose", { reason: errorChain(error) }, errorChain(error));
       return lookAgain;
     }
-    if (step.untilDone || isWorthRepeating(error, failures)) {
+    if (step.untilDone || isWorthRepeating(error, context.failures)) {
       await noteWhyItWaits(context, migration, error);
       throw error;
     }
@@ -226,12 +227,16 @@ function isWorthRepeating(error: unknown, failures: number): boolean {
   return silent && failures + 1 < TRIES_PER_STEP;
 }
 
-/** People see why nothing happens. Best effort: the store itself may be what is away. */
+/**
+ * People see why nothing happens. Best effort: the store itself may be what is away. While it is rolled back the reason is
+ * why that is so, and stays; the log has what it waits for.
+ */
 async function noteWhyItWaits(context: StepContext, migration: Migration, error: unknown): Promise<void> {
   const problem = errorChain(error);
   context.logger.warn({ step: migration.step, problem }, "a step waits");
-  if (migration.reason === problem) return;
-  await write(context, migration, { reason: problem }, { event: "wait", message: problem });
+  const rollingBack = migration.state === "rolling-back";
+  if (rollingBack ? context.failures > 0 : migration.reason === problem) return;
+  await write(context, migration, rollingBack ? {} : { reason: problem }, { event: "wait", message: problem });
 }
 
 async function write(

@@ -2,9 +2,12 @@ import type { Migration } from "@drover/model";
 import type { MigrationChange } from "@drover/store";
 import type { ConductorContext } from "../conductor-context.ts";
 
-/** What a step works with: the conductor's parts, and the signal that ends its calls when the record changes under it. */
+/** What a step works with, beside the conductor's parts. */
 export interface StepContext extends ConductorContext {
+  /** Ends its calls when the record changes under it. */
   readonly signal: AbortSignal;
+  /** How often it failed just before, one time after the other. */
+  readonly failures: number;
 }
 
 /**
