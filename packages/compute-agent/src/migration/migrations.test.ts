@@ -183,6 +183,21 @@ describe("a migration", () => {
   });
 });
 
+describe("a command that is sent again", () => {
+  test("since its answer is late asks libvirt once, and is answered once", async () => {
+    const uuid = await addBusyGuest("asked-once");
+    const command = bed.startCommand(uuid, "asked-once");
+    await startAndSeeIt(command);
+    const late = { ...control(command), notAfterMs: Date.now() - 1 };
+    for (const again of [control(command), control(command), control(command), late]) {
+      await bed.bus.cast(liveMigrationForceComplete, again, { server: "h1" });
+    }
+    expect(await outcomeOf(command)).toMatchObject({ outcome: "arrived" });
+    const answers = bed.conductor.eventNames(command.migrationUuid).filter((event) => event.startsWith("force"));
+    expect(answers).toEqual(["force-complete-sent"]);
+  });
+});
+
 describe("abort", () => {
   test("leaves the guest on its source", async () => {
     const uuid = await addBusyGuest("aborted");

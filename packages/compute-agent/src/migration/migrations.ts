@@ -29,6 +29,8 @@ export interface MigrationsOptions {
 interface Known {
   /** Generation of the newest command; older ones are dropped. */
   newestGeneration: number;
+  /** Generation of the newest one that libvirt was asked for, by its refusal's name: sent again, it is the same request. */
+  readonly obeyed: Map<Refusal, number>;
   readonly reports: MigrationReports;
 }
 
@@ -37,6 +39,8 @@ interface Starting {
   readonly commands: ((migration: SteeredMigration) => Promise<void>)[];
   readonly done: Promise<void>;
 }
+
+type Refusal = "abort-refused" | "force-complete-refused";
 
 const KNOWN_LIMIT = 2_000;
 
@@ -219,17 +223,19 @@ export class Migrations {
 
   async #control(
     command: ControlCommand,
-    refusal: "abort-refused" | "force-complete-refused",
+    refusal: Refusal,
     run: (migration: SteeredMigration) => Promise<void>,
   ): Promise<void> {
     const { migrationUuid, generation } = command;
     const migration = this.#steered.get(migrationUuid);
     const starting = this.#starting.get(migrationUuid);
     const late = this.#tooLate(command);
-    const { reports } = this.#remember(migrationUuid, generation);
-    if (late === undefined && migration !== undefined) return run(migration);
-    if (late === undefined && starting !== undefined) {
-      starting.commands.push(run);
+    const { reports, obeyed } = this.#remember(migrationUuid, generation);
+    if (obeyed.get(refusal) === generation) return;
+    if (late === undefined && (migration ?? starting) !== undefined) {
+      obeyed.set(refusal, generation);
+      if (migration !== undefined) return run(migration);
+      starting?.commands.push(run);
       return;
     }
     const message = late ?? this.#whyNotSteered(migrationUuid);
@@ -261,6 +267,7 @@ export class Migrations {
     const { signal } = this.#options;
     const known = this.#known.get(migrationUuid) ?? {
       newestGeneration: generation,
+      obeyed: new Map(),
       reports: new MigrationReports(migrationUuid, incarnation, { ...this.#options.reports, signal }),
     };
     known.newestGeneration = Math.max(known.newestGeneration, generation);
