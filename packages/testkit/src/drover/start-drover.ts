@@ -11,7 +11,9 @@ import {
 
 /** What a Drover of separate processes is started over. */
 export interface DroverOptions {
-  /** URL of RabbitMQ. It must be reachable from the hosts, unless agents use the root network. */
+  /** What the broker is. @default "amqp" */
+  readonly busDriver?: "amqp" | "nats";
+  /** URL of RabbitMQ or NATS. It must be reachable from the hosts, unless agents use the root network. */
   readonly busUrl: string;
   /** URL of a PostgreSQL database. */
   readonly storeUrl: string;
@@ -60,6 +62,7 @@ export async function startDrover(options: DroverOptions): Promise<RunningDrover
   const folder = await createOwnedFolder({ kind: "drover", group });
   const shared = {
     DROVER_DATA_DIR: folder.path,
+    DROVER_BUS_DRIVER: options.busDriver ?? "amqp",
     DROVER_BUS_URL: options.busUrl,
     DROVER_STORE_URL: options.storeUrl,
     DROVER_PROGRESS_URL: options.progressUrl,
