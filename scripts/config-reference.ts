@@ -2,9 +2,8 @@
  * `npm run docs:config`: writes docs/configuration.md from the schemas that check the configuration, so that the page
  * cannot say anything else than the code. With `--check` it writes nothing, and fails when the page is not current.
  */
-import { readFileSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
-import { build, root } from "./build.ts";
+import { build } from "./build.ts";
+import { tableRow, writeOrCheck } from "./reference-page.ts";
 
 /** What the page needs of a zod schema. */
 interface Schema {
@@ -31,17 +30,10 @@ interface Section {
   readonly embedded?: Schema;
 }
 
-const page = join(root, "docs/configuration.md");
 const command = "npm run docs:config";
 
 build("building Drover");
-const text = `${head()}${(await sections()).map(sectionText).join("\n")}`;
-if (!process.argv.includes("--check")) {
-  writeFileSync(page, text);
-} else if (readFileSync(page, "utf8") !== text) {
-  console.error(`docs/configuration.md is not current: run ${command}`);
-  process.exitCode = 1;
-}
+writeOrCheck("docs/configuration.md", `${head()}${(await sections()).map(sectionText).join("\n")}`, command);
 
 /** Imported after the build: on a fresh clone there is nothing to import before. */
 async function sections(): Promise<readonly Section[]> {
@@ -136,14 +128,13 @@ ${rows.join("\n")}
 function rowText(section: string, key: string, value: Key, embedded: Key | undefined): string {
   // A default that depends on the machine or on other keys stands in the description, as "Default: …".
   const [meaning = "", described] = (value.description ?? "").split(/ ?Default: /);
-  const cells = [
+  return tableRow([
     `\`${key}\``,
     `\`${`DROVER_${section}_${key}`.toUpperCase()}\``,
     typeText(value, embedded),
     described?.replace(/\.$/, "") ?? defaultText(value, embedded),
     meaning,
-  ];
-  return `| ${cells.map((cell) => cell.replaceAll("|", "\\|")).join(" | ")} |`;
+  ]);
 }
 
 function typeText(value: Key, embedded: Key | undefined): string {

@@ -22,13 +22,16 @@ for (const report of globSync(reportGlob, { cwd: root })) rmSync(join(root, repo
 
 const checks = turbo(["build", "typecheck", "lint", "lint:workspace", "--output-logs=errors-only", "--ui=stream"]);
 const env = { DROVER_TEST_TIERS: tiers.join(",") };
-const page = spawnSync(process.execPath, [join(root, "scripts/config-reference.ts"), "--check"], { stdio: "inherit" });
+const outdatedPages = ["config", "rpc"].filter((page) => {
+  const script = join(root, `scripts/${page}-reference.ts`);
+  return spawnSync(process.execPath, [script, "--check"], { stdio: "inherit" }).status !== 0;
+});
 // One package at a time: tests with real machines share two processors badly.
 const tests = turbo(["test", "--concurrency=1", "--continue", "--output-logs=new-only", "--ui=stream"], env);
 const counts = countTests();
 const reasons = [
   ...(checks === 0 ? [] : ["build, types or lint failed; see above"]),
-  ...(page.status === 0 ? [] : ["docs/configuration.md is not current: npm run docs:config"]),
+  ...outdatedPages.map((page) => `a page of docs/ is not current: npm run docs:${page}`),
   ...(tests === 0 || counts.failed > 0 ? [] : ["a package's tests did not run to their end; see above"]),
   ...(inCi ? missingTiers : []),
 ];

@@ -134,7 +134,7 @@ export const reportHeartbeat = defineCall({
   ...report,
   method: "report_heartbeat",
   reporter: ({ host }) => host,
-  description: "An agent lives.",
+  description: "An agent says that it lives.",
   request: z.object({ host: hostName }),
   response: z.object({ known: z.boolean().describe("False asks for a full `report_host`.") }),
 });
@@ -144,6 +144,7 @@ export const migrationChanged = defineCast({
   method: "migration_changed",
   access: "command",
   description:
-    "Told by one conductor to all: a record has changed that another may be working on. Losing it costs a delay, no more.",
+    "Told by one conductor to all: a record has changed that another may be working on. Sent as a fanout, which reaches each " +
+    "conductor that is there at most once: losing it costs a delay, no more.",
   request: z.object({ migrationUuid: uuid }),
 });

@@ -22,8 +22,12 @@ const rate = z.number().nonnegative();
 /** Nova's pattern for host names in requests: letters, digits, dot, dash, underscore. */
 export const hostName = z
   .string()
-  .regex(/^[A-Za-z0-9._-]{1,255}$/, "must be a host name of letters, digits, dots, dashes, underscores");
-export const uuid = z.string().regex(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/, "must be a lower-case uuid");
+  .regex(/^[A-Za-z0-9._-]{1,255}$/, "must be a host name of letters, digits, dots, dashes, underscores")
+  .meta({ title: "host name" });
+export const uuid = z
+  .string()
+  .regex(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/, "must be a lower-case uuid")
+  .meta({ title: "uuid" });
 
 export const serializedError = z
   .object({
