@@ -1,4 +1,4 @@
-/** A whole Drover over a lab: real libvirtd and QEMU, RabbitMQ, Redis, PostgreSQL, every service a process of its own. */
+/** A whole Drover over a lab: real libvirtd and QEMU, a broker, Redis, PostgreSQL, every service a process of its own. */
 import { type DroverClient, type MigrationView, openDrover } from "@drover/api-client";
 import {
   type Lab,
@@ -8,17 +8,31 @@ import {
   type RunningDrover,
   startDrover,
   startLab,
+  startNats,
   startPostgres,
   startRabbitMq,
   startRedis,
   waitFor,
 } from "@drover/testkit";
+import { untilMigration } from "../integration/watching.ts";
+
+export { isOver } from "../integration/watching.ts";
+
+export type BusDriver = "amqp" | "nats";
+
+export interface LabPlaneOptions {
+  /** RabbitMQ or NATS. @default "amqp" */
+  readonly bus?: BusDriver;
+  /** Configuration for all processes: `DROVER_*` variables. */
+  readonly env?: Readonly<Record<string, string>>;
+}
 
 export interface LabPlane extends AsyncDisposable {
   readonly lab: Lab;
   readonly source: LabHost;
   readonly destination: LabHost;
-  readonly rabbitMq: RealService;
+  /** RabbitMQ or NATS. */
+  readonly broker: RealService;
   readonly redis: RealService;
   readonly postgres: Postgres;
   readonly storeUrl: string;
@@ -30,22 +44,23 @@ export interface LabPlane extends AsyncDisposable {
   untilMigration(id: number, what: string, condition: (migration: MigrationView) => boolean): Promise<MigrationView>;
 }
 
-/** Starts everything; nothing is left when this rejects. `env` is configuration for all processes. */
-export async function startLabPlane(env: Readonly<Record<string, string>> = {}): Promise<LabPlane> {
+/** Starts everything; nothing is left when this rejects. */
+export async function startLabPlane({ bus = "amqp", env = {} }: LabPlaneOptions = {}): Promise<LabPlane> {
   const started = new AsyncDisposableStack();
   try {
     const lab = started.use(await startLab({ hosts: 2 }));
     const listenAddress = lab.addresses.rootAddress;
-    const [rabbitMq, redis, postgres] = await Promise.all([
-      startRabbitMq({ listenAddress }),
+    const [broker, redis, postgres] = await Promise.all([
+      bus === "amqp" ? startRabbitMq({ listenAddress }) : startNats({ listenAddress }),
       startRedis({ listenAddress }),
       startPostgres({ listenAddress }),
     ]);
-    for (const service of [rabbitMq, redis, postgres]) started.use(service);
+    for (const service of [broker, redis, postgres]) started.use(service);
     const storeUrl = await postgres.createDatabase();
     const drover = started.use(
       await startDrover({
-        busUrl: rabbitMq.url,
+        busDriver: bus,
+        busUrl: broker.url,
         storeUrl,
         progressUrl: redis.url,
         hosts: lab.hosts,
@@ -59,7 +74,7 @@ export async function startLabPlane(env: Readonly<Record<string, string>> = {}):
       lab,
       source,
       destination,
-      rabbitMq,
+      broker,
       redis,
       postgres,
       storeUrl,
@@ -72,23 +87,11 @@ export async function startLabPlane(env: Readonly<Record<string, string>> = {}):
           { deadlineMs: 30_000, intervalMs: 100 },
         );
       },
-      untilMigration: (id, what, condition) =>
-        waitFor(
-          `migration ${id} to be ${what}`,
-          async () => {
-            const { migration } = await client.migration(id);
-            return condition(migration) ? migration : undefined;
-          },
-          { deadlineMs: 120_000, intervalMs: 100 },
-        ),
+      untilMigration: (id, what, condition) => untilMigration(client, id, what, condition, 120_000),
       [Symbol.asyncDispose]: () => started.disposeAsync(),
     };
   } catch (error) {
     await started.disposeAsync();
     throw error;
   }
-}
-
-export function isOver(migration: MigrationView): boolean {
-  return migration.endedAt !== null;
 }

@@ -1,43 +1,23 @@
+/** Whole migrations of real guests, as an operator sees them; run over every broker. */
 import { silentLogger, systemClock } from "@drover/model";
 import { openPostgresStore } from "@drover/store";
 import { waitFor } from "@drover/testkit";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { isOver, type LabPlane, startLabPlane } from "./lab-plane.ts";
+import { expect, it } from "vitest";
+import { isOver, isWatched } from "../integration/watching.ts";
+import type { LabPlane } from "./lab-plane.ts";
+import { BUSY, STEADY } from "./use-lab-plane.ts";
 
-// Slow enough that a guest's rate of dirtying decides, whatever this machine's speed: at 40 MiB/s `steady` (6 MiB/s)
-// converges and `busy` (90 MiB/s) never does.
-const policy = {
-  DROVER_POLICY_LIVE_MIGRATION_BANDWIDTH: "40",
-  DROVER_CONDUCTOR_MAX_CONCURRENT_LIVE_MIGRATIONS: "8",
-  DROVER_CONDUCTOR_MAX_CONCURRENT_INCOMING_MIGRATIONS: "8",
-};
-const steady = { memoryMiB: 256, workingSetMiB: 64, dirtyMiBps: 6 };
-const busy = { memoryMiB: 256, workingSetMiB: 128, dirtyMiBps: 90 };
-
-let plane: LabPlane;
-beforeAll(async () => {
-  plane = await startLabPlane(policy);
-});
-afterAll(async () => {
-  const folder = plane?.lab;
-  await plane?.[Symbol.asyncDispose]();
-  expect(folder?.leftovers() ?? []).toEqual([]);
-});
-
-describe("a real guest between real hosts, over RabbitMQ, Redis and PostgreSQL", () => {
+export function moves(planeOf: () => LabPlane): void {
   it("arrives whole and goes on counting; progress was readable and is in the store", {
     timeout: 240_000,
   }, async () => {
-    const guest = await plane.source.startGuest({ name: "steady", ...steady });
+    const plane = planeOf();
+    const guest = await plane.source.startGuest({ name: "steady", ...STEADY });
     await plane.untilServerIsOn("steady", plane.source);
     const before = await guest.waitForCounter(2);
 
     const { migration } = await plane.client.migrate("steady");
-    const seen = await plane.untilMigration(
-      migration.id,
-      "half way, with progress",
-      ({ status, progress }) => status === "running" && progress !== null && progress.memoryProcessedBytes > 0,
-    );
+    const seen = await plane.untilMigration(migration.id, "half way, with progress", isWatched);
     expect(seen.progress).toMatchObject({ source: "cache" });
     expect(seen.progress?.memoryTotalBytes).toBeGreaterThan(250 * 1024 * 1024);
     const ended = await plane.untilMigration(migration.id, "over", isOver);
@@ -64,7 +44,8 @@ describe("a real guest between real hosts, over RabbitMQ, Redis and PostgreSQL",
   });
 
   it("stays on the source after an abort, whole, and the migration is cancelled", { timeout: 240_000 }, async () => {
-    const guest = await plane.source.startGuest({ name: "aborted", ...busy });
+    const plane = planeOf();
+    const guest = await plane.source.startGuest({ name: "aborted", ...BUSY });
     await plane.untilServerIsOn("aborted", plane.source);
     const { migration } = await plane.client.migrate("aborted");
     await plane.untilMigration(migration.id, "running", ({ status }) => status === "running");
@@ -78,7 +59,8 @@ describe("a real guest between real hosts, over RabbitMQ, Redis and PostgreSQL",
   });
 
   it("cannot converge, and is completed by force", { timeout: 240_000 }, async () => {
-    const guest = await plane.source.startGuest({ name: "busy", ...busy });
+    const plane = planeOf();
+    const guest = await plane.source.startGuest({ name: "busy", ...BUSY });
     await plane.untilServerIsOn("busy", plane.source);
     const { migration } = await plane.client.migrate("busy");
     // In its third pass it has sent its memory twice over and is no nearer to the end.
@@ -91,8 +73,11 @@ describe("a real guest between real hosts, over RabbitMQ, Redis and PostgreSQL",
     expect(after.badPages).toBe(0);
     await plane.destination.virsh("destroy", "busy");
   });
+}
 
+export function eightAtOnce(planeOf: () => LabPlane): void {
   it("eight leave one host at once: all are watched, one is aborted promptly", { timeout: 400_000 }, async () => {
+    const plane = planeOf();
     const names = Array.from({ length: 8 }, (_, index) => `one-of-eight-${index + 1}`);
     const spec = { memoryMiB: 192, workingSetMiB: 24, dirtyMiBps: 2, verifyMiBps: 8 };
     const guests = await Promise.all(
@@ -119,4 +104,4 @@ describe("a real guest between real hosts, over RabbitMQ, Redis and PostgreSQL",
     );
     expect(checks.map(({ badPages }) => badPages)).toEqual(moved.map(() => 0));
   });
-});
+}
