@@ -3,7 +3,7 @@ import type { BusStatus } from "./bus.ts";
 
 /** Waits between attempts double from the first to the longest; half of each is random, so that agents do not return as one. */
 const FIRST_RETRY_MS = 200;
-const LONGEST_RETRY_MS = 15_000;
+const LONGEST_RETRY_MS = 5_000;
 /** A connection that held this long counts as good: the next loss starts from the first wait again. */
 const STABLE_AFTER_MS = 10_000;
 
@@ -28,7 +28,7 @@ export interface BrokerDialer<Session> {
 export type BrokerSetup<Session> = (session: Session) => Promise<void>;
 
 export interface BrokerLinkOptions<Session> {
-  /** Tried in turn. */
+  /** Tried in turn, one soon after the other; the waits grow from round to round. */
   readonly dialers: readonly BrokerDialer<Session>[];
   /** As by {@link BrokerLink.addSetup}, before the first connection. */
   readonly setups: readonly BrokerSetup<Session>[];
@@ -92,7 +92,7 @@ export class BrokerLink<Session extends BrokerSession> {
 
   /**
    * Runs `setup` on the present session, if there is one, and on each new one. Rejects, and forgets it, if the broker
-   * refuses it now; a connection that breaks meanwhile is no refusal.
+   * refuses it now: the session goes on for the others. Anything else is tried again on the next session.
    */
   async addSetup(setup: BrokerSetup<Session>): Promise<void> {
     this.#setups.add(setup);
@@ -101,8 +101,10 @@ export class BrokerLink<Session extends BrokerSession> {
     try {
       await setup(session);
     } catch (error) {
-      session.fail(error);
-      if (!this.#options.isRefusal(error)) return;
+      if (!this.#options.isRefusal(error)) {
+        session.fail(error);
+        return;
+      }
       this.#setups.delete(setup);
       throw error;
     }
@@ -130,7 +132,7 @@ export class BrokerLink<Session extends BrokerSession> {
       const reason = await this.#connectOnce(dialer);
       if (this.#closing.signal.aborted) return;
       failures = clock.monotonicMs() - startedMs > STABLE_AFTER_MS ? 1 : failures + 1;
-      const retryInMs = retryDelayMs(failures, Math.random());
+      const retryInMs = retryDelayMs(Math.ceil(failures / dialers.length), Math.random());
       logger.warn(
         { broker: dialer.label, reason: errorChain(reason), failures, retryInMs },
         "no connection to the broker",

@@ -3,6 +3,7 @@ import type { CallContract } from "./contract.ts";
 import { type Deadline, Deadlines } from "./deadlines.ts";
 import { newMessageId, type ReplyEnvelope } from "./envelope.ts";
 import { errorOf } from "./failure.ts";
+import { nobodyServes, queueName } from "./outgoing.ts";
 import { checkResponse } from "./validation.ts";
 
 /** A process with more calls under way than this is in trouble; further ones are refused at once. */
@@ -15,6 +16,7 @@ interface PendingCall {
   readonly deadline: Deadline;
   /** Passes when a monitored server has been silent too long; from its first sign of life on. */
   silence: Deadline | undefined;
+  readonly server: string | undefined;
   readonly signal: AbortSignal | undefined;
   readonly onAbort: () => void;
   /** A server may have it. */
@@ -26,6 +28,8 @@ export interface CallLimits {
   readonly remainingMs: number;
   /** The whole of it, for the error's words. */
   readonly deadlineMs: number;
+  /** Whom it is addressed to, for the error's words. Undefined for any server of the topic. */
+  readonly server?: string | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -56,7 +60,7 @@ export class PendingCalls {
         `calling ${contract.method}: ${MAX_PENDING_CALLS} calls are under way already`,
       );
     }
-    const { remainingMs, deadlineMs, signal } = limits;
+    const { remainingMs, deadlineMs, server, signal } = limits;
     const messageId = newMessageId();
     const response = new Promise<Response>((resolve, reject) => {
       const onAbort = () => this.fail(messageId, signal?.reason);
@@ -67,6 +71,7 @@ export class PendingCalls {
         reject,
         deadline: this.#deadlines.set(remainingMs, () => this.fail(messageId, deadlineExceeded(contract, deadlineMs))),
         silence: undefined,
+        server,
         signal,
         onAbort,
         sent: false,
@@ -93,6 +98,12 @@ export class PendingCalls {
 
   fail(messageId: string, error: unknown): void {
     this.#take(messageId)?.reject(error);
+  }
+
+  /** The broker says that nobody took it. */
+  failUnserved(messageId: string): void {
+    const call = this.#take(messageId);
+    call?.reject(nobodyServes(call.contract.method, queueName(call.contract.topic, call.server)));
   }
 
   failAll(errorFor: (contract: CallContract<unknown, unknown>, sent: boolean) => DroverError): void {

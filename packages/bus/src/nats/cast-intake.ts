@@ -1,12 +1,12 @@
 import { type Clock, DroverError, errorChain, type Logger, type SerializedError, serializeError } from "@drover/model";
 import { AckPolicy, type Consumer, type ConsumerMessages, DeliverPolicy, type JsMsg } from "@nats-io/jetstream";
 import { nanos } from "@nats-io/transport-node";
-import { retryDelayMs } from "../broker-link.ts";
+import { type BrokerLink, retryDelayMs } from "../broker-link.ts";
 import { decodeRequest, type RequestEnvelope } from "../envelope.ts";
 import { queueName } from "../outgoing.ts";
 import { RecentIds } from "../recent-ids.ts";
 import type { RequestRunner, Settlement } from "../request-runner.ts";
-import { isPermissionViolation, type NatsSession } from "./nats-session.ts";
+import { type NatsSession, permissionViolation } from "./nats-session.ts";
 import { CAST_STREAM, ensureStreams, isNoJetStream, isOtherConsumer, isStreamMissing } from "./streams.ts";
 import { ANYBODY, castSubject, consumerName, senderOf } from "./subjects.ts";
 
@@ -20,12 +20,21 @@ const PULL_EXPIRES_MS = 60_000;
 const MAX_UNSETTLED = 20_000;
 /** Servers that ask for a topic's casts at the same time. */
 const MAX_WAITING_PULLS = 20_000;
+/** How long the answer to a delivery waits for our own connection: the server gives it out again long before. */
+const ANSWER_LIMIT_MS = 60_000;
 /** A cast whose parking failed comes again after this. */
 const PARK_RETRY_MS = 30_000;
 /** Must reach over all that a reconnect can bring again. */
 const REMEMBERED_IDS = 4096;
 
+/** What JetStream takes for an answer, on the reply subject of a delivery; from any connection of ours. */
+const DONE = Buffer.from("+ACK");
+const AGAIN = Buffer.from("-NAK");
+const WORKING = Buffer.from("+WPI");
+const againAfter = (ms: number) => Buffer.from(`-NAK ${JSON.stringify({ delay: nanos(ms) })}`);
+
 export interface CastIntakeOptions {
+  readonly link: BrokerLink<NatsSession>;
   readonly topic: string;
   readonly server: string;
   readonly maxInFlight: number;
@@ -101,7 +110,7 @@ export class CastIntake {
         try {
           consumer = await this.#ensureConsumer(session, target);
         } catch (error) {
-          if (isPermissionViolation(error) && !mayCome(error, target)) {
+          if (isRefused(error, target)) {
             if (target.server !== undefined) throw error;
             this.#logger.info({ queue: target.queue }, "not allowed to take casts for any server of the topic");
             return;
@@ -183,13 +192,13 @@ export class CastIntake {
       if (request.reply !== undefined) throw new DroverError("protocol", "a call came where only casts wait");
     } catch (error) {
       this.#hold(message.subject + message.seq, message, target);
-      const outcome = { kind: "park", reason: serializeError(error), tries: 0 } as const;
+      const outcome = { kind: "park", reason: serializeError(error), tries: 1 } as const;
       this.#settle(message.subject + message.seq, body, undefined, outcome);
       return;
     }
     const { uniqueId } = request;
     if (this.#seen.has(uniqueId)) {
-      message.ack();
+      this.#answerNow(message, DONE);
       return;
     }
     if (!this.#hold(uniqueId, message, target)) return;
@@ -225,25 +234,35 @@ export class CastIntake {
   ): Promise<void> {
     const held = this.#underWay.get(id);
     if (held === undefined) return;
-    let again = outcome.kind === "again" ? 0 : undefined;
+    let answer = outcome.kind === "again" ? AGAIN : DONE;
     if (outcome.kind === "park") {
       const { reason, tries } = outcome;
       try {
         await this.#options.park({ queue: held.target.queue, body, request, reason, tries });
       } catch (err) {
         this.#logger.error({ err, queue: held.target.queue }, "a cast could not be parked; it comes again");
-        again = PARK_RETRY_MS;
+        answer = againAfter(PARK_RETRY_MS);
       }
     }
-    if (again === undefined) {
-      this.#seen.add(id);
-      held.message.ack();
-    } else {
-      held.message.nak(again);
-    }
+    if (answer === DONE) this.#seen.add(id);
+    await this.#answer(held.message, answer);
     this.#underWay.delete(id);
     this.#settled.resolve();
     this.#settled = Promise.withResolvers();
+  }
+
+  async #answer(message: JsMsg, answer: Buffer): Promise<void> {
+    try {
+      await this.#options.link.session(ANSWER_LIMIT_MS);
+      this.#answerNow(message, answer);
+    } catch (error) {
+      this.#logger.warn({ reason: errorChain(error) }, "a cast could not be settled; it comes again");
+    }
+  }
+
+  /** Without a connection the server hears nothing and gives the message out again: we know it by its id. */
+  #answerNow(message: JsMsg, answer: Buffer): void {
+    this.#options.link.present?.publish(answerSubject(message), answer);
   }
 
   /** Creates the target's consumer, or finds it; and the streams, if nobody has and we may. */
@@ -283,7 +302,7 @@ export class CastIntake {
     try {
       for (;;) {
         await this.#options.clock.sleep(WORKING_INTERVAL_MS, this.#finished.signal);
-        for (const { message } of this.#underWay.values()) message.working();
+        for (const { message } of this.#underWay.values()) this.#answerNow(message, WORKING);
       }
     } catch {
       // Finished.
@@ -291,7 +310,7 @@ export class CastIntake {
   }
 
   #warn(error: unknown, { queue }: Target, retryInMs: number): void {
-    if (isStreamMissing(error) || isPermissionViolation(error)) {
+    if (isStreamMissing(error) || permissionViolation(error) !== undefined) {
       this.#logger.warn(
         { queue, stream: CAST_STREAM, retryInMs },
         "no casts can be taken: the stream is not there, and we may not create it; the control plane does",
@@ -304,7 +323,13 @@ export class CastIntake {
   }
 }
 
-/** We may not create streams; when somebody has, the consumer may be ours. */
-function mayCome(error: Error & { readonly subject?: string }, target: Target): boolean {
-  return error.subject?.includes(`.CONSUMER.CREATE.${CAST_STREAM}.${target.name}.`) !== true;
+/** We may not have this consumer. Where we may not create the stream, it may become ours when somebody has. */
+function isRefused(error: unknown, { name }: Target): boolean {
+  return permissionViolation(error)?.subject.includes(`.CONSUMER.CREATE.${CAST_STREAM}.${name}.`) === true;
+}
+
+/** Where the server hears what became of a delivery. The library's type lacks it, since it answers by itself: over the connection that the message came by. */
+function answerSubject(message: JsMsg): string {
+  if ("reply" in message && typeof message.reply === "string") return message.reply;
+  throw new DroverError("internal", "a message of a stream does not say where its answer goes");
 }

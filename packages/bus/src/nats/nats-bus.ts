@@ -14,9 +14,9 @@ import type { Bus, BusStatus, CallOptions, CastOptions, RpcServer, ServeOptions 
 import type { CallContract, CastContract } from "../contract.ts";
 import { decodeReply, encodeRequest, newMessageId } from "../envelope.ts";
 import {
-  busClosed,
   CAST_CONNECT_WAIT_MS,
   CONFIRM_WAIT_MS,
+  callCutOff,
   callEnvelope,
   deadlineOf,
   MAX_PENDING_CASTS,
@@ -24,12 +24,12 @@ import {
   queueName,
   requestEnvelope,
 } from "../outgoing.ts";
-import type { ParkedMessage, Release } from "../parked.ts";
+import { type ParkedMessage, parkedListLimit, type Release } from "../parked.ts";
 import { PendingCalls } from "../pending-calls.ts";
 import type { Trust } from "../sender.ts";
 import { NOBODY, natsAddresses } from "./nats-address.ts";
 import { listParked, releaseParked } from "./nats-parking.ts";
-import { isPermissionViolation, NatsSession } from "./nats-session.ts";
+import { NatsSession, permissionViolation } from "./nats-session.ts";
 import { NatsTopicServer } from "./nats-topic-server.ts";
 import { CAST_STREAM, isConsumerMissing, isStreamMissing } from "./streams.ts";
 import { callSubject, castSubject, consumerName, encodeToken, fanoutSubject, replyInbox } from "./subjects.ts";
@@ -92,7 +92,7 @@ class NatsBus implements Bus {
         open: () => NatsSession.open(address, sessionOptions),
       })),
       setups: [(session) => this.#receiveReplies(session)],
-      isRefusal: isPermissionViolation,
+      isRefusal: (error) => permissionViolation(error) !== undefined,
       logger: this.#logger,
       clock: this.#clock,
     });
@@ -110,7 +110,12 @@ class NatsBus implements Bus {
     signal?.throwIfAborted();
     const session = this.#link.present ?? (await this.#session(contract.method, deadlineMs, signal));
     const remainingMs = startedMs + deadlineMs - this.#clock.monotonicMs();
-    const { messageId, response } = this.#pending.add(contract, { remainingMs, deadlineMs, signal });
+    const { messageId, response } = this.#pending.add(contract, {
+      remainingMs,
+      deadlineMs,
+      server: options.server,
+      signal,
+    });
     const call = { messageId, replyQueue: this.#inbox, remainingMs };
     try {
       const body = encodeRequest(callEnvelope(contract, envelope, call, this.#clock), "bare");
@@ -168,11 +173,9 @@ class NatsBus implements Bus {
     };
   }
 
-  async listParked(limit = 100): Promise<readonly ParkedMessage[]> {
-    if (!Number.isInteger(limit) || limit < 1 || limit > 1000) {
-      throw new DroverError("bad-request", "listing parked messages: `limit` must be a whole number from 1 to 1000");
-    }
-    return this.#onParked("listing parked messages", (session) => listParked(session, limit));
+  async listParked(limit?: number): Promise<readonly ParkedMessage[]> {
+    const count = parkedListLimit(limit);
+    return this.#onParked("listing parked messages", (session) => listParked(session, count));
   }
 
   async releaseParked(id: string, release: Release): Promise<void> {
@@ -192,7 +195,7 @@ class NatsBus implements Bus {
     await Promise.all([...this.#servers].map((server) => server.close()));
     this.#servers.clear();
     await this.#link.close();
-    this.#pending.failAll((contract) => busClosed(contract.method));
+    this.#pending.failAll((contract, sent) => callCutOff(contract, sent, "the bus was closed"));
   }
 
   async #session(what: string, maxWaitMs: number, signal?: AbortSignal): Promise<NatsSession> {
@@ -273,7 +276,10 @@ class NatsBus implements Bus {
         else refusal = error;
       },
     });
-    session.lost.addEventListener("abort", () => this.#pending.failAll(connectionLost));
+    session.lost.addEventListener("abort", () => {
+      const what = this.status() === "closed" ? "the bus was closed" : "the connection to the broker broke";
+      this.#pending.failAll((contract, sent) => callCutOff(contract, sent, what));
+    });
     await session.flush();
     if (refusal !== undefined) throw refusal;
   }
@@ -295,7 +301,7 @@ class NatsBus implements Bus {
   #nobodyTookIt(replySubject: string): void {
     const messageId = replySubject.slice(this.#inbox.length + 1);
     this.#fanouts.get(messageId)?.();
-    this.#pending.fail(messageId, nobodyServes("a call", "its target"));
+    this.#pending.failUnserved(messageId);
   }
 
   async #onParked<Result>(what: string, work: (session: NatsSession) => Promise<Result>): Promise<Result> {
@@ -311,7 +317,7 @@ class NatsBus implements Bus {
 /** What the server or the library said, as one of our errors. */
 function notSent(method: string, cause: unknown): DroverError {
   if (isDroverError(cause)) return cause;
-  if (isPermissionViolation(cause)) {
+  if (permissionViolation(cause) !== undefined) {
     return new DroverError("forbidden", `sending ${method}: the NATS server does not let our user publish there`, {
       cause,
     });
@@ -320,10 +326,4 @@ function notSent(method: string, cause: unknown): DroverError {
     return new DroverError("bad-request", `sending ${method}: its topic or server makes no subject`, { cause });
   }
   return new DroverError("unavailable", `sending ${method}`, { cause });
-}
-
-function connectionLost(contract: CallContract<unknown, unknown>, sent: boolean): DroverError {
-  const code = sent && !contract.idempotent ? "outcome-unknown" : "unavailable";
-  const taken = sent ? "it may have been carried out" : "it was not sent";
-  return new DroverError(code, `calling ${contract.method}: the connection to the broker broke; ${taken}`);
 }

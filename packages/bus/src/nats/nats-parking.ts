@@ -1,8 +1,15 @@
 import { type Clock, DroverError } from "@drover/model";
 import type { StoredMsg } from "@nats-io/jetstream";
 import { decodeRequest, encodeRequest, isObject, newMessageId } from "../envelope.ts";
-import { type ParkedMessage, type ParkedRecord, parkedMessage, parkedRecord, type Release } from "../parked.ts";
-import { agentUser, type Trust } from "../sender.ts";
+import {
+  noSuchParked,
+  type ParkedMessage,
+  type ParkedRecord,
+  parkedMessage,
+  parkedRecord,
+  type Release,
+} from "../parked.ts";
+import { agentUser, isTrusted, type Trust } from "../sender.ts";
 import type { ParkingRequest } from "./cast-intake.ts";
 import type { NatsSession } from "./nats-session.ts";
 import { ensureStreams, isNoJetStream, isStreamMissing, PARKED_STREAM } from "./streams.ts";
@@ -56,7 +63,7 @@ export async function releaseParked(
   const stored = Number.isSafeInteger(seq) ? await storedMessage(session, { seq }) : undefined;
   const record = stored === undefined ? undefined : readRecord(stored);
   if (stored === undefined || record === undefined || parkedId(stored, record) !== id) {
-    throw new DroverError("not-found", `no message ${id} is parked`, { details: { id } });
+    throw noSuchParked(id);
   }
   if (release === "send-again") await sendAgain(session, by, senderOf(stored.subject), record);
   await session.jsm.streams.deleteMessage(PARKED_STREAM, stored.seq, false);
@@ -71,8 +78,7 @@ async function sendAgain(
   const dot = queue.indexOf(".");
   const topic = dot === -1 ? queue : queue.slice(0, dot);
   const server = dot === -1 ? undefined : queue.slice(dot + 1);
-  const trusted = parkedBy === trust.ownUser || trust.trustedUsers.includes(parkedBy);
-  if (!trusted && (server === undefined || parkedBy !== agentUser(server))) {
+  if (!isTrusted(parkedBy, trust) && (server === undefined || parkedBy !== agentUser(server))) {
     throw new DroverError("refused", `the user ${parkedBy} parked a message of ${queue}, which is not its own`);
   }
   await session.js.publish(castSubject(topic, server, sender), asNew(Buffer.from(body, "base64")));

@@ -1,6 +1,6 @@
 import { DroverError, errorChain, type Logger } from "@drover/model";
 import { type JetStreamClient, type JetStreamManager, jetstream, jetstreamManager } from "@nats-io/jetstream";
-import { connect, errors, type NatsConnection } from "@nats-io/transport-node";
+import { connect, errors, type NatsConnection, type PermissionViolationError } from "@nats-io/transport-node";
 import type { BrokerSession } from "../broker-link.ts";
 import type { BrokerTls } from "../broker-tls.ts";
 import type { NatsAddress } from "./nats-address.ts";
@@ -144,7 +144,8 @@ export class NatsSession implements BrokerSession {
   }
 }
 
-/** The server lets our user not publish or subscribe there. */
-export function isPermissionViolation(error: unknown): error is Error {
-  return error instanceof errors.PermissionViolationError;
+/** What the server lets our user not do, where that is why something failed: the library wraps it for a request. */
+export function permissionViolation(error: unknown): PermissionViolationError | undefined {
+  if (error instanceof errors.PermissionViolationError) return error;
+  return error instanceof Error && error.cause !== undefined ? permissionViolation(error.cause) : undefined;
 }

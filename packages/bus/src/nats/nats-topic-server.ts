@@ -43,12 +43,13 @@ export class NatsTopicServer implements RpcServer {
   #closed: Promise<void> | undefined;
 
   constructor(options: NatsTopicServerOptions) {
-    const { topic, server, handlers, trust, clock } = options;
+    const { topic, server, handlers, link, trust, clock } = options;
     this.#options = options;
     this.#logger = options.logger.child({ topic, server });
     const maxInFlight = maxInFlightOf(options);
     this.#runner = new RequestRunner({ handlers, maxInFlight, trust, logger: this.#logger, clock });
     this.#casts = new CastIntake({
+      link,
       topic,
       server,
       maxInFlight,
@@ -88,8 +89,13 @@ export class NatsTopicServer implements RpcServer {
     this.#listening = { session, subscriptions };
     // When this has come back the server has dealt with the subscriptions: whoever calls from now on finds us.
     await session.flush();
-    if (refusals[0] !== undefined) throw refusals[0];
-    await this.#casts.start(session);
+    try {
+      if (refusals[0] !== undefined) throw refusals[0];
+      await this.#casts.start(session);
+    } catch (error) {
+      await this.#stopListening();
+      throw error;
+    }
     // Closed while a new connection was being set up: what was just asked for is not ours to take any more.
     if (this.#closed !== undefined) await this.#stopListening();
   };
@@ -200,18 +206,17 @@ export class NatsTopicServer implements RpcServer {
     this.#casts.stop();
     await this.#stopListening();
     await this.#runner.close();
-    await this.#casts.finish();
     const timer = new AbortController();
     const limit = this.#options.clock.sleep(REPLY_FLUSH_MS, timer.signal).catch(() => {});
-    await Promise.race([Promise.allSettled(this.#replies), limit]);
+    await Promise.race([Promise.allSettled([...this.#replies, this.#casts.finish()]), limit]);
     timer.abort();
-    const { session } = this.#listening ?? {};
+    const session = this.#options.link.present;
     await session?.tidy(() => session.flush());
   }
 
   /** Takes no new message; those that are on their way still come. */
   async #stopListening(): Promise<void> {
     const { session, subscriptions = [] } = this.#listening ?? {};
-    await session?.tidy(async () => Promise.all(subscriptions.map((subscription) => subscription.drain())));
+    await session?.tidy(async () => Promise.allSettled(subscriptions.map((subscription) => subscription.drain())));
   }
 }

@@ -15,10 +15,14 @@ export const CAST_SUBJECTS = "drover.cast.>";
 /** Of every parked message. */
 export const PARKED_SUBJECTS = "drover.parked.>";
 
-/** A name as one token: `_` (any server) and what NATS gives a meaning to (`.`, `*`, `>`, space) are percent-encoded. */
+/**
+ * A name as one token: all but letters, digits and `-` as `=` and two hex digits for each byte of its UTF-8; so are `_`
+ * (any server) and what NATS gives a meaning to (`.`, `*`, `>`, space). Not `%`: nats-server 2.9 formats the subjects of
+ * acknowledgements with the consumer's name in the format.
+ */
 export function encodeToken(name: string): string {
   return name.replaceAll(/[^A-Za-z0-9-]/gu, (character) =>
-    [...Buffer.from(character)].map((byte) => `%${byte.toString(16).toUpperCase().padStart(2, "0")}`).join(""),
+    [...Buffer.from(character)].map((byte) => `=${byte.toString(16).toUpperCase().padStart(2, "0")}`).join(""),
   );
 }
 
@@ -74,7 +78,7 @@ export function senderOf(subject: string): string {
 /** A token that nobody encoded is taken as it stands: it is no name of ours then. */
 function decodeToken(token: string): string {
   try {
-    const name = decodeURIComponent(token);
+    const name = decodeURIComponent(token.replaceAll("=", "%"));
     return encodeToken(name) === token ? name : token;
   } catch {
     return token;
