@@ -7,6 +7,7 @@ const GRAIN_MS = 10;
 export interface Deadline {
   readonly tick: number;
   readonly onPassed: () => void;
+  cancelled: boolean;
 }
 
 /**
@@ -27,7 +28,7 @@ export class Deadlines {
   /** Runs `onPassed` once, `afterMs` from now or up to 10 ms later, unless cancelled. It must not throw. */
   set(afterMs: number, onPassed: () => void): Deadline {
     const tick = Math.ceil((this.#clock.monotonicMs() + Math.max(0, afterMs)) / GRAIN_MS);
-    const deadline = { tick, onPassed };
+    const deadline = { tick, onPassed, cancelled: false };
     const together = this.#byTick.get(tick);
     if (together === undefined) this.#byTick.set(tick, new Set([deadline]));
     else together.add(deadline);
@@ -37,6 +38,7 @@ export class Deadlines {
 
   /** Does nothing for one that has passed. */
   cancel(deadline: Deadline): void {
+    deadline.cancelled = true;
     const together = this.#byTick.get(deadline.tick);
     if (together === undefined) return;
     together.delete(deadline);
@@ -62,7 +64,10 @@ export class Deadlines {
     for (const [tick, together] of this.#byTick) {
       if (tick > nowTick) continue;
       this.#byTick.delete(tick);
-      for (const { onPassed } of together) onPassed();
+      for (const deadline of together) {
+        // One that passed before it may have cancelled it.
+        if (!deadline.cancelled) deadline.onPassed();
+      }
     }
     if (this.#byTick.size > 0 && this.#sleeping === undefined) this.#sleepUntil(Math.min(...this.#byTick.keys()));
   }

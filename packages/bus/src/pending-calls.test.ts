@@ -1,9 +1,10 @@
-import { type Clock, DroverError } from "@drover/model";
+import { DroverError } from "@drover/model";
 import { expect, test } from "vitest";
 import { z } from "zod";
 import { rejection } from "./bus-contract.ts";
 import { defineCall } from "./contract.ts";
 import { PendingCalls } from "./pending-calls.ts";
+import { settled, TestClock } from "./test-clock.test.support.ts";
 
 const contract = defineCall({
   topic: "t",
@@ -16,28 +17,11 @@ const contract = defineCall({
   response: z.number(),
 });
 
-/** A clock whose sleeps end when the test says so. */
-function heldClock(): Clock & { ring(): void } {
-  const sleepers: Array<() => void> = [];
-  return {
-    now: () => new Date(0),
-    monotonicMs: () => 0,
-    sleep: (_, signal) =>
-      new Promise((resolve, reject) => {
-        sleepers.push(resolve);
-        signal?.addEventListener("abort", () => reject(signal.reason));
-      }),
-    ring: () => {
-      for (const wake of sleepers.splice(0)) wake();
-    },
-  };
-}
-
 const limits = { remainingMs: 1000, deadlineMs: 1000 };
 const reply = (messageId: string, ending = true) => ({ messageId, uniqueId: "u", result: 3, failure: null, ending });
 
 test("the first answer settles a call, any other finds nobody", async () => {
-  const pending = new PendingCalls(heldClock());
+  const pending = new PendingCalls(new TestClock());
   const { messageId, response } = pending.add(contract, limits);
   expect(pending.settle(reply(messageId, false))).toBe(true);
   expect(pending.settle(reply(messageId))).toBe(true);
@@ -46,16 +30,16 @@ test("the first answer settles a call, any other finds nobody", async () => {
 });
 
 test("a deadline ends a call, and its late reply finds nobody", async () => {
-  const clock = heldClock();
+  const clock = new TestClock();
   const pending = new PendingCalls(clock);
   const { messageId, response } = pending.add(contract, limits);
-  clock.ring();
+  await clock.pass(1_000);
   expect((await rejection(response)).code).toBe("deadline-exceeded");
   expect(pending.settle(reply(messageId))).toBe(false);
 });
 
 test("a lost connection tells what was sent from what was not", async () => {
-  const pending = new PendingCalls(heldClock());
+  const pending = new PendingCalls(new TestClock());
   const sent = pending.add(contract, limits);
   const unsent = pending.add(contract, limits);
   pending.markSent(sent.messageId);
@@ -65,7 +49,46 @@ test("a lost connection tells what was sent from what was not", async () => {
 });
 
 test("more than ten thousand calls are refused", () => {
-  const pending = new PendingCalls(heldClock());
+  const pending = new PendingCalls(new TestClock());
   for (let call = 0; call < 10_000; call += 1) pending.add(contract, limits);
   expect(() => pending.add(contract, limits)).toThrow(expect.objectContaining({ code: "unavailable" }));
+});
+
+test("a server that fell silent fails a monitored call, from its first sign of life on", async () => {
+  for (const [idempotent, code] of [
+    [false, "outcome-unknown"],
+    [true, "unavailable"],
+  ] as const) {
+    const clock = new TestClock();
+    const pending = new PendingCalls(clock);
+    const monitored = { ...contract, idempotent, monitorTimeoutMs: 2_000 };
+    const { messageId, response } = pending.add(monitored, { remainingMs: 60_000, deadlineMs: 60_000 });
+    const outcome = rejection(response);
+    // A server that never heard of monitoring shows no life: the deadline alone counts.
+    await clock.pass(10_000);
+    for (let sign = 0; sign < 5; sign += 1) {
+      expect(pending.settle(reply(messageId, false))).toBe(true);
+      await clock.pass(1_900);
+    }
+    expect(pending.has(messageId)).toBe(true);
+    await clock.pass(110);
+    expect(await outcome).toMatchObject({ code, details: { monitorTimeoutMs: 2_000 } });
+    expect(pending.settle(reply(messageId, false))).toBe(false);
+  }
+});
+
+test("a caller's signal is left alone when the call has ended, and no timer stays", async () => {
+  const clock = new TestClock();
+  const pending = new PendingCalls(clock);
+  const abort = new AbortController();
+  const { messageId, response } = pending.add(
+    { ...contract, monitorTimeoutMs: 2_000 },
+    { ...limits, signal: abort.signal },
+  );
+  pending.settle(reply(messageId, false));
+  pending.settle(reply(messageId));
+  expect(await response).toBe(3);
+  abort.abort();
+  await settled();
+  expect(clock.sleeping).toBe(0);
 });
