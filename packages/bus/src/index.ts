@@ -16,6 +16,7 @@ export {
 export { type Access, type CallContract, type CastContract, defineCall, defineCast, type Schema } from "./contract.ts";
 export { type InProcessBusOptions, openInProcessBus } from "./in-process-bus.ts";
 export { type NatsBusOptions, openNatsBus } from "./nats/nats-bus.ts";
+export { type NatsPermissions, type NatsRole, natsPermissions } from "./nats/nats-permissions.ts";
 export { type BusSettings, openBus } from "./open-bus.ts";
 export type { ParkedMessage, Release } from "./parked.ts";
 export { agentUser, type Sender } from "./sender.ts";

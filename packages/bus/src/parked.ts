@@ -1,5 +1,5 @@
-import { type Clock, DroverError, type SerializedError } from "@drover/model";
-import { newMessageId, type RequestEnvelope } from "./envelope.ts";
+import { type Clock, DroverError, ERROR_CODES, type SerializedError } from "@drover/model";
+import { isObject, newMessageId, type RequestEnvelope } from "./envelope.ts";
 
 /** A message that its server could not deal with and set aside, so that it stands in nobody's way. */
 export interface ParkedMessage {
@@ -72,4 +72,32 @@ export function parkedListLimit(limit: number = DEFAULT_LIST_LIMIT): number {
 
 export function noSuchParked(id: string): DroverError {
   return new DroverError("not-found", `no message ${id} is parked`, { details: { id } });
+}
+
+/** Undefined for what is no record: others may write where drivers keep them. */
+export function readParkedRecord(content: Uint8Array): ParkedRecord | undefined {
+  let record: unknown;
+  try {
+    record = JSON.parse(Buffer.from(content).toString());
+  } catch {
+    return undefined;
+  }
+  if (!isObject(record) || !isObject(record.reason)) return undefined;
+  const { id, queue, server, method, requestId, tries, parkedAtMs, body, reason } = record;
+  const { message, details } = reason;
+  const code = ERROR_CODES.find((known) => known === reason.code);
+  if (typeof id !== "string" || typeof queue !== "string" || typeof server !== "string") return undefined;
+  if (typeof tries !== "number" || typeof parkedAtMs !== "number" || typeof body !== "string") return undefined;
+  if (code === undefined || typeof message !== "string") return undefined;
+  return {
+    id,
+    queue,
+    server,
+    method: typeof method === "string" ? method : null,
+    requestId: typeof requestId === "string" ? requestId : null,
+    reason: { code, message, details: isObject(details) ? details : {} },
+    tries,
+    parkedAtMs,
+    body,
+  };
 }

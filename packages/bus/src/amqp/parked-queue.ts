@@ -1,8 +1,14 @@
-import { DroverError, ERROR_CODES } from "@drover/model";
+import { DroverError } from "@drover/model";
 import type { Channel, GetMessage } from "amqplib";
-import { isObject } from "../envelope.ts";
 import { nobodyServes } from "../outgoing.ts";
-import { MAX_PARKED, type ParkedMessage, type ParkedRecord, parkedMessage, type Release } from "../parked.ts";
+import {
+  MAX_PARKED,
+  type ParkedMessage,
+  type ParkedRecord,
+  parkedMessage,
+  type Release,
+  readParkedRecord,
+} from "../parked.ts";
 import type { Trust } from "../sender.ts";
 import type { AmqpSession } from "./amqp-session.ts";
 import { declareParkedQueue, PARKED_QUEUE } from "./topology.ts";
@@ -39,7 +45,7 @@ export class ParkedQueue {
     return this.#inTurn(async () => {
       const messages: ParkedMessage[] = [];
       await this.#read(session, async ({ content }) => {
-        const record = parseRecord(content);
+        const record = readParkedRecord(content);
         if (record !== undefined) messages.push(parkedMessage(record));
         return messages.length >= limit;
       });
@@ -52,7 +58,7 @@ export class ParkedQueue {
     return this.#inTurn(async () => {
       let found = false;
       await this.#read(session, async (message, channel) => {
-        const record = parseRecord(message.content);
+        const record = readParkedRecord(message.content);
         if (record?.id !== id) return false;
         found = true;
         if (release === "send-again") await this.#sendAgain(session, message, record);
@@ -90,32 +96,4 @@ export class ParkedQueue {
     this.#turn = done.catch(() => {});
     return done;
   }
-}
-
-/** Undefined for what is no record: others may publish to the queue too. */
-function parseRecord(content: Buffer): ParkedRecord | undefined {
-  let record: unknown;
-  try {
-    record = JSON.parse(content.toString());
-  } catch {
-    return undefined;
-  }
-  if (!isObject(record) || !isObject(record.reason)) return undefined;
-  const { id, queue, server, method, requestId, tries, parkedAtMs, body, reason } = record;
-  const { message, details } = reason;
-  const code = ERROR_CODES.find((known) => known === reason.code);
-  if (typeof id !== "string" || typeof queue !== "string" || typeof server !== "string") return undefined;
-  if (typeof tries !== "number" || typeof parkedAtMs !== "number" || typeof body !== "string") return undefined;
-  if (code === undefined || typeof message !== "string") return undefined;
-  return {
-    id,
-    queue,
-    server,
-    method: typeof method === "string" ? method : null,
-    requestId: typeof requestId === "string" ? requestId : null,
-    reason: { code, message, details: isObject(details) ? details : {} },
-    tries,
-    parkedAtMs,
-    body,
-  };
 }

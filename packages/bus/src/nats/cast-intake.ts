@@ -6,9 +6,11 @@ import { decodeRequest, type RequestEnvelope } from "../envelope.ts";
 import { queueName } from "../outgoing.ts";
 import { RecentIds } from "../recent-ids.ts";
 import type { RequestRunner, Settlement } from "../request-runner.ts";
+import type { Trust } from "../sender.ts";
 import { type NatsSession, permissionViolation } from "./nats-session.ts";
 import { CAST_STREAM, ensureStreams, isNoJetStream, isOtherConsumer, isStreamMissing } from "./streams.ts";
-import { ANYBODY, castSubject, consumerName, senderOf } from "./subjects.ts";
+import { ANYBODY, castSubject, consumerName } from "./subjects.ts";
+import { originOf } from "./vouched-sender.ts";
 
 /** A cast whose server says nothing for this long goes to another one. */
 const ACK_WAIT_MS = 10_000;
@@ -39,6 +41,7 @@ export interface CastIntakeOptions {
   readonly server: string;
   readonly maxInFlight: number;
   readonly runner: RequestRunner;
+  readonly trust: Trust;
   /** Stores what we give up on; rejects when it cannot. */
   readonly park: (message: ParkingRequest) => Promise<void>;
   readonly logger: Logger;
@@ -47,6 +50,8 @@ export interface CastIntakeOptions {
 
 export interface ParkingRequest {
   readonly queue: string;
+  /** The user that sent it. */
+  readonly sender: string;
   readonly body: Buffer;
   readonly request: RequestEnvelope | undefined;
   readonly reason: SerializedError;
@@ -63,6 +68,7 @@ interface Target {
 
 interface UnderWay {
   readonly target: Target;
+  readonly sender: string;
   /** As it came last: its acknowledgement is the one that counts. */
   message: JsMsg;
 }
@@ -186,12 +192,13 @@ export class CastIntake {
 
   #receive(message: JsMsg, target: Target): void {
     const body = Buffer.from(message.data);
+    const sender = originOf(message.subject, message.headers, this.#options.trust);
     let request: RequestEnvelope;
     try {
       request = decodeRequest(body);
       if (request.reply !== undefined) throw new DroverError("protocol", "a call came where only casts wait");
     } catch (error) {
-      this.#hold(message.subject + message.seq, message, target);
+      this.#hold(message.subject + message.seq, message, target, sender);
       const outcome = { kind: "park", reason: serializeError(error), tries: 1 } as const;
       this.#settle(message.subject + message.seq, body, undefined, outcome);
       return;
@@ -201,10 +208,10 @@ export class CastIntake {
       this.#answerNow(message, DONE);
       return;
     }
-    if (!this.#hold(uniqueId, message, target)) return;
+    if (!this.#hold(uniqueId, message, target, sender)) return;
     this.#options.runner.accept({
       request,
-      sender: { user: senderOf(message.subject), throughExchange: false },
+      sender: { user: sender, throughExchange: false },
       redelivered: message.redelivered,
       lostTries: message.info.deliveryCount - 1,
       taken: () => {},
@@ -214,10 +221,10 @@ export class CastIntake {
   }
 
   /** False when it is under way already: then that run settles it. */
-  #hold(id: string, message: JsMsg, target: Target): boolean {
+  #hold(id: string, message: JsMsg, target: Target, sender: string): boolean {
     const held = this.#underWay.get(id);
     if (held !== undefined) held.message = message;
-    else this.#underWay.set(id, { target, message });
+    else this.#underWay.set(id, { target, message, sender });
     return held === undefined;
   }
 
@@ -238,7 +245,7 @@ export class CastIntake {
     if (outcome.kind === "park") {
       const { reason, tries } = outcome;
       try {
-        await this.#options.park({ queue: held.target.queue, body, request, reason, tries });
+        await this.#options.park({ queue: held.target.queue, sender: held.sender, body, request, reason, tries });
       } catch (err) {
         this.#logger.error({ err, queue: held.target.queue }, "a cast could not be parked; it comes again");
         answer = againAfter(PARK_RETRY_MS);

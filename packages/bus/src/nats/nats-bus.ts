@@ -7,7 +7,7 @@ import {
   silentLogger,
   systemClock,
 } from "@drover/model";
-import { errors, type Msg } from "@nats-io/transport-node";
+import type { Msg } from "@nats-io/transport-node";
 import { BrokerLink } from "../broker-link.ts";
 import type { BrokerTls } from "../broker-tls.ts";
 import type { Bus, BusStatus, CallOptions, CastOptions, RpcServer, ServeOptions } from "../bus.ts";
@@ -108,7 +108,7 @@ class NatsBus implements Bus {
     const deadlineMs = deadlineOf(contract, options);
     const { signal } = options;
     signal?.throwIfAborted();
-    const session = this.#link.present ?? (await this.#session(contract.method, deadlineMs, signal));
+    const session = this.#link.present ?? (await this.#session(`sending ${contract.method}`, deadlineMs, signal));
     const remainingMs = startedMs + deadlineMs - this.#clock.monotonicMs();
     const { messageId, response } = this.#pending.add(contract, {
       remainingMs,
@@ -123,7 +123,7 @@ class NatsBus implements Bus {
       session.publish(subject, body, `${this.#inbox}.${messageId}`);
       this.#pending.markSent(messageId);
     } catch (error) {
-      this.#pending.fail(messageId, notSent(contract.method, error));
+      this.#pending.fail(messageId, brokerError(`sending ${contract.method}`, error));
     }
     return response;
   }
@@ -198,12 +198,12 @@ class NatsBus implements Bus {
     this.#pending.failAll((contract, sent) => callCutOff(contract, sent, "the bus was closed"));
   }
 
-  async #session(what: string, maxWaitMs: number, signal?: AbortSignal): Promise<NatsSession> {
+  async #session(doing: string, maxWaitMs: number, signal?: AbortSignal): Promise<NatsSession> {
     try {
       return await this.#link.session(maxWaitMs, signal);
     } catch (cause) {
       if (!isDroverError(cause, "unavailable")) throw cause;
-      throw new DroverError("unavailable", `sending ${what}`, { cause });
+      throw new DroverError("unavailable", doing, { cause });
     }
   }
 
@@ -211,11 +211,11 @@ class NatsBus implements Bus {
   async #untilSent(method: string, send: (session: NatsSession) => Promise<void>): Promise<void> {
     const byMs = this.#clock.monotonicMs() + CAST_CONNECT_WAIT_MS;
     for (;;) {
-      const session = await this.#session(method, Math.max(0, byMs - this.#clock.monotonicMs()));
+      const session = await this.#session(`sending ${method}`, Math.max(0, byMs - this.#clock.monotonicMs()));
       try {
         return await send(session);
       } catch (error) {
-        if (!session.lost.aborted || this.status() === "closed") throw notSent(method, error);
+        if (!session.lost.aborted || this.status() === "closed") throw brokerError(`sending ${method}`, error);
       }
     }
   }
@@ -309,21 +309,16 @@ class NatsBus implements Bus {
     try {
       return await work(session);
     } catch (error) {
-      throw notSent(what, error);
+      throw brokerError(what, error);
     }
   }
 }
 
-/** What the server or the library said, as one of our errors. */
-function notSent(method: string, cause: unknown): DroverError {
+/** What the server or the library said, as one of our errors. @param doing What we were doing. */
+function brokerError(doing: string, cause: unknown): DroverError {
   if (isDroverError(cause)) return cause;
   if (permissionViolation(cause) !== undefined) {
-    return new DroverError("forbidden", `sending ${method}: the NATS server does not let our user publish there`, {
-      cause,
-    });
+    return new DroverError("forbidden", `${doing}: the NATS server does not let our user publish there`, { cause });
   }
-  if (cause instanceof errors.InvalidSubjectError) {
-    return new DroverError("bad-request", `sending ${method}: its topic or server makes no subject`, { cause });
-  }
-  return new DroverError("unavailable", `sending ${method}`, { cause });
+  return new DroverError("unavailable", doing, { cause });
 }

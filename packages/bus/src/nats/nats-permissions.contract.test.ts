@@ -202,7 +202,7 @@ test("a taken-over host hears and takes nothing of another's", async () => {
   expect(eavesdropped).toEqual([]);
 });
 
-test("what a taken-over host parks reaches its own host at most", async () => {
+test("what a taken-over host parks is its own word, whoever sends it again", async () => {
   const conductor = await openAs(CONDUCTOR);
   await conductor.serve({ topic: "conductor", server: "one", handlers: [] });
   const heard: string[] = [];
@@ -230,11 +230,34 @@ test("what a taken-over host parks reaches its own host at most", async () => {
     return listed;
   });
   const id = parked[0]?.id ?? "";
-  await expect(conductor.releaseParked(id, "send-again")).rejects.toMatchObject({ code: "refused" });
-  await conductor.releaseParked(id, "discard");
+  await conductor.releaseParked(id, "send-again");
   await expect(conductor.releaseParked(id, "discard")).rejects.toMatchObject({ code: "not-found" });
   expect(await conductor.listParked()).toEqual([]);
-  expect(heard).toEqual([]);
+  // It went to the other host as what it is: the word of the host that was taken over.
+  await conductor.cast(order, { text: "genuine" }, { server: hostB });
+  await vi.waitFor(() => expect(heard).toEqual([`${hostB}: genuine`]));
+});
+
+test("what was parked of a user that commands nobody is sent again as that user's", async () => {
+  const conductor = await openAs(CONDUCTOR);
+  await conductor.serve({ topic: "conductor", server: "one", handlers: [] });
+  const heard: string[] = [];
+  const agentB = await serveAgent(hostB, heard);
+  const client = await openAs("billing");
+  const future = { ...order, version: "9.0" };
+  await client.cast(future, { text: "from a client" }, { server: hostB });
+  await conductor.cast(future, { text: "from the conductor" }, { server: hostB });
+  const parked = await vi.waitFor(async () => {
+    const listed = await conductor.listParked();
+    expect(listed).toHaveLength(2);
+    return listed;
+  });
+  await agentB.close();
+  const upgraded = await openAs(agentUser(hostB));
+  const handler = handle(future, async ({ text: ordered }) => void heard.push(ordered));
+  await upgraded.serve({ topic: "compute", server: hostB, handlers: [handler] });
+  for (const { id } of parked) await conductor.releaseParked(id, "send-again");
+  await vi.waitFor(() => expect(heard).toEqual(["from the conductor"]));
 });
 
 test("serving another host's subjects is refused", async () => {

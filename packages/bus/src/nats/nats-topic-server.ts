@@ -54,6 +54,7 @@ export class NatsTopicServer implements RpcServer {
       server,
       maxInFlight,
       runner: this.#runner,
+      trust,
       park: (message) => this.#park(message),
       logger: this.#logger,
       clock,
