@@ -16,6 +16,7 @@ import {
   CAST_CONNECT_WAIT_MS,
   type CallEnvelope,
   CONFIRM_WAIT_MS,
+  callCutOff,
   callEnvelope,
   deadlineOf,
   MAX_PENDING_CASTS,
@@ -301,7 +302,5 @@ class AmqpBus implements Bus {
 }
 
 function connectionLost(contract: CallContract<unknown, unknown>, sent: boolean): DroverError {
-  const code = sent && !contract.idempotent ? "outcome-unknown" : "unavailable";
-  const taken = sent ? "it may have been carried out" : "it was not sent";
-  return new DroverError(code, `calling ${contract.method}: the connection to the broker broke; ${taken}`);
+  return callCutOff(contract, sent, "the connection to the broker broke");
 }
