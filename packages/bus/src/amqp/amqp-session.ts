@@ -5,6 +5,7 @@ import type { BrokerTls } from "../broker-tls.ts";
 import type { BrokerAddress } from "./broker-address.ts";
 import { replyCodeOf } from "./broker-refusal.ts";
 import { ConsumerCounts } from "./consumer-counts.ts";
+import { CorkedSocket } from "./corked-socket.ts";
 import { Gate } from "./gate.ts";
 
 const CONNECT_TIMEOUT_MS = 10_000;
@@ -55,6 +56,7 @@ export class AmqpSession {
   readonly #model: ChannelModel;
   readonly #publisher: ConfirmChannel;
   readonly #letters: Channel;
+  readonly #socket: CorkedSocket;
   readonly #lost = new AbortController();
   readonly #returned = new Set<string>();
   #published = 0;
@@ -69,6 +71,7 @@ export class AmqpSession {
     { logger, clock, onReturned, onReplyReturned }: AmqpSessionOptions,
   ) {
     this.#model = model;
+    this.#socket = new CorkedSocket(model);
     this.user = user;
     this.#publisher = this.#watch(channels.publisher);
     this.#letters = this.#watch(channels.letters);
@@ -184,7 +187,8 @@ export class AmqpSession {
    * Rejects with `unavailable` if the connection broke first: the message may have arrived.
    */
   async publish(message: Publication): Promise<PublishOutcome> {
-    if (!(await this.#mayWrite(message))) return "unwanted";
+    await this.#writable();
+    if (message.isWanted?.() === false) return "unwanted";
     this.#published += 1;
     const messageId = String(this.#published);
     const { promise, resolve, reject } = Promise.withResolvers<PublishOutcome>();
@@ -205,28 +209,42 @@ export class AmqpSession {
   }
 
   /**
-   * Writes what the broker need neither confirm nor keep over its restart. Done when it is written, which is at once
+   * Writes what the broker need neither confirm nor keep over its restart. Undefined when that is done at once, as it is
    * unless the broker takes nothing at the moment.
    *
    * Rejects with `unavailable` if the connection broke first: the message did not go.
    */
-  async send(letter: Letter): Promise<void> {
-    // Asked here too: a function that need not wait is over in the same turn.
-    if (this.#gate.isShut || this.lost.aborted) {
-      if (!(await this.#mayWrite(letter))) return;
-    } else if (letter.isWanted?.() === false) return;
+  send(letter: Letter): Promise<void> | undefined {
+    if (this.#gate.isShut || this.lost.aborted) return this.#sendLater(letter);
+    try {
+      this.#write(letter);
+      return undefined;
+    } catch (error) {
+      // A channel that ended in this turn; that it did is told in the next.
+      return Promise.reject(this.#unavailable(error));
+    }
+  }
+
+  async #sendLater(letter: Letter): Promise<void> {
+    await this.#writable();
+    this.#write(letter);
+  }
+
+  #write(letter: Letter): void {
+    if (letter.isWanted?.() === false) return;
     const { exchange, routingKey, body, messageId } = letter;
     const options: Options.Publish = { ...this.#properties(letter), deliveryMode: 1 };
     if (messageId !== undefined) options.messageId = messageId;
+    this.#socket.hold();
     const roomLeft = this.#letters.publish(exchange, routingKey, body, options);
     letter.onWritten?.();
     if (!roomLeft) this.#gate.shut("letters full");
   }
 
-  async #mayWrite({ isWanted }: Publication): Promise<boolean> {
+  /** In the same turn in which it resolves, a message may be written. */
+  async #writable(): Promise<void> {
     while (this.#gate.isShut) await this.#gate.opened;
     if (this.lost.aborted) throw this.#unavailable(this.lost.reason);
-    return isWanted?.() !== false;
   }
 
   #properties({ headers, expirationMs }: Publication): Options.Publish {

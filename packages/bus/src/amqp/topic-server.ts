@@ -9,7 +9,7 @@ import { RequestRunner, type Settlement } from "../request-runner.ts";
 import type { Trust } from "../sender.ts";
 import { Acknowledgements } from "./acknowledgements.ts";
 import type { AmqpLink } from "./amqp-link.ts";
-import type { AmqpSession } from "./amqp-session.ts";
+import type { AmqpSession, Letter } from "./amqp-session.ts";
 import { park } from "./parked-queue.ts";
 import { declareTopic, type TopicQueues, topicQueues } from "./topology.ts";
 import { type Origin, originHeaders, originOf } from "./vouched-sender.ts";
@@ -61,8 +61,10 @@ export class TopicServer implements RpcServer {
   readonly #maxInFlight: number;
   readonly #runner: RequestRunner;
   readonly #seen = new RecentIds(REMEMBERED_IDS);
-  /** Casts under way, by unique id: one that comes again meanwhile is settled by the run that has begun. */
-  readonly #casts = new Map<string, Incoming>();
+  /** Casts under way, by unique id: each time that one comes again it is settled by the run that has begun. */
+  readonly #casts = new Map<string, Incoming[]>();
+  /** Copies that the broker has not confirmed. It may deliver one before: then what it replaces is settled first. */
+  readonly #copies = new Map<string, Promise<void>>();
   /** Replies and copies on their way. */
   readonly #sending = new Set<Promise<void>>();
   readonly #closing = new AbortController();
@@ -161,15 +163,25 @@ export class TopicServer implements RpcServer {
 
   #receiveCast(incoming: Incoming, request: RequestEnvelope): void {
     const { uniqueId } = request;
-    const underWay = this.#casts.has(uniqueId);
-    const { redelivered } = incoming.message.fields;
-    const { sender, lostTries } = this.#originOf(incoming);
-    if (!underWay && redelivered && incoming.queue !== this.#queues.fanout) {
-      this.#track(this.#sendCopy(incoming, { sender, lostTries: lostTries + 1 }));
+    const copying = this.#copies.get(uniqueId);
+    if (copying !== undefined) {
+      this.#track(copying.then(() => this.#receiveCast(incoming, request)));
       return;
     }
-    this.#casts.set(uniqueId, incoming);
-    if (underWay) return;
+    const underWay = this.#casts.get(uniqueId);
+    if (underWay !== undefined) {
+      underWay.push(incoming);
+      return;
+    }
+    const { redelivered } = incoming.message.fields;
+    const { sender, lostTries } = this.#originOf(incoming);
+    if (redelivered && incoming.queue !== this.#queues.fanout) {
+      const copy = this.#sendCopy(incoming, { sender, lostTries: lostTries + 1 });
+      this.#copies.set(uniqueId, copy);
+      this.#track(copy.then(() => void this.#copies.delete(uniqueId)));
+      return;
+    }
+    this.#casts.set(uniqueId, [incoming]);
     this.#runner.accept({
       request,
       sender,
@@ -181,16 +193,21 @@ export class TopicServer implements RpcServer {
     });
   }
 
-  async #settleCast(request: RequestEnvelope, first: Incoming, outcome: Settlement): Promise<void> {
+  async #settleCast(request: RequestEnvelope, incoming: Incoming, outcome: Settlement): Promise<void> {
     const { uniqueId } = request;
-    const latest = () => this.#casts.get(uniqueId) ?? first;
-    if (outcome.kind === "park") await this.#park(first, request, outcome, latest);
-    else if (outcome.kind === "again") await this.#sendCopy(latest(), this.#originOf(first));
+    if (outcome.kind === "park") await this.#park(incoming, request, outcome);
+    else if (outcome.kind === "again") await this.#sendCopy(incoming, this.#originOf(incoming));
     else {
       this.#seen.add(uniqueId);
-      this.#ack(latest());
+      this.#ack(incoming);
     }
+    const again = this.#casts.get(uniqueId) ?? [];
     this.#casts.delete(uniqueId);
+    // The first was settled above, by its place in the queue or for good.
+    for (const later of again.slice(1)) {
+      if (outcome.kind === "again") requeue(later);
+      else this.#ack(later);
+    }
   }
 
   /** Sets a message aside and only then acknowledges it; while that cannot be done it stays, unacknowledged. */
@@ -198,13 +215,12 @@ export class TopicServer implements RpcServer {
     incoming: Incoming,
     request: RequestEnvelope | undefined,
     { reason, tries }: Settlement & { readonly kind: "park" },
-    latest: () => Incoming = () => incoming,
   ): Promise<void> {
     const { link, clock, server } = this.#options;
     const { queue, message } = incoming;
     if (queue === this.#queues.fanout) {
       this.#logger.warn({ method: request?.method, reason: reason.message, tries }, "dropped a message sent to all");
-      this.#ack(latest());
+      this.#ack(incoming);
       return;
     }
     const record = parkedRecord({ queue, server, body: message.content, request, reason, tries }, clock);
@@ -212,7 +228,7 @@ export class TopicServer implements RpcServer {
     for (;;) {
       try {
         await park(await link.session(REPLY_LIMIT_MS), record, origin);
-        this.#ack(latest());
+        this.#ack(incoming);
         this.#logger.warn(
           { id: record.id, queue, method: record.method, requestId: record.requestId, reason: reason.message, tries },
           "parked a message; see `drover bus parked`",
@@ -222,7 +238,7 @@ export class TopicServer implements RpcServer {
         this.#logger.warn({ queue, reason: errorChain(error) }, "a message could not be parked; it stays in its queue");
       }
       await clock.sleep(PARK_RETRY_MS, this.#closing.signal).catch(() => {});
-      if (this.#closing.signal.aborted) return requeue(latest());
+      if (this.#closing.signal.aborted) return requeue(incoming);
     }
   }
 
@@ -257,16 +273,18 @@ export class TopicServer implements RpcServer {
 
   /** @throws {DroverError} `internal` when the result is not JSON. The sending goes on by itself. */
   #reply(queue: string, reply: ReplyEnvelope, replyByMs: number): void {
-    this.#track(this.#sendReply({ exchange: "", routingKey: queue, body: encodeReply(reply) }, replyByMs));
+    const letter = { exchange: "", routingKey: queue, body: encodeReply(reply) };
+    const sending = this.#options.link.present?.send(letter);
+    if (sending !== undefined || this.#options.link.present === undefined) {
+      this.#track(this.#replyLater(letter, sending, replyByMs));
+    }
   }
 
-  async #sendReply(
-    letter: { readonly exchange: string; readonly routingKey: string; readonly body: Buffer },
-    replyByMs: number,
-  ): Promise<void> {
+  async #replyLater(letter: Letter, sending: Promise<void> | undefined, replyByMs: number): Promise<void> {
     const { link, clock } = this.#options;
     try {
-      const session = link.present ?? (await link.session(Math.max(0, replyByMs - clock.monotonicMs())));
+      if (sending !== undefined) return await sending;
+      const session = await link.session(Math.max(0, replyByMs - clock.monotonicMs()));
       await session.send(letter);
     } catch (error) {
       this.#logger.warn({ reason: errorChain(error) }, "a reply could not be sent");
