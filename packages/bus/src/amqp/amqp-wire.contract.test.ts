@@ -127,7 +127,7 @@ test("a message that comes twice has one effect", async () => {
   expect(heard).toEqual(["twice", "once"]);
 });
 
-test("our call carries its deadline as the expiration, and oslo's keys in oslo's order", async () => {
+test("our call carries its deadline as the expiration, and oslo's keys in oslo's order beside two of ours", async () => {
   await bare.assertQueue("compute.stock", { durable: false });
   const received = nextMessage("compute.stock");
   // The consumer must be there before the call asks for one.
@@ -147,6 +147,8 @@ test("our call carries its deadline as the expiration, and oslo's keys in oslo's
     "_reply_q",
     "_timeout",
     "_unique_id",
+    "_sent_at_ms",
+    "_ttl_ms",
     "_context_request_id",
   ]);
   // A stock server sends a heartbeat first, when it is asked to; then its answer.
