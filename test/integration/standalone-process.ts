@@ -32,13 +32,15 @@ export interface StandaloneFolders extends AsyncDisposable {
   startInVain(port: number): Promise<{ readonly exitCode: number | null; readonly output: string }>;
 }
 
-export async function standaloneFolders(): Promise<StandaloneFolders> {
+/** @param settings `DROVER_*` variables of its processes, beside folders and port. */
+export async function standaloneFolders(settings: Readonly<Record<string, string>> = {}): Promise<StandaloneFolders> {
   const root = await mkdtemp(join(tmpdir(), "drover-test-"));
   const [data, temporary] = [join(root, "data"), join(root, "tmp")];
   await mkdir(temporary);
   const running = new Set<ChildProcess>();
   const run = (port: number) => {
-    const env = { PATH: process.env.PATH, DROVER_DATA_DIR: data, DROVER_API_PORT: String(port), TMPDIR: temporary };
+    const own = { PATH: process.env.PATH, DROVER_DATA_DIR: data, DROVER_API_PORT: String(port), TMPDIR: temporary };
+    const env = { ...settings, ...own };
     const child = spawn(process.execPath, [ENTRY], { env, stdio: ["ignore", "pipe", "pipe"] });
     const text: string[] = [];
     for (const stream of [child.stdout, child.stderr]) stream.setEncoding("utf8").on("data", (part) => text.push(part));

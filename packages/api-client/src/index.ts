@@ -5,6 +5,7 @@ export {
   type MigrateOptions,
   type MigrationFilter,
   openDrover,
+  type ParkedFilter,
   type ServerFilter,
 } from "./open-drover.ts";
 export type {
