@@ -2,6 +2,8 @@ import type { Clock } from "@drover/model";
 
 /** Deadlines this close together pass together, late rather than early. */
 const GRAIN_MS = 10;
+/** After so long without a deadline the clock's sleep is ended. Ending it costs an exception: not after each call. */
+const IDLE_MS = 50;
 
 /** Returned by {@link Deadlines.set}, for {@link Deadlines.cancel}. */
 export interface Deadline {
@@ -76,11 +78,11 @@ export class Deadlines {
   #restSoon(): void {
     if (this.#mayRest) return;
     this.#mayRest = true;
-    setImmediate(() => {
+    setTimeout(() => {
       this.#mayRest = false;
       if (this.#byTick.size > 0) return;
       this.#sleeping?.timer.abort();
       this.#sleeping = undefined;
-    });
+    }, IDLE_MS);
   }
 }

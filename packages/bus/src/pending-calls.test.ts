@@ -4,7 +4,7 @@ import { z } from "zod";
 import { rejection } from "./bus-contract.ts";
 import { defineCall } from "./contract.ts";
 import { PendingCalls } from "./pending-calls.ts";
-import { settled, TestClock } from "./test-clock.test.support.ts";
+import { TestClock } from "./test-clock.test.support.ts";
 
 const contract = defineCall({
   topic: "t",
