@@ -5,14 +5,14 @@ import type { Channel, ConsumeMessage } from "amqplib";
  * as its order allows: one frame acknowledges everything up to a delivery.
  */
 export class Acknowledgements {
-  readonly #channel: Channel;
+  readonly #channel: Pick<Channel, "ack" | "nack">;
   /** Every delivery below this one is settled. Tags count from 1 on each channel. */
   #lowest = 1;
   /** Settled deliveries from {@link #lowest} on. */
   readonly #settled = new Set<number>();
   #waiting: ConsumeMessage[] = [];
 
-  constructor(channel: Channel) {
+  constructor(channel: Pick<Channel, "ack" | "nack">) {
     this.#channel = channel;
   }
 

@@ -7,6 +7,7 @@ import {
   silentLogger,
   systemClock,
 } from "@drover/model";
+import { BrokerLink } from "../broker-link.ts";
 import type { BrokerTls } from "../broker-tls.ts";
 import type { Bus, BusStatus, CallOptions, CastOptions, RpcServer, ServeOptions } from "../bus.ts";
 import type { CallContract, CastContract } from "../contract.ts";
@@ -27,8 +28,7 @@ import {
 import { type ParkedMessage, parkedListLimit, type Release } from "../parked.ts";
 import { PendingCalls } from "../pending-calls.ts";
 import type { Trust } from "../sender.ts";
-import { AmqpLink } from "./amqp-link.ts";
-import type { AmqpSession, PublishOutcome } from "./amqp-session.ts";
+import { AmqpSession, type PublishOutcome } from "./amqp-session.ts";
 import { brokerAddresses } from "./broker-address.ts";
 import { isRefusal } from "./broker-refusal.ts";
 import { LateReplies } from "./late-replies.ts";
@@ -71,7 +71,7 @@ class AmqpBus implements Bus {
   readonly #logger: Logger;
   readonly #controlExchange: string;
   readonly #trust: Trust;
-  readonly #link: AmqpLink;
+  readonly #link: BrokerLink<AmqpSession>;
   readonly #lateReplies: LateReplies;
   readonly #pending: PendingCalls;
   readonly #servers = new Set<TopicServer>();
@@ -89,18 +89,26 @@ class AmqpBus implements Bus {
     this.#trust = { ownUser, trustedUsers: options.trustedUsers ?? [] };
     this.#parked = new ParkedQueue(this.#trust);
     this.#replyQueue = newReplyQueue(ownUser);
-    this.#link = new AmqpLink({
-      addresses,
+    const sessionOptions = {
       name: options.name,
       tls: options.tls,
       logger: this.#logger,
       clock: this.#clock,
+      onReturned: (messageId: string, queue: string) => this.#pending.fail(messageId, nobodyServes("a call", queue)),
+      onReplyReturned: (queue: string, body: Buffer) => this.#lateReplies.add(queue, body),
+    };
+    this.#link = new BrokerLink({
+      dialers: addresses.map((address) => ({
+        label: address.label,
+        open: () => AmqpSession.open(address, sessionOptions),
+      })),
       setups: [
         (session) => declareForAgents(session, this.#controlExchange, this.#logger),
         (session) => this.#consumeReplies(session),
       ],
-      onReturned: (messageId, queue) => this.#pending.fail(messageId, nobodyServes("a call", queue)),
-      onReplyReturned: (queue, body) => this.#lateReplies.add(queue, body),
+      isRefusal,
+      logger: this.#logger,
+      clock: this.#clock,
     });
     this.#lateReplies = new LateReplies({ link: this.#link, logger: this.#logger, clock: this.#clock });
   }

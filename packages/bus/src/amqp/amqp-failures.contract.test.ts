@@ -63,14 +63,6 @@ async function bareClient(): Promise<ChannelModel> {
   return model;
 }
 
-async function messagesIn(queue: string): Promise<number> {
-  const model = await connect(broker.url);
-  const channel = await model.createChannel();
-  const { messageCount } = await channel.checkQueue(queue);
-  await model.close();
-  return messageCount;
-}
-
 /** Handlers for calls that stay under way until `finish` is opened. */
 function slowHandlers(finish: { opened: Promise<void> }, runs: string[]) {
   return [contracts.wait, contracts.start].map((contract) =>
@@ -81,63 +73,6 @@ function slowHandlers(finish: { opened: Promise<void> }, runs: string[]) {
     }),
   );
 }
-
-test("a caller cut off in mid-call learns that the outcome is unknown, or that it may ask again", async () => {
-  const { bus: caller, proxy } = await severableBus("caller");
-  const callee = await connectedBus("callee");
-  const finish = gate();
-  const runs: string[] = [];
-  await callee.serve({ topic, server: "hosta", handlers: slowHandlers(finish, runs) });
-  const starting = rejection(caller.call(contracts.start, {}));
-  const waiting = rejection(caller.call(contracts.wait, {}));
-  await vi.waitFor(() => expect(runs).toHaveLength(2));
-  proxy.sever();
-  expect(await starting).toMatchObject({ code: "outcome-unknown" });
-  expect(await waiting).toMatchObject({ code: "unavailable" });
-  finish.open();
-  await connected(caller);
-  expect(await caller.call(contracts.start, {})).toEqual({});
-  expect(runs.filter((method) => method === "start")).toHaveLength(2);
-});
-
-test("a server cut off in mid-call answers when it is back, having run the call once", async () => {
-  const caller = await connectedBus("caller");
-  const { bus: callee, proxy } = await severableBus("callee");
-  const finish = gate();
-  const runs: string[] = [];
-  await callee.serve({ topic, server: "hosta", handlers: slowHandlers(finish, runs) });
-  const call = caller.call(contracts.start, {});
-  await vi.waitFor(() => expect(runs).toEqual(["start"]));
-  proxy.sever();
-  await vi.waitFor(() => expect(callee.status()).toBe("connecting"));
-  finish.open();
-  expect(await call).toEqual({});
-  await connected(callee);
-  expect(await caller.call(contracts.start, {}, { server: "hosta" })).toEqual({});
-  expect(runs).toEqual(["start", "start"]);
-});
-
-test("a cast under way when its server is cut off runs once, and leaves the queue", async () => {
-  const caller = await connectedBus("caller");
-  const { bus: callee, proxy } = await severableBus("callee");
-  const finish = gate();
-  const heard: string[] = [];
-  const listen = handle(contracts.note, async ({ text }) => {
-    heard.push(text);
-    await finish.opened;
-  });
-  await callee.serve({ topic, server: "hosta", handlers: [listen] });
-  await caller.cast(contracts.note, { text: "one" }, { server: "hosta" });
-  await vi.waitFor(() => expect(heard).toEqual(["one"]));
-  proxy.sever();
-  await vi.waitFor(() => expect(callee.status()).toBe("connecting"));
-  await connected(callee);
-  finish.open();
-  await caller.cast(contracts.note, { text: "two" }, { server: "hosta" });
-  await vi.waitFor(() => expect(heard).toEqual(["one", "two"]));
-  await callee.close();
-  expect(await messagesIn(`${topic}.hosta`)).toBe(0);
-});
 
 test("a cast whose server dies before it is done reaches another", async () => {
   const caller = await connectedBus("caller");
@@ -175,35 +110,6 @@ test("a call that was given to a server that died is not run again, and its call
   expect(runs).toEqual([]);
 });
 
-test("poison is dropped with a line in the log, and the server goes on", async () => {
-  const logger = recordingLogger();
-  const callee = openAmqpBus({ urls: [broker.url], name: "callee", logger });
-  open.push(() => callee.close());
-  await connected(callee);
-  const heard: string[] = [];
-  await callee.serve({
-    topic,
-    server: "hosta",
-    handlers: [handle(contracts.note, async ({ text }) => void heard.push(text))],
-  });
-  const channel = await (await bareClient()).createChannel();
-  const envelope = (message: unknown) =>
-    Buffer.from(JSON.stringify({ "oslo.version": "2.0", "oslo.message": JSON.stringify(message) }));
-  const cast = { method: "note", version: "1.0", _unique_id: "1" };
-  channel.sendToQueue(topic, Buffer.from("hello"));
-  channel.sendToQueue(topic, envelope({ ...cast, args: { text: 7 } }));
-  channel.sendToQueue(topic, envelope({ ...cast, _unique_id: "2", method: "nosuch", args: {} }));
-  channel.sendToQueue(topic, envelope({ ...cast, _unique_id: "3", args: { text: "good" } }));
-  await vi.waitFor(() => expect(heard).toEqual(["good"]));
-  expect(logger.lines.filter(({ level }) => level === "warn")).toMatchObject([
-    { sentence: "a message is no request" },
-    { sentence: "a cast failed", fields: { method: "note", code: "bad-request" } },
-    { sentence: "a cast failed", fields: { method: "nosuch", code: "bad-request" } },
-  ]);
-  await callee.close();
-  expect(await messagesIn(topic)).toBe(0);
-});
-
 test("a queue deleted under its server is declared and consumed again", async () => {
   const caller = await connectedBus("caller");
   const callee = await connectedBus("callee");
@@ -217,17 +123,6 @@ test("a queue deleted under its server is declared and consumed again", async ()
   }, 10_000);
 });
 
-test("a queue that the broker refuses fails the serving, and the bus goes on", async () => {
-  const callee = await connectedBus("callee");
-  const channel = await (await bareClient()).createChannel();
-  await channel.assertQueue(`${topic}.hosta`, { durable: false });
-  const error = await rejection(callee.serve({ topic, server: "hosta", handlers: [] }));
-  expect(error).toMatchObject({ code: "refused" });
-  await connected(callee);
-  await callee.serve({ topic, server: "hostb", handlers: [] });
-  expect((await rejection(callee.call(contracts.wait, {}, { server: "hostb" }))).code).toBe("bad-request");
-});
-
 test("a call to a broker that hangs ends with its deadline", async () => {
   const caller = await connectedBus("caller");
   broker.freeze();
@@ -238,31 +133,6 @@ test("a call to a broker that hangs ends with its deadline", async () => {
     broker.thaw();
   }
 });
-
-test("while the broker's memory alarm holds, a cast waits, and is taken afterwards", async () => {
-  const logger = recordingLogger();
-  const caller = openAmqpBus({ urls: [broker.url], name: "caller", logger });
-  open.push(() => caller.close());
-  await connected(caller);
-  const callee = await connectedBus("callee");
-  const heard: string[] = [];
-  const listen = handle(contracts.note, async ({ text }) => void heard.push(text));
-  await callee.serve({ topic, server: "hosta", handlers: [listen] });
-  await broker.rabbitmqctl("set_vm_memory_high_watermark", "0");
-  try {
-    // The alarm is told to a connection when it publishes.
-    const blocked = caller.cast(contracts.note, { text: "one" });
-    await vi.waitFor(() => {
-      expect(logger.lines.map(({ sentence }) => sentence)).toContain("the broker takes no messages; sending waits");
-    }, 10_000);
-    expect(heard).toEqual([]);
-    await broker.rabbitmqctl("set_vm_memory_high_watermark", "0.4");
-    await blocked;
-    await vi.waitFor(() => expect(heard).toEqual(["one"]));
-  } finally {
-    await broker.rabbitmqctl("set_vm_memory_high_watermark", "0.4");
-  }
-}, 60_000);
 
 test("no log line has the broker's password, whatever goes wrong", async () => {
   const logger = recordingLogger();

@@ -1,5 +1,6 @@
 import { type Clock, errorChain, type Logger, serializeError } from "@drover/model";
 import type { ConsumeMessage } from "amqplib";
+import type { BrokerLink } from "../broker-link.ts";
 import type { RpcServer, ServeOptions } from "../bus.ts";
 import { decodeRequest, encodeReply, type ReplyEnvelope, type RequestEnvelope } from "../envelope.ts";
 import { maxInFlightOf } from "../outgoing.ts";
@@ -8,7 +9,6 @@ import { RecentIds } from "../recent-ids.ts";
 import { RequestRunner, type Settlement } from "../request-runner.ts";
 import type { Trust } from "../sender.ts";
 import { Acknowledgements } from "./acknowledgements.ts";
-import type { AmqpLink } from "./amqp-link.ts";
 import type { AmqpSession, Letter } from "./amqp-session.ts";
 import { park } from "./parked-queue.ts";
 import { declareTopic, type TopicQueues, topicQueues } from "./topology.ts";
@@ -24,7 +24,7 @@ const REPLY_LIMIT_MS = 60_000;
 const PARK_RETRY_MS = 1_000;
 
 export interface TopicServerOptions extends ServeOptions {
-  readonly link: AmqpLink;
+  readonly link: BrokerLink<AmqpSession>;
   readonly controlExchange: string;
   readonly trust: Trust;
   readonly logger: Logger;
@@ -274,10 +274,9 @@ export class TopicServer implements RpcServer {
   /** @throws {DroverError} `internal` when the result is not JSON. The sending goes on by itself. */
   #reply(queue: string, reply: ReplyEnvelope, replyByMs: number): void {
     const letter = { exchange: "", routingKey: queue, body: encodeReply(reply) };
-    const sending = this.#options.link.present?.send(letter);
-    if (sending !== undefined || this.#options.link.present === undefined) {
-      this.#track(this.#replyLater(letter, sending, replyByMs));
-    }
+    const session = this.#options.link.present;
+    const sending = session?.send(letter);
+    if (session === undefined || sending !== undefined) this.#track(this.#replyLater(letter, sending, replyByMs));
   }
 
   async #replyLater(letter: Letter, sending: Promise<void> | undefined, replyByMs: number): Promise<void> {

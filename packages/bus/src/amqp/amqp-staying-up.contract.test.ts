@@ -1,0 +1,189 @@
+import { readFileSync } from "node:fs";
+import { createCertificates, freePort, type RabbitMq, startRabbitMq, startSeverableProxy } from "@drover/testkit";
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
+import { type Bus, handle } from "../bus.ts";
+import { gate, rejection, sampleContracts } from "../bus-contract.ts";
+import { type AmqpBusOptions, openAmqpBus } from "./amqp-bus.ts";
+import { recordingLogger } from "./recording-logger.ts";
+
+let topics = 0;
+const open: Array<() => Promise<unknown>> = [];
+
+afterEach(async () => {
+  for (const close of open.splice(0).reverse()) await close();
+});
+
+function openBus(options: Omit<AmqpBusOptions, "name">): Bus {
+  const bus = openAmqpBus({ name: "staying-up", ...options });
+  open.push(() => bus.close());
+  return bus;
+}
+
+async function connected(bus: Bus): Promise<Bus> {
+  await vi.waitFor(() => expect(bus.status()).toBe("connected"), 30_000);
+  return bus;
+}
+
+function newContracts() {
+  topics += 1;
+  return sampleContracts(`staying-up-${topics}`);
+}
+
+function addressThrough(url: string, port: number): string {
+  const address = new URL(url);
+  address.port = String(port);
+  return address.href;
+}
+
+describe("over plain TCP", () => {
+  let broker: RabbitMq;
+  beforeAll(async () => {
+    broker = await startRabbitMq();
+  });
+  afterAll(() => broker?.remove());
+
+  test("of several addresses the one that lives is found, and another when it dies", async () => {
+    const dead = addressThrough(broker.url, await freePort());
+    const [first, second] = await Promise.all([startSeverableProxy(broker), startSeverableProxy(broker)]);
+    open.push(
+      () => first.close(),
+      () => second.close(),
+    );
+    const urls = [dead, addressThrough(broker.url, first.port), addressThrough(broker.url, second.port)];
+    const logger = recordingLogger();
+    const bus = await connected(openBus({ urls, logger }));
+    const contracts = newContracts();
+    const handlers = [handle(contracts.wait, async () => ({}))];
+    await bus.serve({ topic: contracts.wait.topic, server: "hosta", handlers });
+    first.severForEver();
+    await vi.waitFor(() => expect(bus.status()).toBe("connecting"));
+    await connected(bus);
+    expect(await bus.call(contracts.wait, {}, { server: "hosta" })).toEqual({});
+    const met = logger.lines.filter(({ sentence }) => sentence === "connected to the broker");
+    expect(met.map(({ fields }) => String(fields.broker))).toEqual([
+      expect.stringContaining(`:${first.port}`),
+      expect.stringContaining(`:${second.port}`),
+    ]);
+  }, 60_000);
+
+  test("a refused serve says why, and those that serve beside it go on without a break", async () => {
+    const logger = recordingLogger();
+    const bus = await connected(openBus({ urls: [broker.url], logger }));
+    const contracts = newContracts();
+    const { topic } = contracts.wait;
+    await bus.serve({ topic, server: "hosta", handlers: [handle(contracts.wait, async () => ({}))] });
+    // A reply queue is no topic: its flags are others.
+    const reply = (await broker.rabbitmqctl("--silent", "list_queues", "name"))
+      .split("\n")
+      .find((name) => name.startsWith("reply_"));
+    const error = await rejection(bus.serve({ topic: reply ?? "", server: "hostb", handlers: [] }));
+    expect(error.code).toBe("refused");
+    expect(String(error.cause)).toContain("406");
+    expect(await bus.call(contracts.wait, {}, { server: "hosta" })).toEqual({});
+    expect(logger.lines.filter(({ sentence }) => sentence === "connected to the broker")).toHaveLength(1);
+  });
+
+  test("while the broker takes nothing a call ends with its deadline, and a cast goes through afterwards", async () => {
+    const contracts = newContracts();
+    const caller = await connected(openBus({ urls: [broker.url] }));
+    const callee = await connected(openBus({ urls: [broker.url] }));
+    const heard: string[] = [];
+    const listen = handle(contracts.note, async ({ text }) => void heard.push(text));
+    const handlers = [listen, handle(contracts.wait, async () => ({}))];
+    await callee.serve({ topic: contracts.note.topic, server: "hosta", handlers });
+    await broker.setMemoryAlarm(true);
+    try {
+      const cast = caller.cast(contracts.note, { text: "one" }, { server: "hosta" });
+      const call = await rejection(caller.call(contracts.wait, {}, { server: "hosta", deadlineMs: 500 }));
+      expect(call.code).toBe("deadline-exceeded");
+      expect(heard).toEqual([]);
+      await broker.setMemoryAlarm(false);
+      await cast;
+      await vi.waitFor(() => expect(heard).toEqual(["one"]));
+    } finally {
+      await broker.setMemoryAlarm(false);
+    }
+  }, 60_000);
+
+  test("a broker that hangs is given up after missed heartbeats, and found when it answers again", async () => {
+    const url = new URL(broker.url);
+    url.searchParams.set("heartbeat", "1");
+    const contracts = newContracts();
+    const bus = await connected(openBus({ urls: [url.href] }));
+    await bus.serve({
+      topic: contracts.wait.topic,
+      server: "hosta",
+      handlers: [handle(contracts.wait, async () => ({}))],
+    });
+    broker.freeze();
+    try {
+      // Its threads stop one after the other: it may answer a moment longer.
+      await vi.waitFor(async () => {
+        const call = await rejection(bus.call(contracts.start, {}, { server: "hosta", deadlineMs: 200 }));
+        expect(call.code).toBe("deadline-exceeded");
+      }, 5_000);
+      await vi.waitFor(() => expect(bus.status()).toBe("connecting"), 10_000);
+    } finally {
+      broker.thaw();
+    }
+    await connected(bus);
+    expect(await bus.call(contracts.wait, {}, { server: "hosta" })).toEqual({});
+  }, 60_000);
+
+  test("a server that stops answers what runs, refuses what waits, and gives back what it did not begin", async () => {
+    const contracts = newContracts();
+    const { topic } = contracts.wait;
+    const caller = await connected(openBus({ urls: [broker.url] }));
+    const callee = openAmqpBus({ urls: [broker.url], name: "stopping" });
+    await connected(callee);
+    const begun = gate();
+    const heard: string[] = [];
+    const handlers = [
+      handle(contracts.wait, async (_, { signal }) => {
+        begun.open();
+        await new Promise((resolve) => signal.addEventListener("abort", resolve));
+        return {};
+      }),
+      handle(contracts.note, async ({ text }) => void heard.push(text)),
+    ];
+    await callee.serve({ topic, server: "hosta", handlers, maxInFlight: 1 });
+    const running = caller.call(contracts.wait, {}, { server: "hosta" });
+    await begun.opened;
+    for (const text of ["one", "two"]) await caller.cast(contracts.note, { text }, { server: "hosta" });
+    await callee.close();
+    expect(await running).toEqual({});
+    expect(heard).toEqual([]);
+    await caller.serve({ topic, server: "hosta", handlers });
+    await vi.waitFor(() => expect(heard.toSorted()).toEqual(["one", "two"]));
+  });
+});
+
+describe("over TLS", () => {
+  test("a broker of our authority is met with our certificate, one of another's never, with the reason in the log", async () => {
+    await using certificates = await createCertificates();
+    await using strangers = await createCertificates();
+    await using broker = await startRabbitMq({ tls: certificates, verifyClients: true });
+    const own = {
+      cert: readFileSync(certificates.clientCertificateFile, "utf8"),
+      key: readFileSync(certificates.clientKeyFile, "utf8"),
+    };
+    const tls = { ...own, ca: readFileSync(certificates.caFile, "utf8") };
+    const bus = await connected(openBus({ urls: [broker.url], tls }));
+    const contracts = newContracts();
+    await bus.serve({
+      topic: contracts.wait.topic,
+      server: "hosta",
+      handlers: [handle(contracts.wait, async () => ({}))],
+    });
+    expect(await bus.call(contracts.wait, {}, { server: "hosta" })).toEqual({});
+
+    const logger = recordingLogger();
+    const wrong = openBus({ urls: [broker.url], tls: { ...own, ca: readFileSync(strangers.caFile, "utf8") }, logger });
+    await vi.waitFor(() => expect(logger.lines.length).toBeGreaterThan(0), 10_000);
+    expect(wrong.status()).toBe("connecting");
+    expect(logger.lines[0]).toMatchObject({ level: "warn", sentence: "no connection to the broker" });
+    expect(String(logger.lines[0]?.fields.reason)).toContain("certificate");
+    await bus.close();
+    await wrong.close();
+  }, 60_000);
+});
