@@ -1,6 +1,7 @@
 /** The programs in examples/rpc, run as their README says, over a real RabbitMQ and a Drover with simulated hosts. */
 import { fileURLToPath } from "node:url";
 import type { MigrationView } from "@drover/api-client";
+import { defineCast, openAmqpBus } from "@drover/bus";
 import { type RealService, runCommand, startRabbitMq, TestkitError, waitFor } from "@drover/testkit";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import {
@@ -64,6 +65,35 @@ async function untilCopying(name: string): Promise<MigrationView> {
   );
   return await untilMigration(drover.client, reference.id, "copying", isWatched);
 }
+
+it("a message of another service that nothing can serve is parked, and drover shows it", async () => {
+  const unknown = defineCast({
+    topic: "conductor",
+    method: "no_such_method",
+    version: "1.0",
+    access: "request",
+    request: { parse: () => ({}) },
+  });
+  const bus = openAmqpBus({ urls: [rabbitMq.url], name: "another-service" });
+  try {
+    await bus.cast(unknown, {}, { context: { requestId: "req-42" } });
+    const [parked] = await waitFor("it to be parked", async () => {
+      const list = (await drover.client.parked()).parked;
+      return list.length > 0 ? list : undefined;
+    });
+    expect(parked).toMatchObject({
+      queue: "conductor",
+      method: "no_such_method",
+      requestId: "req-42",
+      reason: { code: "bad-request", message: expect.stringContaining("no_such_method") },
+    });
+    const id = parked?.id ?? "";
+    expect(await drover.client.discardParked(id)).toEqual({ id, released: "discarded" });
+    expect((await drover.client.parked()).parked).toEqual([]);
+  } finally {
+    await bus.close();
+  }
+});
 
 /** A copy has to run to its end, on a machine that other tests share. */
 describe.each([

@@ -44,7 +44,7 @@ export interface MigrationFilter {
 }
 
 export interface ParkedFilter {
-  /** Rows at most. @default 1000 */
+  /** Rows at most, 1000 and fewer. @default 100 */
   readonly limit?: number;
 }
 

@@ -34,13 +34,7 @@ export const serverQuery = z.strictObject({
 });
 
 const LIMIT_WORDS = "must be a whole number from 1 to 1000";
-const limit = z.coerce
-  .number(LIMIT_WORDS)
-  .int(LIMIT_WORDS)
-  .min(1, LIMIT_WORDS)
-  .max(1000, LIMIT_WORDS)
-  .optional()
-  .describe("Rows at most. Default 1000, which is the most.");
+const limit = z.coerce.number(LIMIT_WORDS).int(LIMIT_WORDS).min(1, LIMIT_WORDS).max(1000, LIMIT_WORDS).optional();
 
 export const migrationQuery = z.strictObject({
   server: z.string().min(1).max(255).optional().describe("Uuid or unambiguous name."),
@@ -50,7 +44,7 @@ export const migrationQuery = z.strictObject({
     .enum(["true", "false"])
     .optional()
     .describe("`true`: only those that are not over; `false`: only those that are."),
-  limit,
+  limit: limit.describe("Rows at most. Default 1000, which is the most."),
   marker: z.string().max(36).optional().describe("The last migration of the page before."),
 });
 
@@ -68,6 +62,6 @@ export const parkedView = z
   .meta({ id: "ParkedMessage" });
 export type ParkedView = z.output<typeof parkedView>;
 
-export const parkedQuery = z.strictObject({ limit });
+export const parkedQuery = z.strictObject({ limit: limit.describe("Rows at most, 1 to 1000. Default 100.") });
 export const parkedParams = z.object({ id: z.string().min(1).max(255) });
 export const releasedAnswer = z.object({ id: z.string(), released: z.enum(["sent-again", "discarded"]) });

@@ -12,7 +12,7 @@ export function addBusCommands(program: Command, host: CommandHost): void {
   const parked = group
     .command("parked")
     .description("messages that a server gave up on, the oldest first, and why")
-    .option("--limit <n>", "at most so many, 1 to 1000", parseLimit)
+    .option("--limit <n>", "at most so many, 1 to 1000 (default: 100)", parseLimit)
     .action(
       runCommand<{ limit: number }>(host, async (context, _argument, filter) => {
         const found = await context.client().parked(filter);
