@@ -152,6 +152,8 @@ function typeText(value: Key, embedded: Key | undefined): string {
       return numberText(type === "integer" ? "whole number" : "number", inner);
     case "string":
       return "text";
+    case "array":
+      return "list; in the environment separated by commas";
     default:
       throw new Error(`no word for the type ${JSON.stringify(value)}; add one to scripts/config-reference.ts`);
   }
@@ -166,12 +168,12 @@ function numberText(word: string, { minimum, exclusiveMinimum, maximum }: Key): 
 
 function defaultText(value: Key, embedded: Key | undefined): string {
   const own = valueText(value.default);
-  if (embedded === undefined || embedded.default === value.default) return own;
-  return `${own}; in \`standalone\` ${valueText(embedded.default)}`;
+  const inStandalone = embedded === undefined ? own : valueText(embedded.default);
+  return own === inStandalone ? own : `${own}; in \`standalone\` ${inStandalone}`;
 }
 
 function valueText(value: unknown): string {
   if (value === undefined) return "must be given";
-  if (value === null) return "none";
+  if (value === null || (Array.isArray(value) && value.length === 0)) return "none";
   return `\`${String(value)}\``;
 }
