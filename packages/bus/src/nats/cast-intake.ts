@@ -1,27 +1,20 @@
 import { type Clock, DroverError, errorChain, type Logger, type SerializedError, serializeError } from "@drover/model";
-import { AckPolicy, type Consumer, type ConsumerMessages, DeliverPolicy, type JsMsg } from "@nats-io/jetstream";
+import type { Consumer, ConsumerMessages, JsMsg } from "@nats-io/jetstream";
 import { nanos } from "@nats-io/transport-node";
 import { type BrokerLink, retryDelayMs } from "../broker-link.ts";
 import { decodeRequest, type RequestEnvelope } from "../envelope.ts";
-import { queueName } from "../outgoing.ts";
 import { RecentIds } from "../recent-ids.ts";
 import type { RequestRunner, Settlement } from "../request-runner.ts";
 import type { Trust } from "../sender.ts";
+import { type CastTarget, castTarget, ensureCastConsumer, isCastConsumerRefused } from "./cast-consumer.ts";
 import { type NatsSession, permissionViolation } from "./nats-session.ts";
-import { CAST_STREAM, ensureStreams, isNoJetStream, isOtherConsumer, isStreamMissing } from "./streams.ts";
-import { ANYBODY, castSubject, consumerName } from "./subjects.ts";
+import { CAST_STREAM, isNoJetStream, isStreamMissing } from "./streams.ts";
 import { originOf } from "./vouched-sender.ts";
 
-/** A cast whose server says nothing for this long goes to another one. */
-const ACK_WAIT_MS = 10_000;
 /** How often we say that we are still at it. */
 const WORKING_INTERVAL_MS = 3_000;
 /** One request for messages stands this long at the server. */
 const PULL_EXPIRES_MS = 60_000;
-/** What the server may have given out and heard nothing of, over all servers of a target: each asks for its own share. */
-const MAX_UNSETTLED = 20_000;
-/** Servers that ask for a topic's casts at the same time. */
-const MAX_WAITING_PULLS = 20_000;
 /** How long the answer to a delivery waits for our own connection: the server gives it out again long before. */
 const ANSWER_LIMIT_MS = 60_000;
 /** A cast whose parking failed comes again after this. */
@@ -58,16 +51,8 @@ export interface ParkingRequest {
   readonly tries: number;
 }
 
-/** Casts of the topic's any server, or of this one: a durable consumer of the stream. */
-interface Target {
-  readonly server: string | undefined;
-  readonly name: string;
-  readonly queue: string;
-  readonly subject: string;
-}
-
 interface UnderWay {
-  readonly target: Target;
+  readonly target: CastTarget;
   readonly sender: string;
   /** As it came last: its acknowledgement is the one that counts. */
   message: JsMsg;
@@ -81,7 +66,7 @@ interface UnderWay {
  */
 export class CastIntake {
   readonly #options: CastIntakeOptions;
-  readonly #targets: readonly Target[];
+  readonly #targets: readonly CastTarget[];
   readonly #logger: Logger;
   readonly #seen = new RecentIds(REMEMBERED_IDS);
   readonly #underWay = new Map<string, UnderWay>();
@@ -94,12 +79,7 @@ export class CastIntake {
     const { topic, server, logger } = options;
     this.#options = options;
     this.#logger = logger;
-    this.#targets = [undefined, server].map((target) => ({
-      server: target,
-      name: consumerName(topic, target),
-      queue: queueName(topic, target),
-      subject: castSubject(topic, target, ANYBODY),
-    }));
+    this.#targets = [castTarget(topic, undefined), castTarget(topic, server)];
     void this.#keepWorking();
   }
 
@@ -114,9 +94,9 @@ export class CastIntake {
       this.#targets.map(async (target) => {
         let consumer: Consumer | undefined;
         try {
-          consumer = await this.#ensureConsumer(session, target);
+          consumer = await ensureCastConsumer(session, target);
         } catch (error) {
-          if (isRefused(error, target)) {
+          if (isCastConsumerRefused(error, target)) {
             if (target.server !== undefined) throw error;
             this.#logger.info({ queue: target.queue }, "not allowed to take casts for any server of the topic");
             return;
@@ -141,13 +121,13 @@ export class CastIntake {
   }
 
   /** Takes casts until the connection is lost or we stop. Never rejects. */
-  async #take(session: NatsSession, target: Target, existing: Consumer | undefined): Promise<void> {
+  async #take(session: NatsSession, target: CastTarget, existing: Consumer | undefined): Promise<void> {
     const ended = AbortSignal.any([session.lost, this.#closing.signal]);
     let consumer = existing;
     for (let failures = consumer === undefined ? 1 : 0; !ended.aborted; ) {
       try {
         if (failures > 0) await this.#options.clock.sleep(retryDelayMs(failures, Math.random()), ended);
-        consumer ??= await this.#ensureConsumer(session, target);
+        consumer ??= await ensureCastConsumer(session, target);
         if (failures > 0) this.#logger.info({ queue: target.queue }, "casts are being taken");
         failures = 0;
         while (!ended.aborted) await this.#pull(consumer, target, ended);
@@ -161,7 +141,7 @@ export class CastIntake {
   }
 
   /** One request to the server: as many as we have room for. */
-  async #pull(consumer: Consumer, target: Target, ended: AbortSignal): Promise<void> {
+  async #pull(consumer: Consumer, target: CastTarget, ended: AbortSignal): Promise<void> {
     const room = await this.#room(target, ended);
     if (room === 0) return;
     const messages: ConsumerMessages = await consumer.fetch({ max_messages: room, expires: PULL_EXPIRES_MS });
@@ -176,7 +156,7 @@ export class CastIntake {
   }
 
   /** How many more we may hold of a target; waits until it is one at least. 0 when we ended first. */
-  async #room(target: Target, ended: AbortSignal): Promise<number> {
+  async #room(target: CastTarget, ended: AbortSignal): Promise<number> {
     while (!ended.aborted) {
       let room = this.#options.maxInFlight;
       for (const held of this.#underWay.values()) if (held.target === target) room -= 1;
@@ -190,7 +170,7 @@ export class CastIntake {
     return 0;
   }
 
-  #receive(message: JsMsg, target: Target): void {
+  #receive(message: JsMsg, target: CastTarget): void {
     const body = Buffer.from(message.data);
     const sender = originOf(message.subject, message.headers, this.#options.trust);
     let request: RequestEnvelope;
@@ -221,7 +201,7 @@ export class CastIntake {
   }
 
   /** False when it is under way already: then that run settles it. */
-  #hold(id: string, message: JsMsg, target: Target, sender: string): boolean {
+  #hold(id: string, message: JsMsg, target: CastTarget, sender: string): boolean {
     const held = this.#underWay.get(id);
     if (held !== undefined) held.message = message;
     else this.#underWay.set(id, { target, message, sender });
@@ -272,38 +252,6 @@ export class CastIntake {
     this.#options.link.present?.publish(answerSubject(message), answer);
   }
 
-  /** Creates the target's consumer, or finds it; and the streams, if nobody has and we may. */
-  async #ensureConsumer(session: NatsSession, target: Target): Promise<Consumer> {
-    try {
-      return await this.#addConsumer(session, target);
-    } catch (error) {
-      if (!isStreamMissing(error)) throw error;
-    }
-    await ensureStreams(session);
-    return await this.#addConsumer(session, target);
-  }
-
-  async #addConsumer({ js, jsm }: NatsSession, target: Target): Promise<Consumer> {
-    const config = {
-      name: target.name,
-      durable_name: target.name,
-      filter_subject: target.subject,
-      ack_policy: AckPolicy.Explicit,
-      ack_wait: nanos(ACK_WAIT_MS),
-      deliver_policy: DeliverPolicy.All,
-      // The tries are counted by who runs it, which knows what a try was.
-      max_deliver: -1,
-      max_ack_pending: MAX_UNSETTLED,
-      max_waiting: MAX_WAITING_PULLS,
-    };
-    try {
-      return js.consumers.getConsumerFromInfo(await jsm.consumers.add(CAST_STREAM, config));
-    } catch (error) {
-      if (!isOtherConsumer(error)) throw error;
-    }
-    return js.consumers.getConsumerFromInfo(await jsm.consumers.update(CAST_STREAM, target.name, config));
-  }
-
   /** Tells the server that what takes long is not lost. */
   async #keepWorking(): Promise<void> {
     try {
@@ -316,7 +264,7 @@ export class CastIntake {
     }
   }
 
-  #warn(error: unknown, { queue }: Target, retryInMs: number): void {
+  #warn(error: unknown, { queue }: CastTarget, retryInMs: number): void {
     if (isStreamMissing(error) || permissionViolation(error) !== undefined) {
       this.#logger.warn(
         { queue, stream: CAST_STREAM, retryInMs },
@@ -328,11 +276,6 @@ export class CastIntake {
       this.#logger.warn({ queue, reason: errorChain(error), retryInMs }, "no casts can be taken");
     }
   }
-}
-
-/** We may not have this consumer. Where we may not create the stream, it may become ours when somebody has. */
-function isRefused(error: unknown, { name }: Target): boolean {
-  return permissionViolation(error)?.subject.includes(`.CONSUMER.CREATE.${CAST_STREAM}.${name}.`) === true;
 }
 
 /** Where the server hears what became of a delivery. The library's type lacks it, since it answers by itself: over the connection that the message came by. */

@@ -15,13 +15,11 @@ import type { CallContract, CastContract } from "../contract.ts";
 import { decodeReply, encodeRequest, newMessageId } from "../envelope.ts";
 import {
   CAST_CONNECT_WAIT_MS,
-  CONFIRM_WAIT_MS,
   callCutOff,
   callEnvelope,
   deadlineOf,
   MAX_PENDING_CASTS,
   nobodyServes,
-  queueName,
   requestEnvelope,
 } from "../outgoing.ts";
 import { type ParkedMessage, parkedListLimit, type Release } from "../parked.ts";
@@ -31,8 +29,8 @@ import { NOBODY, natsAddresses } from "./nats-address.ts";
 import { listParked, releaseParked } from "./nats-parking.ts";
 import { NatsSession, permissionViolation } from "./nats-session.ts";
 import { NatsTopicServer } from "./nats-topic-server.ts";
-import { CAST_STREAM, isConsumerMissing, isStreamMissing } from "./streams.ts";
-import { callSubject, castSubject, consumerName, encodeToken, fanoutSubject, replyInbox } from "./subjects.ts";
+import { storeCast } from "./store-cast.ts";
+import { callSubject, encodeToken, fanoutSubject, replyInbox } from "./subjects.ts";
 
 /** How long reading and releasing parked messages waits for a connection. */
 const PARKED_CONNECT_WAIT_MS = 10_000;
@@ -131,6 +129,7 @@ class NatsBus implements Bus {
   async cast<Request>(contract: CastContract<Request>, request: Request, options: CastOptions = {}): Promise<void> {
     const { topic, method } = contract;
     const envelope = requestEnvelope(contract, request, options.context);
+    const { uniqueId } = envelope;
     const body = encodeRequest(envelope, "bare");
     if (this.#pendingCasts >= MAX_PENDING_CASTS) {
       throw new DroverError("unavailable", `sending ${method}: ${MAX_PENDING_CASTS} casts wait for the broker already`);
@@ -141,7 +140,7 @@ class NatsBus implements Bus {
         options.fanout === true
           ? (session: NatsSession) => this.#sendToAll(session, method, topic, body)
           : (session: NatsSession) =>
-              this.#store(session, method, { topic, server: options.server }, body, envelope.uniqueId);
+              storeCast(session, this.#sender, { topic, server: options.server, method, uniqueId, body });
       await this.#untilSent(method, send);
     } finally {
       this.#pendingCasts -= 1;
@@ -218,29 +217,6 @@ class NatsBus implements Bus {
         if (!session.lost.aborted || this.status() === "closed") throw brokerError(`sending ${method}`, error);
       }
     }
-  }
-
-  /** Puts a cast where its server takes it from, if there has ever been one. */
-  async #store(
-    session: NatsSession,
-    method: string,
-    { topic, server }: { readonly topic: string; readonly server: string | undefined },
-    body: Buffer,
-    uniqueId: string,
-  ): Promise<void> {
-    session.assertFits(body);
-    const consumer = consumerName(topic, server);
-    if (!session.knownConsumers.has(consumer)) {
-      try {
-        await session.jsm.consumers.info(CAST_STREAM, consumer);
-      } catch (error) {
-        if (!isConsumerMissing(error) && !isStreamMissing(error)) throw error;
-        throw nobodyServes(method, queueName(topic, server));
-      }
-      session.knownConsumers.add(consumer);
-    }
-    const subject = castSubject(topic, server, this.#sender);
-    await session.js.publish(subject, body, { msgID: uniqueId, timeout: CONFIRM_WAIT_MS });
   }
 
   async #sendToAll(session: NatsSession, method: string, topic: string, body: Buffer): Promise<void> {

@@ -87,6 +87,12 @@ async function takeOver(host: string): Promise<{ connection: NatsConnection; ref
   return { connection, refused };
 }
 
+async function administrator(): Promise<NatsConnection> {
+  const connection = await connect({ port: broker.port, user: broker.user, pass: broker.password });
+  closing.push(() => connection.close());
+  return connection;
+}
+
 async function serveAgent(host: string, heard: string[], logger = recordingLogger()): Promise<Bus> {
   const bus = await openAs(agentUser(host), logger);
   const handlers = [
@@ -200,6 +206,41 @@ test("a taken-over host hears and takes nothing of another's", async () => {
   await serveAgent(hostB, heard);
   await vi.waitFor(() => expect(heard).toEqual([`${hostB}: for b`]));
   expect(eavesdropped).toEqual([]);
+});
+
+test("a taken-over host cannot have the server repeat to others what it was told itself", async () => {
+  const conductor = await openAs(CONDUCTOR);
+  await conductor.serve({ topic: "conductor", server: "one", handlers: [] });
+  const heard: string[] = [];
+  await serveAgent(hostB, heard);
+  const { connection } = await takeOver(hostA);
+  const name = consumerName("compute", hostA);
+  const filter = castSubject("compute", hostA, "*");
+  const create = async (deliverSubject: string) => {
+    const config = {
+      name,
+      durable_name: name,
+      filter_subject: filter,
+      ack_policy: "explicit",
+      deliver_subject: deliverSubject,
+    };
+    const subject = `$JS.API.CONSUMER.CREATE.${CAST_STREAM}.${name}.${filter}`;
+    const answer = await connection.request(subject, JSON.stringify({ stream_name: CAST_STREAM, config, action: "" }));
+    return answer.json();
+  };
+  const all = await administrator();
+  await (await jetstreamManager(all)).consumers.delete(CAST_STREAM, name).catch(() => {});
+  expect(await create(castSubject("compute", hostB, encodeToken(CONDUCTOR)))).toMatchObject({
+    error: { description: expect.stringContaining("cycle") },
+  });
+  // To other subjects the server lets a consumer deliver. Whoever hears it there sees the reply subject of a delivery.
+  const told = { method: "order", args: { text: "for a" }, version: "1.0", uniqueId: newMessageId(), context: {} };
+  const delivered = { reply: `$JS.ACK.${CAST_STREAM}.${name}.1.1.1.1795388366730395430.0` };
+  all.publish(fanoutSubject("compute", encodeToken(CONDUCTOR)), encodeRequest(told, "bare"), delivered);
+  all.publish(callSubject("compute", hostB, encodeToken(CONDUCTOR)), encodeRequest(told, "bare"), delivered);
+  await all.flush();
+  await conductor.cast(order, { text: "for all" }, { fanout: true });
+  await vi.waitFor(() => expect(heard).toEqual([`${hostB}: for all`]));
 });
 
 test("what a taken-over host parks is its own word, whoever sends it again", async () => {
