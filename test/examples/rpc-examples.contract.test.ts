@@ -1,8 +1,8 @@
-/** The programs in examples/rpc, run as their README says, over a real RabbitMQ and a Drover with simulated hosts. */
+/** The programs in examples/rpc, run as their README says, over a real broker and a Drover with simulated hosts. */
 import { fileURLToPath } from "node:url";
 import type { MigrationView } from "@drover/api-client";
 import { defineCast, openAmqpBus } from "@drover/bus";
-import { type RealService, runCommand, startRabbitMq, TestkitError, waitFor } from "@drover/testkit";
+import { type RealService, runCommand, startNats, startRabbitMq, TestkitError, waitFor } from "@drover/testkit";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import {
   type StandaloneFolders,
@@ -16,20 +16,23 @@ const folder = fileURLToPath(new URL("../../examples/rpc", import.meta.url));
 const python = { command: "/usr/bin/python3", folder: `${folder}/python` } as const;
 const typescript = { command: process.execPath, folder: `${folder}/typescript` } as const;
 
-let rabbitMq: RealService;
+let broker: RealService;
 let folders: StandaloneFolders;
 let drover: StandaloneProcess;
-beforeAll(async () => {
-  rabbitMq = await startRabbitMq();
-  folders = await standaloneFolders({ DROVER_BUS_DRIVER: "amqp", DROVER_BUS_URL: rabbitMq.url });
+
+/** All of Drover in one process, its bus the broker's. */
+async function startPlane(driver: "amqp" | "nats"): Promise<void> {
+  broker = driver === "amqp" ? await startRabbitMq() : await startNats();
+  folders = await standaloneFolders({ DROVER_BUS_DRIVER: driver, DROVER_BUS_URL: broker.url });
   drover = await folders.start();
   await waitFor("every server to be reported", async () => (await drover.client.servers()).servers.length === 7);
-});
-afterAll(async () => {
+}
+
+async function endPlane(): Promise<void> {
   await drover?.[Symbol.asyncDispose]();
   await folders?.[Symbol.asyncDispose]();
-  await rabbitMq?.remove();
-});
+  await broker?.remove();
+}
 
 interface Ended {
   readonly exitCode: number;
@@ -43,7 +46,7 @@ async function run(
   program: string,
   args: readonly string[],
 ): Promise<Ended> {
-  const env = { PATH: process.env.PATH, LANG: "C.UTF-8", PYTHONDONTWRITEBYTECODE: "1", DROVER_BUS_URL: rabbitMq.url };
+  const env = { PATH: process.env.PATH, LANG: "C.UTF-8", PYTHONDONTWRITEBYTECODE: "1", DROVER_BUS_URL: broker.url };
   try {
     return {
       exitCode: 0,
@@ -66,40 +69,15 @@ async function untilCopying(name: string): Promise<MigrationView> {
   return await untilMigration(drover.client, reference.id, "copying", isWatched);
 }
 
-it("a message of another service that nothing can serve is parked, and drover shows it", async () => {
-  const unknown = defineCast({
-    topic: "conductor",
-    method: "no_such_method",
-    version: "1.0",
-    access: "request",
-    request: { parse: () => ({}) },
-  });
-  const bus = openAmqpBus({ urls: [rabbitMq.url], name: "another-service" });
-  try {
-    await bus.cast(unknown, {}, { context: { requestId: "req-42" } });
-    const [parked] = await waitFor("it to be parked", async () => {
-      const list = (await drover.client.parked()).parked;
-      return list.length > 0 ? list : undefined;
-    });
-    expect(parked).toMatchObject({
-      queue: "conductor",
-      method: "no_such_method",
-      requestId: "req-42",
-      reason: { code: "bad-request", message: expect.stringContaining("no_such_method") },
-    });
-    const id = parked?.id ?? "";
-    expect(await drover.client.discardParked(id)).toEqual({ id, released: "discarded" });
-    expect((await drover.client.parked()).parked).toEqual([]);
-  } finally {
-    await bus.close();
-  }
-});
-
 /** A copy has to run to its end, on a machine that other tests share. */
 describe.each([
-  { name: "Python, oslo.messaging", language: python, end: "py", list: "list_servers.py", quick: "web-1" },
-  { name: "TypeScript, @drover/bus", language: typescript, end: "ts", list: "list-servers.ts", quick: "web-2" },
-])("the examples in $name", { timeout: 90_000 }, ({ language, end, list, quick }) => {
+  { name: "Python over RabbitMQ", driver: "amqp", language: python, end: "py", list: "list_servers.py" },
+  { name: "TypeScript over RabbitMQ", driver: "amqp", language: typescript, end: "ts", list: "list-servers.ts" },
+  { name: "TypeScript over NATS", driver: "nats", language: typescript, end: "ts", list: "list-servers.ts" },
+] as const)("the examples in $name", { timeout: 90_000 }, ({ driver, language, end, list }) => {
+  beforeAll(() => startPlane(driver));
+  afterAll(endPlane);
+
   const migrate = (...args: string[]) => run(language, `migrate.${end}`, args);
   const steer = (...args: string[]) => run(language, `steer.${end}`, args);
 
@@ -115,13 +93,13 @@ describe.each([
   });
 
   it("move a server and poll until it has arrived", async () => {
-    const { server } = await drover.client.server(quick);
-    const { exitCode, stdout, stderr } = await migrate(quick);
+    const { server } = await drover.client.server("web-1");
+    const { exitCode, stdout, stderr } = await migrate("web-1");
     expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: "" });
-    expect(stdout).toMatch(new RegExp(`migration \\d+ of ${quick} is completed\\n$`));
-    const { migrations } = await drover.client.migrations({ server: quick, limit: 1 });
+    expect(stdout).toMatch(/migration \d+ of web-1 is completed\n$/);
+    const { migrations } = await drover.client.migrations({ server: "web-1", limit: 1 });
     expect(migrations).toMatchObject([{ state: "completed", sourceHost: server.host }]);
-    await untilServerIsOn(drover.client, quick, migrations[0]?.destinationHost ?? "");
+    await untilServerIsOn(drover.client, "web-1", migrations[0]?.destinationHost ?? "");
   });
 
   it("call a copy that never converges off; the server stays", async () => {
@@ -159,9 +137,43 @@ describe.each([
       stdout: "",
       stderr: "not-found: there is no server nobody\n",
     });
-    expect(await migrate(quick, "--to", "nowhere")).toMatchObject({
+    expect(await migrate("web-1", "--to", "nowhere")).toMatchObject({
       exitCode: 1,
       stderr: expect.stringMatching(/^not-found: .*nowhere/),
     });
+  });
+});
+
+describe("the mistake of another service", () => {
+  beforeAll(() => startPlane("amqp"));
+  afterAll(endPlane);
+
+  it("is a parked message, which drover shows and throws away", async () => {
+    const unknown = defineCast({
+      topic: "conductor",
+      method: "no_such_method",
+      version: "1.0",
+      access: "request",
+      request: { parse: () => ({}) },
+    });
+    const bus = openAmqpBus({ urls: [broker.url], name: "another-service" });
+    try {
+      await bus.cast(unknown, {}, { context: { requestId: "req-42" } });
+      const [parked] = await waitFor("it to be parked", async () => {
+        const list = (await drover.client.parked()).parked;
+        return list.length > 0 ? list : undefined;
+      });
+      expect(parked).toMatchObject({
+        queue: "conductor",
+        method: "no_such_method",
+        requestId: "req-42",
+        reason: { code: "bad-request", message: expect.stringContaining("no_such_method") },
+      });
+      const id = parked?.id ?? "";
+      expect(await drover.client.discardParked(id)).toEqual({ id, released: "discarded" });
+      expect((await drover.client.parked()).parked).toEqual([]);
+    } finally {
+      await bus.close();
+    }
   });
 });
