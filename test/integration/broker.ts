@@ -1,25 +1,39 @@
 /** RabbitMQ and NATS as these tests need them: alike. */
+import { natsPermissions, rabbitMqPermissions } from "@drover/bus";
 import { type Nats, type RabbitMq, type RealService, startNats, startRabbitMq } from "@drover/testkit";
 import { connect } from "@nats-io/transport-node";
 
 export type BusDriver = "amqp" | "nats";
 
+/** Who a user of the broker is to Drover. */
+export type BrokerRole =
+  | { readonly role: "agent"; readonly host: string }
+  | { readonly role: "control-plane"; readonly name: string };
+
 export interface Broker extends AsyncDisposable {
   readonly driver: BusDriver;
   /** To kill it, and to start it again; its `url` is that of a user who may do everything. */
   readonly server: RealService;
+  /** Name and address of the user for a role that the broker was started with: it may do the least that it needs. */
+  userFor(role: BrokerRole): { readonly name: string; readonly url: string };
   /** How many messages one server of a topic has waiting, or taken and not settled. */
   waitingFor(topic: string, server: string): Promise<number>;
 }
 
-export async function startBroker(driver: BusDriver): Promise<Broker> {
-  return driver === "amqp" ? overRabbitMq(await startRabbitMq()) : overNats(await startNats());
+export async function startBroker(driver: BusDriver, roles: readonly BrokerRole[] = []): Promise<Broker> {
+  return driver === "amqp" ? await rabbitMqWith(roles) : await natsWith(roles);
 }
 
-function overRabbitMq(server: RabbitMq): Broker {
+async function rabbitMqWith(roles: readonly BrokerRole[]): Promise<Broker> {
+  const server: RabbitMq = await startRabbitMq();
+  const urls = new Map<string, string>();
+  for (const permissions of roles.map((role) => rabbitMqPermissions(role))) {
+    urls.set(permissions.user, await server.addUser({ ...permissions, password: passwordOf(permissions.user) }));
+  }
   return {
     driver: "amqp",
     server,
+    userFor: (role) => known(rabbitMqPermissions(role).user, urls),
     waitingFor: async (topic, name) => {
       const queues = await server.rabbitmqctl("--quiet", "list_queues", "name", "messages", "--no-table-headers");
       const line = queues.split("\n").find((entry) => entry.startsWith(`${topic}.${name}\t`));
@@ -29,16 +43,19 @@ function overRabbitMq(server: RabbitMq): Broker {
   };
 }
 
-function overNats(server: Nats): Broker {
+async function natsWith(roles: readonly BrokerRole[]): Promise<Broker> {
+  const users = roles
+    .map((role) => natsPermissions(role))
+    .map((permissions) => ({ ...permissions, password: passwordOf(permissions.user) }));
+  const server: Nats = await startNats({ users });
+  const urls = new Map(users.map(({ user }) => [user, server.urlFor(user)]));
+  const { address, port, user, password: pass } = server;
   return {
     driver: "nats",
     server,
+    userFor: (role) => known(natsPermissions(role).user, urls),
     waitingFor: async (topic, name) => {
-      const connection = await connect({
-        servers: `${server.address}:${server.port}`,
-        user: server.user,
-        pass: server.password,
-      });
+      const connection = await connect({ servers: `${address}:${port}`, user, pass });
       try {
         const answer = await connection.request(`$JS.API.CONSUMER.INFO.DROVER_CASTS.${topic}_${name}`);
         const info: { readonly num_pending: number; readonly num_ack_pending: number } = answer.json();
@@ -49,4 +66,14 @@ function overNats(server: Nats): Broker {
     },
     [Symbol.asyncDispose]: () => server.remove(),
   };
+}
+
+function passwordOf(user: string): string {
+  return `secret of ${user}`;
+}
+
+function known(name: string, urls: ReadonlyMap<string, string>) {
+  const url = urls.get(name);
+  if (url === undefined) throw new Error(`the broker was started without the user ${name}`);
+  return { name, url };
 }

@@ -1,4 +1,4 @@
-/** Every service a process of its own, over real RabbitMQ, Redis and PostgreSQL; the hosts are simulated in this process. */
+/** Every service a process of its own, over a real broker, Redis and PostgreSQL; the hosts are simulated in this process. */
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -14,10 +14,10 @@ import {
   type RealService,
   startDroverProcess,
   startPostgres,
-  startRabbitMq,
   startRedis,
   waitFor,
 } from "@drover/testkit";
+import { type Broker, type BrokerRole, type BusDriver, startBroker } from "./broker.ts";
 
 const HOSTS = ["alpha", "beta"] as const;
 type HostName = (typeof HOSTS)[number];
@@ -27,7 +27,7 @@ const HELD_BACK_MIBPS = 20;
 const LET_GO_MIBPS = 2_000;
 
 export interface ProcessPlane extends AsyncDisposable {
-  readonly rabbitMq: RealService;
+  readonly broker: Broker;
   readonly redis: RealService;
   readonly postgres: Postgres;
   readonly storeUrl: string;
@@ -48,8 +48,19 @@ export interface ProcessPlane extends AsyncDisposable {
   letGo(): void;
 }
 
-/** Starts the servers, then stops them again, then starts Drover's processes: they begin with everything away. */
-export async function startProcessPlane(): Promise<ProcessPlane> {
+export interface ProcessPlaneOptions {
+  readonly driver: BusDriver;
+  /** Each process has a user of its own at the broker, which may do the least. @default one user for all */
+  readonly leastPrivilege?: boolean;
+  /** The servers are stopped again before Drover's processes start: they begin with everything away. @default false */
+  readonly serversAway?: boolean;
+}
+
+const CONDUCTOR = { role: "control-plane", name: "conductor" } as const;
+
+/** Starts the servers and Drover's processes. */
+export async function startProcessPlane(options: ProcessPlaneOptions): Promise<ProcessPlane> {
+  const { driver, leastPrivilege = false, serversAway = false } = options;
   await using started = new AsyncDisposableStack();
   const directory = await mkdtemp(join(tmpdir(), "drover-fleet-"));
   started.defer(() => rm(directory, { recursive: true }));
@@ -60,31 +71,46 @@ export async function startProcessPlane(): Promise<ProcessPlane> {
     timings: { prepareMs: 100 },
   });
   started.defer(() => fleet.close());
-  const [rabbitMq, redis, postgres] = await Promise.all([startRabbitMq(), startRedis(), startPostgres()]);
-  for (const service of [rabbitMq, redis, postgres]) started.use(service);
+  const roles = [
+    ...["api", "conductor", "scheduler"].map((name) => ({ role: "control-plane" as const, name })),
+    ...HOSTS.map((host) => ({ role: "agent" as const, host })),
+  ];
+  const [broker, redis, postgres] = await Promise.all([
+    startBroker(driver, leastPrivilege ? roles : []),
+    startRedis(),
+    startPostgres(),
+  ]);
+  for (const service of [broker, redis, postgres]) started.use(service);
   const storeUrl = await postgres.createDatabase();
-  await Promise.all([rabbitMq.stop(), redis.stop(), postgres.stop()]);
+  if (serversAway) await Promise.all([broker.server.stop(), redis.stop(), postgres.stop()]);
 
   const folder = await createOwnedFolder({ kind: "drover" });
   started.defer(() => folder.remove());
   const apiPort = String(await freePort());
   const shared = {
     DROVER_DATA_DIR: folder.path,
-    DROVER_BUS_URL: rabbitMq.url,
+    DROVER_BUS_DRIVER: driver,
+    ...(leastPrivilege ? { DROVER_BUS_TRUSTED_USERS: broker.userFor(CONDUCTOR).name } : {}),
     DROVER_STORE_URL: storeUrl,
     DROVER_PROGRESS_URL: redis.url,
     DROVER_API_PORT: apiPort,
   };
-  const start = (service: DroverProcess["service"], label: string, env: Record<string, string> = {}) =>
-    startDroverProcess({ service, label, folder, env: { ...shared, ...env } });
+  const urlFor = (role: BrokerRole) => (leastPrivilege ? broker.userFor(role).url : broker.server.url);
+  const start = (service: Exclude<DroverProcess["service"], "compute-agent">, label: string) => {
+    const env = { ...shared, DROVER_BUS_URL: urlFor({ role: "control-plane", name: service }) };
+    return startDroverProcess({ service, label, folder, env });
+  };
   const startAgent = (name: HostName) => {
     const { uri, peerUri } = fleet.host(name);
-    return start("compute-agent", `agent-${name}`, {
+    const env = {
+      ...shared,
+      DROVER_BUS_URL: urlFor({ role: "agent", host: name }),
       DROVER_COMPUTE_HOST: name,
       DROVER_COMPUTE_LIBVIRT_URI: uri,
       DROVER_COMPUTE_LIBVIRT_MIGRATION_URI: peerUri,
       DROVER_COMPUTE_LIVE_MIGRATION_INBOUND_ADDR: "127.0.0.1",
-    });
+    };
+    return startDroverProcess({ service: "compute-agent", label: `agent-${name}`, folder, env });
   };
   const [api, scheduler, first, second, alpha, beta] = await Promise.all([
     start("api", "api"),
@@ -100,7 +126,7 @@ export async function startProcessPlane(): Promise<ProcessPlane> {
   const client = openDrover({ url: `http://127.0.0.1:${apiPort}` });
   const stack = started.move();
   return {
-    rabbitMq,
+    broker,
     redis,
     postgres,
     storeUrl,
