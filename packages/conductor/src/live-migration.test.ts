@@ -219,6 +219,30 @@ describe("an abort", () => {
     expect(migration).toMatchObject({ requestAnswer: "abort-sent", reason: "aborted on request of olga" });
   });
 
+  it("keeps its reason while taking it back waits; what for is in the log, once for each wait", async () => {
+    let failuresLeft = 3;
+    const uuid = await start({
+      alpha: {
+        ...copies,
+        abort: async ({ migrationUuid }, agent) => {
+          await agent.outcome(migrationUuid, { outcome: "stayed", cause: "aborted" });
+        },
+      },
+      beta: {
+        rollbackAtDestination: async () => {
+          failuresLeft -= 1;
+          if (failuresLeft > 0) throw new DroverError("unavailable", "libvirt is still ending the copy");
+        },
+      },
+    });
+    await plane.until(uuid, "running");
+    await plane.bus.call(abortMigration, { migrationUuid: uuid, requestedBy: "olga" });
+    const migration = await plane.until(uuid, "cancelled");
+    expect(migration.reason).toBe("aborted on request of olga");
+    const waits = (await plane.store.migrations.readLog(uuid)).filter(({ event }) => event === "wait");
+    expect(waits.map(({ message }) => message)).toEqual([expect.stringContaining("still ending the copy")]);
+  });
+
   it("is refused once the guest runs on the destination", async () => {
     const uuid = await start({ alpha: copies });
     await plane.until(uuid, "running");

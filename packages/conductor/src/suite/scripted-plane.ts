@@ -57,6 +57,7 @@ export interface AgentScript {
   readonly abort?: (command: StartCommand, agent: ScriptedAgent) => Promise<void>;
   readonly found?: { readonly guest: ObservedGuest | null; readonly job: "none" | "outgoing" | "incoming" };
   readonly postAtDestination?: () => Promise<void>;
+  readonly rollbackAtDestination?: () => Promise<void>;
 }
 
 interface StartCommand {
@@ -136,7 +137,10 @@ class ScriptedAgent {
         return {};
       }),
       handle(postLiveMigration, async () => this.#noted("release")),
-      handle(rollbackLiveMigrationAtDestination, async () => this.#noted("rollback-destination")),
+      handle(rollbackLiveMigrationAtDestination, async () => {
+        await script.rollbackAtDestination?.();
+        return this.#noted("rollback-destination");
+      }),
       handle(rollbackLiveMigration, async () => this.#noted("rollback-source")),
     ];
   }
