@@ -15,7 +15,7 @@ const TRIES = 5;
  * @throws what `cleanUp` threw: always where the host has answered, or where it is the broker that is away.
  */
 export async function untilHostIsDown(
-  context: StepContext,
+  context: Pick<StepContext, "store" | "clock" | "failures">,
   host: string,
   cleanUp: () => Promise<string>,
   givenUp = `${host} is down; a definition that may be left there will be shown as a leftover`,
