@@ -18,8 +18,8 @@ const AWAY_MS = 5_000;
 /** 3 to 9 s were measured: reconnecting, one after the other, takes most of it. */
 const OUTCOME_WITHIN_MS = 60_000;
 
-/** `downtimeLimitMs` of the policy, and what an overloaded machine adds to the measure. */
-const LONGEST_STANDSTILL_MS = 500 + 250;
+/** What an overloaded machine adds when a standstill is measured from outside. */
+const MEASURED_LATE_MS = 250;
 
 /** It is killed first, and people ask while it is away. */
 export function requestsDuringAnOutage(planeOf: () => LabPlane): void {
@@ -55,9 +55,11 @@ export function requestsDuringAnOutage(planeOf: () => LabPlane): void {
 
     const ended = await outcomes(plane, backMs, { steadyId, abortId, forceId });
     expect(ended.steadyId.migration).toMatchObject({ status: "completed", failure: null });
-    expect(ended.steadyId.migration.progress).toMatchObject({ source: "record", phase: "completed" });
+    const numbers = ended.steadyId.migration.progress;
+    expect(numbers).toMatchObject({ source: "record", phase: "completed", downtimeMs: expect.any(Number) });
+    // Not longer than libvirt needed to switch over.
     const { standstillMs } = await standstill.result();
-    expect(standstillMs).toBeLessThan(LONGEST_STANDSTILL_MS);
+    expect(standstillMs).toBeLessThan((numbers?.downtimeMs ?? 0) + MEASURED_LATE_MS);
     await Promise.all([
       steady.waitForFullCheck(plane.destination).then(({ badPages }) => expect(badPages).toBe(0)),
       expectAbortedOnce(plane, aborted, ended.abortId, events),
