@@ -62,6 +62,13 @@ export function queueName(topic: string, server: string | undefined): string {
   return server === undefined ? topic : `${topic}.${server}`;
 }
 
+/** The topic and the server that {@link queueName} was made of. A topic has no dot in it, a server may. */
+export function queueTarget(queue: string): { readonly topic: string; readonly server: string | undefined } {
+  const dot = queue.indexOf(".");
+  if (dot === -1) return { topic: queue, server: undefined };
+  return { topic: queue.slice(0, dot), server: queue.slice(dot + 1) };
+}
+
 const DEFAULT_MAX_IN_FLIGHT = 64;
 
 /** @throws {DroverError} `bad-request` for what is no whole number from 1 up. */

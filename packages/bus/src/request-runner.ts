@@ -18,6 +18,7 @@ import { runInContext } from "./rpc-context.ts";
 import { RunningRequest } from "./running-request.ts";
 import type { Sender, Trust } from "./sender.ts";
 import { Slots } from "./slots.ts";
+import { doneWithin } from "./work-under-way.ts";
 
 /** How long a closing server waits for handlers that do not heed their signal. */
 const DRAIN_LIMIT_MS = 30_000;
@@ -116,13 +117,8 @@ export class RequestRunner {
     for (const request of this.#running) request.abort(reason);
     if (this.#underWay === 0) return;
     this.#allSettled ??= Promise.withResolvers();
-    const timer = new AbortController();
-    const limit = this.#clock.sleep(DRAIN_LIMIT_MS, timer.signal).then(
-      () => this.#logger.warn({ running: this.#underWay }, "handlers did not end; closing without them"),
-      () => {},
-    );
-    await Promise.race([this.#allSettled.promise, limit]);
-    timer.abort();
+    if (await doneWithin(this.#allSettled.promise, DRAIN_LIMIT_MS, this.#clock)) return;
+    this.#logger.warn({ running: this.#underWay }, "handlers did not end; closing without them");
   }
 
   async #work(delivery: Delivery): Promise<void> {

@@ -32,6 +32,12 @@ export function isTrusted(user: string | null, trust: Trust): boolean {
   return user !== null && (user === trust.ownUser || trust.trustedUsers.includes(user));
 }
 
+/** Whether `user` is believed about whose a message was that it took from a queue of `server`; undefined for a topic's. */
+export function maySpeakFor(user: string | null, server: string | undefined, trust: Trust): boolean {
+  // An agent takes its own host's messages, and could command that host anyway.
+  return isTrusted(user, trust) || (user !== null && server !== undefined && user === agentUser(server));
+}
+
 /**
  * Refuses a request that its sender may not make. `request` has passed its schema.
  *

@@ -28,11 +28,12 @@ import {
 import { type ParkedMessage, parkedListLimit, type Release } from "../parked.ts";
 import { PendingCalls } from "../pending-calls.ts";
 import type { Trust } from "../sender.ts";
-import { AmqpSession, type PublishOutcome } from "./amqp-session.ts";
+import { AmqpSession } from "./amqp-session.ts";
 import { brokerAddresses } from "./broker-address.ts";
 import { isRefusal } from "./broker-refusal.ts";
 import { LateReplies } from "./late-replies.ts";
 import { ParkedQueue } from "./parked-queue.ts";
+import type { PublishOutcome } from "./publisher.ts";
 import { TopicServer } from "./topic-server.ts";
 import {
   declareFanoutExchange,

@@ -2,8 +2,8 @@ import { setImmediate as turn } from "node:timers/promises";
 import { type Clock, silentLogger } from "@drover/model";
 import { expect, test } from "vitest";
 import { encodeReply } from "../envelope.ts";
-import type { PublishOutcome } from "./amqp-session.ts";
 import { LateReplies } from "./late-replies.ts";
+import type { PublishOutcome } from "./publisher.ts";
 
 /** Time passes as fast as it is slept. */
 function hastyClock(): Clock {

@@ -3,6 +3,7 @@ import type { Channel, GetMessage } from "amqplib";
 import { nobodyServes } from "../outgoing.ts";
 import {
   MAX_PARKED,
+  noSuchParked,
   type ParkedMessage,
   type ParkedRecord,
   parkedMessage,
@@ -65,7 +66,7 @@ export class ParkedQueue {
         channel.ack(message);
         return true;
       });
-      if (!found) throw new DroverError("not-found", `no message ${id} is parked`, { details: { id } });
+      if (!found) throw noSuchParked(id);
     });
   }
 

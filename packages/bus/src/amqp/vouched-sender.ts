@@ -1,5 +1,6 @@
 import type { MessageProperties } from "amqplib";
-import { agentUser, type Sender, type Trust } from "../sender.ts";
+import { queueTarget } from "../outgoing.ts";
+import { isTrusted, maySpeakFor, type Sender, type Trust } from "../sender.ts";
 
 /**
  * Headers of a message that one of us published in the place of another's: a cast whose server died, a parked message
@@ -30,9 +31,7 @@ export function originOf(
 /** Whose a parked message was: what the one who parked it says, where that one may speak for its queue. */
 export function parkedOrigin(properties: MessageProperties, queue: string, trust: Trust): Origin {
   const user = userOf(properties);
-  // An agent consumes its own host's queues, and could command that host anyway.
-  const ofItsHost = user !== null && user === agentUser(queue.slice(queue.indexOf(".") + 1));
-  if (ofItsHost || isTrusted(user, trust)) return originFrom(properties.headers ?? {});
+  if (maySpeakFor(user, queueTarget(queue).server, trust)) return originFrom(properties.headers ?? {});
   return { sender: { user, throughExchange: false }, lostTries: 0 };
 }
 
@@ -54,10 +53,6 @@ function originFrom(headers: Readonly<Record<string, unknown>>): Origin {
     },
     lostTries: typeof tries === "number" && Number.isSafeInteger(tries) && tries > 0 ? tries : 0,
   };
-}
-
-function isTrusted(user: string | null, { ownUser, trustedUsers }: Trust): boolean {
-  return user !== null && (user === ownUser || trustedUsers.includes(user));
 }
 
 /** The broker has checked it: it refuses a message with another's name. */

@@ -147,6 +147,25 @@ export function describeCasts(bed: ContractBed): void {
       ]);
     });
 
+    test("never as a copy of what went to all: that is tried once", async () => {
+      const heard: string[] = [];
+      for (const server of ["hosta", "hostb"]) {
+        await bed.serve(
+          server,
+          listen(heard, () => false),
+        );
+      }
+      const context = { requestId: `all of ${bed.topic}` };
+      await bed.caller.cast(bed.contracts.note, { text: "all" }, { fanout: true, context });
+      await vi.waitFor(() => expect(heard).toEqual(["all", "all"]));
+      // Its tries come after those that the copies would have.
+      await bed.caller.cast(bed.contracts.note, { text: "one" }, { server: "hosta" });
+      await parkedOf(bed, 1);
+      expect(heard.filter((text) => text === "all")).toHaveLength(2);
+      const parked = await bed.caller.listParked(1_000);
+      expect(parked.filter(({ requestId }) => requestId === context.requestId)).toEqual([]);
+    });
+
     test("sent again it runs on a handler that was mended; thrown away it does not", async () => {
       const heard: string[] = [];
       const broken = await bed.serve(

@@ -6,6 +6,7 @@ import { decodeRequest, type RequestEnvelope } from "../envelope.ts";
 import { RecentIds } from "../recent-ids.ts";
 import type { RequestRunner, Settlement } from "../request-runner.ts";
 import type { Trust } from "../sender.ts";
+import { WorkUnderWay } from "../work-under-way.ts";
 import { type CastTarget, castTarget, ensureCastConsumer, isCastConsumerRefused } from "./cast-consumer.ts";
 import { type NatsSession, permissionViolation } from "./nats-session.ts";
 import { CAST_STREAM, isNoJetStream, isStreamMissing } from "./streams.ts";
@@ -19,8 +20,6 @@ const PULL_EXPIRES_MS = 60_000;
 const ANSWER_LIMIT_MS = 60_000;
 /** A cast whose parking failed comes again after this. */
 const PARK_RETRY_MS = 30_000;
-/** Must reach over all that a reconnect can bring again. */
-const REMEMBERED_IDS = 4096;
 
 /** What JetStream takes for an answer, on the reply subject of a delivery; from any connection of ours. */
 const DONE = Buffer.from("+ACK");
@@ -68,9 +67,9 @@ export class CastIntake {
   readonly #options: CastIntakeOptions;
   readonly #targets: readonly CastTarget[];
   readonly #logger: Logger;
-  readonly #seen = new RecentIds(REMEMBERED_IDS);
+  readonly #seen = new RecentIds();
   readonly #underWay = new Map<string, UnderWay>();
-  readonly #settling = new Set<Promise<void>>();
+  readonly #settling = new WorkUnderWay();
   readonly #closing = new AbortController();
   readonly #finished = new AbortController();
   #settled = Promise.withResolvers<void>();
@@ -116,7 +115,7 @@ export class CastIntake {
   /** After the handlers have ended: resolves when what they left is settled. Never rejects. */
   async finish(): Promise<void> {
     this.stop();
-    await Promise.allSettled(this.#settling);
+    await this.#settling.done();
     this.#finished.abort();
   }
 
@@ -209,8 +208,7 @@ export class CastIntake {
   }
 
   #settle(id: string, body: Buffer, request: RequestEnvelope | undefined, outcome: Settlement): void {
-    const settling = this.#settleHeld(id, body, request, outcome).finally(() => this.#settling.delete(settling));
-    this.#settling.add(settling);
+    this.#settling.add(this.#settleHeld(id, body, request, outcome));
   }
 
   async #settleHeld(

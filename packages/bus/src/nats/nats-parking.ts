@@ -1,6 +1,7 @@
 import type { Clock } from "@drover/model";
 import type { StoredMsg } from "@nats-io/jetstream";
 import { decodeRequest, encodeRequest, newMessageId } from "../envelope.ts";
+import { queueTarget } from "../outgoing.ts";
 import {
   noSuchParked,
   type ParkedMessage,
@@ -77,9 +78,7 @@ async function sendAgain(
   stored: StoredMsg,
   { queue, body }: ParkedRecord,
 ): Promise<void> {
-  const dot = queue.indexOf(".");
-  const topic = dot === -1 ? queue : queue.slice(0, dot);
-  const server = dot === -1 ? undefined : queue.slice(dot + 1);
+  const { topic, server } = queueTarget(queue);
   const headers = originHeader(parkedOrigin(stored.subject, stored.header, server, trust));
   await session.js.publish(castSubject(topic, server, sender), asNew(Buffer.from(body, "base64")), { headers });
 }

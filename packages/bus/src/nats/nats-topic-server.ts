@@ -5,8 +5,10 @@ import type { RpcServer, ServeOptions } from "../bus.ts";
 import { decodeRequest, encodeReply, newMessageId, type ReplyEnvelope, type RequestEnvelope } from "../envelope.ts";
 import { failureOf } from "../failure.ts";
 import { maxInFlightOf } from "../outgoing.ts";
+import { Replies } from "../replies.ts";
 import { RequestRunner } from "../request-runner.ts";
 import type { Trust } from "../sender.ts";
+import { doneWithin } from "../work-under-way.ts";
 import { CastIntake, type ParkingRequest } from "./cast-intake.ts";
 import { park } from "./nats-parking.ts";
 import type { NatsSession } from "./nats-session.ts";
@@ -14,10 +16,10 @@ import { ANYBODY, callSubject, encodeToken, fanoutSubject, REPLY_PREFIX, senderO
 
 /** NATS holds no calls back: what waits here for a slot is ours to bound. */
 const MAX_WAITING = 10_000;
-/** How long a closing server tries to send its last replies. */
-const REPLY_FLUSH_MS = 5_000;
-/** How long a reply to a caller without a deadline waits for our own connection. */
-const REPLY_LIMIT_MS = 60_000;
+/** How long a closing server tries to send its last replies and to settle its casts. */
+const FLUSH_MS = 5_000;
+/** How long parking a message waits for our own connection. */
+const PARK_CONNECT_WAIT_MS = 60_000;
 
 export interface NatsTopicServerOptions extends ServeOptions {
   readonly link: BrokerLink<NatsSession>;
@@ -26,6 +28,11 @@ export interface NatsTopicServerOptions extends ServeOptions {
   readonly trust: Trust;
   readonly logger: Logger;
   readonly clock: Clock;
+}
+
+interface OutgoingReply {
+  readonly subject: string;
+  readonly body: Buffer;
 }
 
 /**
@@ -38,16 +45,18 @@ export class NatsTopicServer implements RpcServer {
   readonly #logger: Logger;
   readonly #runner: RequestRunner;
   readonly #casts: CastIntake;
-  readonly #replies = new Set<Promise<void>>();
+  readonly #replies: Replies<NatsSession, OutgoingReply>;
   #listening: { readonly session: NatsSession; readonly subscriptions: readonly Subscription[] } | undefined;
   #closed: Promise<void> | undefined;
 
   constructor(options: NatsTopicServerOptions) {
     const { topic, server, handlers, link, trust, clock } = options;
+    const logger = options.logger.child({ topic, server });
     this.#options = options;
-    this.#logger = options.logger.child({ topic, server });
+    this.#logger = logger;
     const maxInFlight = maxInFlightOf(options);
-    this.#runner = new RequestRunner({ handlers, maxInFlight, trust, logger: this.#logger, clock });
+    this.#runner = new RequestRunner({ handlers, maxInFlight, trust, logger, clock });
+    this.#replies = new Replies({ link, write: publishReply, logger, clock });
     this.#casts = new CastIntake({
       link,
       topic,
@@ -56,7 +65,7 @@ export class NatsTopicServer implements RpcServer {
       runner: this.#runner,
       trust,
       park: (message) => this.#park(message),
-      logger: this.#logger,
+      logger,
       clock,
     });
   }
@@ -111,15 +120,15 @@ export class NatsTopicServer implements RpcServer {
       return;
     }
     const { messageId } = request.reply;
-    const replyByMs = this.#options.clock.monotonicMs() + (request.deadline?.ttlMs ?? REPLY_LIMIT_MS);
+    const dueMs = this.#replies.dueMs(request.deadline?.ttlMs);
+    const send = (reply: ReplyEnvelope) =>
+      this.#replies.send({ subject: replySubject, body: encodeReply(reply, "bare") }, dueMs);
     if (this.#runner.waiting >= MAX_WAITING) {
       const busy = new DroverError(
         "unavailable",
         `${request.method} was not run: ${MAX_WAITING} requests wait already`,
       );
-      const failure = failureOf(busy);
-      const reply = { messageId, uniqueId: newMessageId(), result: null, failure, ending: true };
-      this.#reply(replySubject, reply, replyByMs);
+      send({ messageId, uniqueId: newMessageId(), result: null, failure: failureOf(busy), ending: true });
       return;
     }
     this.#runner.accept({
@@ -128,7 +137,7 @@ export class NatsTopicServer implements RpcServer {
       lostTries: 0,
       redelivered: false,
       taken: () => {},
-      reply: (reply) => this.#reply(replySubject, reply, replyByMs),
+      reply: send,
       settled: () => {},
     });
   };
@@ -166,40 +175,9 @@ export class NatsTopicServer implements RpcServer {
     }
   }
 
-  /**
-   * @throws {DroverError} `internal` when the result is not JSON, or larger than the server takes. While the connection is
-   * away the sending goes on by itself.
-   */
-  #reply(subject: string, reply: ReplyEnvelope, replyByMs: number): void {
-    const body = encodeReply(reply, "bare");
-    const session = this.#options.link.present;
-    if (session !== undefined) {
-      this.#publishReply(session, subject, body);
-      return;
-    }
-    const sending = this.#replyLater(subject, body, replyByMs)
-      .catch((error) => this.#logger.warn({ reason: errorChain(error) }, "a reply could not be sent"))
-      .finally(() => this.#replies.delete(sending));
-    this.#replies.add(sending);
-  }
-
-  #publishReply(session: NatsSession, subject: string, body: Buffer): void {
-    try {
-      session.publish(subject, body);
-    } catch (cause) {
-      throw new DroverError("internal", "sending a reply", { cause });
-    }
-  }
-
-  async #replyLater(subject: string, body: Buffer, replyByMs: number): Promise<void> {
-    const { link, clock } = this.#options;
-    const session = await link.session(Math.max(0, replyByMs - clock.monotonicMs()));
-    this.#publishReply(session, subject, body);
-  }
-
   async #park(message: ParkingRequest): Promise<void> {
     const { link, server, sender, clock } = this.#options;
-    await park(await link.session(REPLY_LIMIT_MS), { server, sender, clock }, message);
+    await park(await link.session(PARK_CONNECT_WAIT_MS), { server, sender, clock }, message);
   }
 
   async #close(): Promise<void> {
@@ -207,10 +185,8 @@ export class NatsTopicServer implements RpcServer {
     this.#casts.stop();
     await this.#stopListening();
     await this.#runner.close();
-    const timer = new AbortController();
-    const limit = this.#options.clock.sleep(REPLY_FLUSH_MS, timer.signal).catch(() => {});
-    await Promise.race([Promise.allSettled([...this.#replies, this.#casts.finish()]), limit]);
-    timer.abort();
+    const flushed = Promise.all([this.#replies.flushed(), this.#casts.finish()]);
+    await doneWithin(flushed, FLUSH_MS, this.#options.clock);
     const session = this.#options.link.present;
     await session?.tidy(() => session.flush());
   }
@@ -219,5 +195,14 @@ export class NatsTopicServer implements RpcServer {
   async #stopListening(): Promise<void> {
     const { session, subscriptions = [] } = this.#listening ?? {};
     await session?.tidy(async () => Promise.allSettled(subscriptions.map((subscription) => subscription.drain())));
+  }
+}
+
+/** @throws {DroverError} `internal` when it is larger than the server takes. */
+function publishReply(session: NatsSession, { subject, body }: OutgoingReply): undefined {
+  try {
+    session.publish(subject, body);
+  } catch (cause) {
+    throw new DroverError("internal", "sending a reply", { cause });
   }
 }

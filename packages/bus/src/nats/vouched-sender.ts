@@ -1,5 +1,5 @@
 import { headers, type MsgHdrs } from "@nats-io/transport-node";
-import { agentUser, isTrusted, type Trust } from "../sender.ts";
+import { isTrusted, maySpeakFor, type Trust } from "../sender.ts";
 import { senderOf } from "./subjects.ts";
 
 /**
@@ -18,9 +18,7 @@ export function originOf(subject: string, found: MsgHdrs | undefined, trust: Tru
 /** Whose a parked message was: what the one who parked it says, where that one may speak for its target. */
 export function parkedOrigin(subject: string, found: MsgHdrs, server: string | undefined, trust: Trust): string {
   const user = senderOf(subject);
-  // An agent takes its own host's casts, and could command that host anyway.
-  const ofItsHost = server !== undefined && user === agentUser(server);
-  return ofItsHost || isTrusted(user, trust) ? named(found, user) : user;
+  return maySpeakFor(user, server, trust) ? named(found, user) : user;
 }
 
 export function originHeader(user: string): MsgHdrs {
