@@ -15,7 +15,7 @@ import type { Broker } from "./broker.ts";
 import { MovableClock } from "./movable-clock.ts";
 
 const HOSTS = ["alpha", "beta"] as const;
-export type HostName = (typeof HOSTS)[number];
+type HostName = (typeof HOSTS)[number];
 
 export interface MovablePlane extends AsyncDisposable {
   readonly fleet: RunningFleet;

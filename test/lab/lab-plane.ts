@@ -14,11 +14,10 @@ import {
   startRedis,
   waitFor,
 } from "@drover/testkit";
+import type { BusDriver } from "../integration/broker.ts";
 import { untilMigration } from "../integration/watching.ts";
 
 export { isOver } from "../integration/watching.ts";
-
-export type BusDriver = "amqp" | "nats";
 
 export interface LabPlaneOptions {
   /** RabbitMQ or NATS. @default "amqp" */

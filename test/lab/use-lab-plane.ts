@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect } from "vitest";
-import { type BusDriver, type LabPlane, startLabPlane } from "./lab-plane.ts";
+import type { BusDriver } from "../integration/broker.ts";
+import { type LabPlane, startLabPlane } from "./lab-plane.ts";
 
 /**
  * Slow enough that a guest's rate of dirtying decides, whatever this machine's speed: at 40 MiB/s `STEADY` (6 MiB/s)
