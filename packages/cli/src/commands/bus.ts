@@ -1,6 +1,7 @@
-import type { Command } from "commander";
+import { Argument, type Command } from "commander";
 import type { CommandHost } from "../command-context.ts";
-import { EXIT } from "../exit-code.ts";
+import { CliError, EXIT } from "../exit-code.ts";
+import { natsUsers, rabbitMqUsers } from "../format/broker-users.ts";
 import { parkedTable } from "../format/parked-table.ts";
 import { printable } from "../format/printable.ts";
 import { parseLimit } from "../parse-limit.ts";
@@ -9,6 +10,7 @@ import { runCommand } from "../run-command.ts";
 
 export function addBusCommands(program: Command, host: CommandHost): void {
   const group = program.command("bus").description("the message bus");
+  addUsersCommand(group, host);
   const parked = group
     .command("parked")
     .description("messages that a server gave up on, the oldest first, and why")
@@ -42,4 +44,31 @@ export function addBusCommands(program: Command, host: CommandHost): void {
         return EXIT.ok;
       }),
     );
+}
+
+/** Asks nobody: the rights follow from what each service says and listens to. */
+function addUsersCommand(group: Command, host: CommandHost): void {
+  group
+    .command("users")
+    .description("how to set up a user for each service and each host's agent, with no more rights than it needs")
+    .addArgument(new Argument("<broker>", "which broker").choices(["rabbitmq", "nats"]))
+    .argument("[hosts...]", "the hosts' names, as in [compute] host")
+    .option("--client <name...>", "other services that call Drover", [])
+    .option("--vhost <name>", "RabbitMQ's virtual host", "/")
+    .action(
+      (broker: string, hosts: readonly string[], { client, vhost }: { client: readonly string[]; vhost: string }) => {
+        const of = { hosts: hosts.map(parseUserPart), clients: client.map(parseUserPart) };
+        host.io.stdout.write(broker === "nats" ? natsUsers(of) : rabbitMqUsers(of, vhost));
+        host.setExitCode(EXIT.ok);
+      },
+    );
+}
+
+/** @throws {CliError} for what no host and no broker's user may be called. */
+function parseUserPart(text: string): string {
+  if (/^[A-Za-z0-9._-]{1,255}$/.test(text)) return text;
+  throw new CliError(
+    EXIT.usage,
+    `${JSON.stringify(text)} is no name: letters, digits, dots, dashes and underscores only`,
+  );
 }
