@@ -2,6 +2,7 @@ import { liveMigrateInstance } from "@drover/contracts";
 import type { KnownServer } from "@drover/fleet";
 import { isActive, isDroverError } from "@drover/model";
 import type { FastifyRequest } from "fastify";
+import { askConductor } from "../ask-conductor.ts";
 import { LOCAL_IDENTITY, rpcContext } from "../identity.ts";
 import { parseMigrateLive } from "./migrate-live-body.ts";
 import type { NovaContext, NovaRoutes } from "./nova-context.ts";
@@ -65,7 +66,8 @@ async function migrateLive(request: FastifyRequest, id: string, context: NovaCon
     throw unknownHost(wanted.host);
   }
   try {
-    await context.dependencies.bus.call(
+    await askConductor(
+      context.dependencies,
       liveMigrateInstance,
       {
         serverUuid: server.uuid,
@@ -74,7 +76,7 @@ async function migrateLive(request: FastifyRequest, id: string, context: NovaCon
         requestedBy: LOCAL_IDENTITY.userId,
         projectId: LOCAL_IDENTITY.projectId,
       },
-      { context: rpcContext(request) },
+      rpcContext(request),
     );
   } catch (error) {
     throw refusalInNovasWords(error, id, wanted.host);

@@ -2,6 +2,7 @@ import { abortMigration, forceCompleteMigration } from "@drover/contracts";
 import { isDroverError, type Migration, SHOWN_STATUS } from "@drover/model";
 import type { FastifyRequest } from "fastify";
 import { z } from "zod";
+import { askConductor } from "../ask-conductor.ts";
 import { LOCAL_IDENTITY, rpcContext } from "../identity.ts";
 import { requireSince, SINCE } from "./microversion.ts";
 import type { NovaContext, NovaRoutes } from "./nova-context.ts";
@@ -99,10 +100,11 @@ async function ask(
   if (what === "abort" && tooEarly && request.novaMinor < SINCE.abortQueued)
     throw invalidMigrationState(migration, verb);
   try {
-    await context.dependencies.bus.call(
+    await askConductor(
+      context.dependencies,
       contract,
       { migrationUuid: migration.uuid, requestedBy: LOCAL_IDENTITY.userId },
-      { context: rpcContext(request) },
+      rpcContext(request),
     );
   } catch (error) {
     if (isDroverError(error, "refused")) throw invalidMigrationState(migration, verb, error.message);

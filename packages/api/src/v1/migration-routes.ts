@@ -6,6 +6,7 @@ import {
   requestAnswer,
 } from "@drover/contracts";
 import { z } from "zod";
+import { askConductor } from "../ask-conductor.ts";
 import { LOCAL_IDENTITY, rpcContext } from "../identity.ts";
 import { migrationParams, migrationQuery } from "./schemas.ts";
 import { errorAnswers, type V1App, type V1Context } from "./v1-context.ts";
@@ -13,7 +14,6 @@ import { errorAnswers, type V1App, type V1Context } from "./v1-context.ts";
 /** `/v1/migrations` */
 export function migrationRoutes(app: V1App, context: V1Context): void {
   const { fleet, migrations, dependencies } = context;
-  const { bus } = dependencies;
 
   app.get(
     "/migrations",
@@ -74,10 +74,11 @@ export function migrationRoutes(app: V1App, context: V1Context): void {
       },
       async (request, reply) => {
         const { uuid } = await fleet.findMigration(request.params.migration);
-        const answer = await bus.call(
+        const answer = await askConductor(
+          dependencies,
           contract,
           { migrationUuid: uuid, requestedBy: LOCAL_IDENTITY.userId },
-          { context: rpcContext(request) },
+          rpcContext(request),
         );
         return reply.code(202).send(answer);
       },

@@ -2,6 +2,7 @@ import { liveMigrateInstance, migrationView, serverView } from "@drover/contract
 import { viewMigration, viewServer } from "@drover/fleet";
 import { DroverError, type Migration } from "@drover/model";
 import { z } from "zod";
+import { askConductor } from "../ask-conductor.ts";
 import { LOCAL_IDENTITY, rpcContext } from "../identity.ts";
 import { matchingNames } from "../name-filter.ts";
 import { migrateRequest, serverParams, serverQuery } from "./schemas.ts";
@@ -62,7 +63,8 @@ export function serverRoutes(app: V1App, context: V1Context): void {
     },
     async (request, reply) => {
       const server = await fleet.findServer(request.params.server);
-      const { migrationUuid } = await dependencies.bus.call(
+      const { migrationUuid } = await askConductor(
+        dependencies,
         liveMigrateInstance,
         {
           serverUuid: server.uuid,
@@ -71,7 +73,7 @@ export function serverRoutes(app: V1App, context: V1Context): void {
           requestedBy: LOCAL_IDENTITY.userId,
           projectId: LOCAL_IDENTITY.projectId,
         },
-        { context: rpcContext(request) },
+        rpcContext(request),
       );
       const migration = await readAccepted(context, migrationUuid);
       return reply.code(202).send({ migration: viewMigration(migration, undefined) });
