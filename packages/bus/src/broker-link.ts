@@ -1,4 +1,4 @@
-import { type Clock, DroverError, errorChain, type Logger } from "@drover/model";
+import { type Clock, DroverError, errorChain, isDroverError, type Logger } from "@drover/model";
 import type { BusStatus } from "./bus.ts";
 
 /** Waits between attempts double from the first to the longest; half of each is random, so that agents do not return as one. */
@@ -87,6 +87,16 @@ export class BrokerLink<Session extends BrokerSession> {
     } finally {
       timer.abort();
       timeout.catch(() => {});
+    }
+  }
+
+  /** As {@link session}; its `unavailable` says what we were `doing`. */
+  async sessionFor(doing: string, maxWaitMs: number, signal?: AbortSignal): Promise<Session> {
+    try {
+      return await this.session(maxWaitMs, signal);
+    } catch (cause) {
+      if (!isDroverError(cause, "unavailable")) throw cause;
+      throw new DroverError("unavailable", doing, { cause });
     }
   }
 

@@ -1,7 +1,8 @@
 import { type Clock, DroverError, type Logger, silentLogger, systemClock } from "@drover/model";
+import { Bound } from "./bound.ts";
 import type { Bus, BusStatus, CallOptions, CastOptions, RpcServer, ServeOptions } from "./bus.ts";
 import type { CallContract, CastContract } from "./contract.ts";
-import { decodeReply, decodeRequest, encodeReply, encodeRequest } from "./envelope.ts";
+import { decodeReply, decodeRequest, encodeReply, encodeRequest, type RequestEnvelope } from "./envelope.ts";
 import { type Consumer, type LocalMessage, LocalQueue } from "./local-queue.ts";
 import {
   busClosed,
@@ -58,6 +59,7 @@ class InProcessBus implements Bus {
   readonly #logger: Logger;
   readonly #clock: Clock;
   readonly #pending: PendingCalls;
+  readonly #calls = new Bound("calls");
   /** Topics' and servers' queues, by name: declared by the first server, and kept. */
   readonly #queues = new Map<string, LocalQueue>();
   readonly #servers = new Set<LocalServer>();
@@ -78,18 +80,7 @@ class InProcessBus implements Bus {
     const envelope = requestEnvelope(contract, request, options.context);
     const deadlineMs = deadlineOf(contract, options);
     options.signal?.throwIfAborted();
-    const queue = this.#queue(contract, options.server);
-    if (!queue.isServed) throw nobodyServes(contract.method, queue.name);
-    const limits = { remainingMs: deadlineMs, deadlineMs, signal: options.signal };
-    const { messageId, response } = this.#pending.add(contract, limits);
-    try {
-      const sent = { messageId, replyQueue: REPLY_QUEUE, remainingMs: deadlineMs };
-      const body = encodeRequest(callEnvelope(contract, envelope, sent, this.#clock));
-      queue.push({ body, byMs: this.#clock.monotonicMs() + deadlineMs }, contract.method);
-    } catch (error) {
-      this.#pending.fail(messageId, error);
-    }
-    return response;
+    return this.#calls.hold(`calling ${contract.method}`, () => this.#call(contract, envelope, deadlineMs, options));
   }
 
   async cast<Request>(contract: CastContract<Request>, request: Request, options: CastOptions = {}): Promise<void> {
@@ -154,6 +145,25 @@ class InProcessBus implements Bus {
     this.#status = "closed";
     await Promise.all([...this.#servers].map((server) => this.#closeServer(server)));
     this.#pending.failAll((contract) => callCutOff(contract, true, "the bus was closed"));
+  }
+
+  async #call<Response>(
+    contract: CallContract<unknown, Response>,
+    envelope: RequestEnvelope,
+    deadlineMs: number,
+    { server, signal }: CallOptions,
+  ): Promise<Response> {
+    const queue = this.#queue(contract, server);
+    if (!queue.isServed) throw nobodyServes(contract.method, queue.name);
+    const { messageId, response } = this.#pending.add(contract, { remainingMs: deadlineMs, deadlineMs, signal });
+    try {
+      const sent = { messageId, replyQueue: REPLY_QUEUE, remainingMs: deadlineMs };
+      const body = encodeRequest(callEnvelope(contract, envelope, sent, this.#clock));
+      queue.push({ body, byMs: this.#clock.monotonicMs() + deadlineMs }, contract.method);
+    } catch (error) {
+      this.#pending.fail(messageId, error);
+    }
+    return response;
   }
 
   #declare(name: string): LocalQueue {

@@ -9,8 +9,6 @@ import { checkRequest, namedArguments } from "./validation.ts";
 export const CAST_CONNECT_WAIT_MS = 10_000;
 /** A cast that the broker does not confirm within this is given up. */
 export const CONFIRM_WAIT_MS = 10_000;
-/** Casts that wait for the broker at the same time; further ones are refused at once. */
-export const MAX_PENDING_CASTS = 10_000;
 
 /** A request that has passed its schema, in its envelope. @throws {DroverError} `bad-request` naming the field. */
 export function requestEnvelope(

@@ -48,12 +48,6 @@ test("a lost connection tells what was sent from what was not", async () => {
   expect((await rejection(unsent.response)).code).toBe("unavailable");
 });
 
-test("more than ten thousand calls are refused", () => {
-  const pending = new PendingCalls(new TestClock());
-  for (let call = 0; call < 10_000; call += 1) pending.add(contract, limits);
-  expect(() => pending.add(contract, limits)).toThrow(expect.objectContaining({ code: "unavailable" }));
-});
-
 test("a server that fell silent fails a monitored call, from its first sign of life on", async () => {
   for (const [idempotent, code] of [
     [false, "outcome-unknown"],

@@ -6,9 +6,6 @@ import { errorOf } from "./failure.ts";
 import { nobodyServes, queueName } from "./outgoing.ts";
 import { checkResponse } from "./validation.ts";
 
-/** A process with more calls under way than this is in trouble; further ones are refused at once. */
-const MAX_PENDING_CALLS = 10_000;
-
 interface PendingCall {
   readonly contract: CallContract<unknown, unknown>;
   readonly resolve: (result: unknown) => void;
@@ -47,19 +44,11 @@ export class PendingCalls {
    * `deadline-exceeded`, or with the reason of the caller's signal. A monitored call whose server shows no sign of life
    * for its contract's `monitorTimeoutMs`, having shown one, rejects with `outcome-unknown`, or with `unavailable` if it
    * is idempotent.
-   *
-   * @throws {DroverError} `unavailable` when too many calls are under way.
    */
   add<Response>(
     contract: CallContract<unknown, Response>,
     limits: CallLimits,
   ): { readonly messageId: string; readonly response: Promise<Response> } {
-    if (this.#calls.size >= MAX_PENDING_CALLS) {
-      throw new DroverError(
-        "unavailable",
-        `calling ${contract.method}: ${MAX_PENDING_CALLS} calls are under way already`,
-      );
-    }
     const { remainingMs, deadlineMs, server, signal } = limits;
     const messageId = newMessageId();
     const response = new Promise<Response>((resolve, reject) => {

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { z } from "zod";
 import { type Access, defineCall } from "./contract.ts";
-import { admit, agentUser, type Sender } from "./sender.ts";
+import { admit, agentUser, maySpeakFor, type Sender } from "./sender.ts";
 
 const trust = { ownUser: "drover-agent.hosta", trustedUsers: ["drover"] };
 
@@ -64,4 +64,14 @@ test("a refusal names the user and the remedy", () => {
   const refusal = () => admit(contract("command"), {}, senders["another service"], trust);
   expect(refusal).toThrow("m is not taken from the broker's user billing");
   expect(refusal).toThrow("bus.trusted_users");
+});
+
+test("an agent is believed about what it took from its own host's queue, and about nothing else", () => {
+  const believed = (user: string | null, server?: string) => maySpeakFor(user, server, trust);
+  expect(believed(agentUser("hostb"), "hostb")).toBe(true);
+  expect(believed(agentUser("hostb"), "hostc")).toBe(false);
+  expect(believed(agentUser("hostb"))).toBe(false);
+  expect(believed("drover")).toBe(true);
+  expect(believed("billing", "hostb")).toBe(false);
+  expect(believed(null, "hostb")).toBe(false);
 });

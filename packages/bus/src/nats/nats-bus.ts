@@ -8,17 +8,17 @@ import {
   systemClock,
 } from "@drover/model";
 import type { Msg } from "@nats-io/transport-node";
+import { Bound } from "../bound.ts";
 import { BrokerLink } from "../broker-link.ts";
 import type { BrokerTls } from "../broker-tls.ts";
 import type { Bus, BusStatus, CallOptions, CastOptions, RpcServer, ServeOptions } from "../bus.ts";
 import type { CallContract, CastContract } from "../contract.ts";
-import { decodeReply, encodeRequest, newMessageId } from "../envelope.ts";
+import { decodeReply, encodeRequest, newMessageId, type RequestEnvelope } from "../envelope.ts";
 import {
   CAST_CONNECT_WAIT_MS,
   callCutOff,
   callEnvelope,
   deadlineOf,
-  MAX_PENDING_CASTS,
   nobodyServes,
   requestEnvelope,
 } from "../outgoing.ts";
@@ -69,10 +69,11 @@ class NatsBus implements Bus {
   readonly #inbox: string;
   readonly #link: BrokerLink<NatsSession>;
   readonly #pending: PendingCalls;
+  readonly #calls = new Bound("calls");
+  readonly #casts = new Bound("casts");
   readonly #servers = new Set<NatsTopicServer>();
   /** Fanouts that the server has not dealt with, by message id: what it answers when nobody is there. */
   readonly #fanouts = new Map<string, () => void>();
-  #pendingCasts = 0;
 
   constructor(options: NatsBusOptions) {
     const { name, tls } = options;
@@ -101,29 +102,10 @@ class NatsBus implements Bus {
     request: Request,
     options: CallOptions = {},
   ): Promise<Response> {
-    const startedMs = this.#clock.monotonicMs();
     const envelope = requestEnvelope(contract, request, options.context);
     const deadlineMs = deadlineOf(contract, options);
-    const { signal } = options;
-    signal?.throwIfAborted();
-    const session = this.#link.present ?? (await this.#session(`sending ${contract.method}`, deadlineMs, signal));
-    const remainingMs = startedMs + deadlineMs - this.#clock.monotonicMs();
-    const { messageId, response } = this.#pending.add(contract, {
-      remainingMs,
-      deadlineMs,
-      server: options.server,
-      signal,
-    });
-    const call = { messageId, replyQueue: this.#inbox, remainingMs };
-    try {
-      const body = encodeRequest(callEnvelope(contract, envelope, call, this.#clock), "bare");
-      const subject = callSubject(contract.topic, options.server, this.#sender);
-      session.publish(subject, body, `${this.#inbox}.${messageId}`);
-      this.#pending.markSent(messageId);
-    } catch (error) {
-      this.#pending.fail(messageId, brokerError(`sending ${contract.method}`, error));
-    }
-    return response;
+    options.signal?.throwIfAborted();
+    return this.#calls.hold(`calling ${contract.method}`, () => this.#call(contract, envelope, deadlineMs, options));
   }
 
   async cast<Request>(contract: CastContract<Request>, request: Request, options: CastOptions = {}): Promise<void> {
@@ -131,20 +113,12 @@ class NatsBus implements Bus {
     const envelope = requestEnvelope(contract, request, options.context);
     const { uniqueId } = envelope;
     const body = encodeRequest(envelope, "bare");
-    if (this.#pendingCasts >= MAX_PENDING_CASTS) {
-      throw new DroverError("unavailable", `sending ${method}: ${MAX_PENDING_CASTS} casts wait for the broker already`);
-    }
-    this.#pendingCasts += 1;
-    try {
-      const send =
-        options.fanout === true
-          ? (session: NatsSession) => this.#sendToAll(session, method, topic, body)
-          : (session: NatsSession) =>
-              storeCast(session, this.#sender, { topic, server: options.server, method, uniqueId, body });
-      await this.#untilSent(method, send);
-    } finally {
-      this.#pendingCasts -= 1;
-    }
+    const send =
+      options.fanout === true
+        ? (session: NatsSession) => this.#sendToAll(session, method, topic, body)
+        : (session: NatsSession) =>
+            storeCast(session, this.#sender, { topic, server: options.server, method, uniqueId, body });
+    await this.#casts.hold(`sending ${method}`, () => this.#untilSent(method, send));
   }
 
   async serve(options: ServeOptions): Promise<RpcServer> {
@@ -197,20 +171,33 @@ class NatsBus implements Bus {
     this.#pending.failAll((contract, sent) => callCutOff(contract, sent, "the bus was closed"));
   }
 
-  async #session(doing: string, maxWaitMs: number, signal?: AbortSignal): Promise<NatsSession> {
+  async #call<Response>(
+    contract: CallContract<unknown, Response>,
+    envelope: RequestEnvelope,
+    deadlineMs: number,
+    { server, signal }: CallOptions,
+  ): Promise<Response> {
+    const doing = `sending ${contract.method}`;
+    const byMs = this.#clock.monotonicMs() + deadlineMs;
+    const session = this.#link.present ?? (await this.#link.sessionFor(doing, deadlineMs, signal));
+    const remainingMs = byMs - this.#clock.monotonicMs();
+    const { messageId, response } = this.#pending.add(contract, { remainingMs, deadlineMs, server, signal });
+    const call = { messageId, replyQueue: this.#inbox, remainingMs };
     try {
-      return await this.#link.session(maxWaitMs, signal);
-    } catch (cause) {
-      if (!isDroverError(cause, "unavailable")) throw cause;
-      throw new DroverError("unavailable", doing, { cause });
+      const body = encodeRequest(callEnvelope(contract, envelope, call, this.#clock), "bare");
+      session.publish(callSubject(contract.topic, server, this.#sender), body, `${this.#inbox}.${messageId}`);
+      this.#pending.markSent(messageId);
+    } catch (error) {
+      this.#pending.fail(messageId, brokerError(doing, error));
     }
+    return response;
   }
 
   /** Sends on the present connection, and on the next where it broke: the server knows a message that comes again. */
   async #untilSent(method: string, send: (session: NatsSession) => Promise<void>): Promise<void> {
     const byMs = this.#clock.monotonicMs() + CAST_CONNECT_WAIT_MS;
     for (;;) {
-      const session = await this.#session(`sending ${method}`, Math.max(0, byMs - this.#clock.monotonicMs()));
+      const session = await this.#link.sessionFor(`sending ${method}`, Math.max(0, byMs - this.#clock.monotonicMs()));
       try {
         return await send(session);
       } catch (error) {
@@ -281,7 +268,7 @@ class NatsBus implements Bus {
   }
 
   async #onParked<Result>(what: string, work: (session: NatsSession) => Promise<Result>): Promise<Result> {
-    const session = await this.#session(what, PARKED_CONNECT_WAIT_MS);
+    const session = await this.#link.sessionFor(what, PARKED_CONNECT_WAIT_MS);
     try {
       return await work(session);
     } catch (error) {
