@@ -1,11 +1,11 @@
 import { DroverError } from "@drover/model";
 import { beforeEach, expect, test } from "vitest";
 import { z } from "zod";
-import { recordingLogger } from "./amqp/recording-logger.ts";
 import { handle, type RpcHandler, type RpcInfo } from "./bus.ts";
 import { gate } from "./bus-contract.ts";
 import { defineCall, defineCast } from "./contract.ts";
 import type { ReplyEnvelope, RequestEnvelope } from "./envelope.ts";
+import { recordingLogger } from "./recording-logger.test.support.ts";
 import { type Delivery, MAX_TRIES, RequestRunner, type Settlement } from "./request-runner.ts";
 import { currentContext } from "./rpc-context.ts";
 import { settled, TestClock } from "./test-clock.test.support.ts";

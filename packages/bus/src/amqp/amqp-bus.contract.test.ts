@@ -1,10 +1,10 @@
-import { type RabbitMq, startRabbitMq, startSeverableProxy } from "@drover/testkit";
-import { connect } from "amqplib";
-import { afterAll, beforeAll, expect, vi } from "vitest";
-import type { Bus } from "../bus.ts";
+import { type RabbitMq, startRabbitMq } from "@drover/testkit";
+import { afterAll, beforeAll, onTestFinished } from "vitest";
+import { brokerTestBed, connected } from "../broker-test-bed.test.support.ts";
 import { describeBusContract } from "../bus-contract.ts";
 import { agentUser } from "../sender.ts";
-import { openAmqpBus } from "./amqp-bus.ts";
+
+const { amqpBus, bareAmqp, severableWay } = brokerTestBed(onTestFinished);
 
 let broker: RabbitMq;
 const agents = new Map<string, string>();
@@ -17,12 +17,7 @@ afterAll(async () => {
   await broker?.remove();
 });
 
-/** A bus that has found its broker. */
-async function connectedBus(name: string, url = broker.url): Promise<Bus> {
-  const bus = openAmqpBus({ urls: [url], name });
-  await vi.waitFor(() => expect(bus.status()).toBe("connected"), 10_000);
-  return bus;
-}
+const connectedBus = (name: string, url = broker.url) => connected(amqpBus({ urls: [url], name }));
 
 describeBusContract("amqp", {
   open: async () => ({ caller: await connectedBus("caller"), callee: await connectedBus("callee") }),
@@ -31,10 +26,8 @@ describeBusContract("amqp", {
     start: () => broker.start(),
     openAnother: (name) => connectedBus(name),
     openThroughProxy: async (name) => {
-      const proxy = await startSeverableProxy(broker);
-      const url = new URL(broker.url);
-      url.port = String(proxy.port);
-      const bus = await connectedBus(name, url.href);
+      const { proxy, url } = await severableWay(broker);
+      const bus = await connectedBus(name, url);
       return { bus, sever: proxy.sever, cutAfter: proxy.cutAfter, closeProxy: () => proxy.close() };
     },
     openAgent: async (host) => {
@@ -46,11 +39,9 @@ describeBusContract("amqp", {
       return connectedBus(user, url);
     },
     sendGarbage: async (queue, body) => {
-      const model = await connect(broker.url);
-      const channel = await model.createConfirmChannel();
+      const channel = await (await bareAmqp(broker.url)).createConfirmChannel();
       channel.sendToQueue(queue, body);
       await channel.waitForConfirms();
-      await model.close();
     },
   },
 });

@@ -1,16 +1,15 @@
-import { freePort, type RabbitMq, type SeverableProxy, startRabbitMq, startSeverableProxy } from "@drover/testkit";
-import { type ChannelModel, connect } from "amqplib";
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from "vitest";
-import { type Bus, handle } from "../bus.ts";
-import { gate, rejection, sampleContracts } from "../bus-contract.ts";
-import { openAmqpBus } from "./amqp-bus.ts";
-import { recordingLogger } from "./recording-logger.ts";
+import { freePort, type RabbitMq, startRabbitMq } from "@drover/testkit";
+import { afterAll, beforeAll, beforeEach, expect, onTestFinished, test, vi } from "vitest";
+import { brokerTestBed, connected, newTopic } from "../broker-test-bed.test.support.ts";
+import { handle } from "../bus.ts";
+import { gate, rejection, type SampleContracts } from "../bus-contract.ts";
+import { recordingLogger } from "../recording-logger.test.support.ts";
+
+const { amqpBus, bareAmqp, severableWay } = brokerTestBed(onTestFinished);
 
 let broker: RabbitMq;
-let topics = 0;
 let topic: string;
-let contracts: ReturnType<typeof sampleContracts>;
-const open: Array<() => Promise<unknown>> = [];
+let contracts: SampleContracts;
 
 beforeAll(async () => {
   broker = await startRabbitMq();
@@ -21,47 +20,10 @@ afterAll(async () => {
 });
 
 beforeEach(() => {
-  topics += 1;
-  topic = `failures-${topics}`;
-  contracts = sampleContracts(topic);
+  ({ topic, contracts } = newTopic());
 });
 
-afterEach(async () => {
-  for (const close of open.splice(0).reverse()) await close();
-});
-
-function openBus(name: string, url = broker.url): Bus {
-  const bus = openAmqpBus({ urls: [url], name });
-  open.push(() => bus.close());
-  return bus;
-}
-
-async function connectedBus(name: string, url = broker.url): Promise<Bus> {
-  const bus = openBus(name, url);
-  await connected(bus);
-  return bus;
-}
-
-async function connected(bus: Bus): Promise<void> {
-  await vi.waitFor(() => expect(bus.status()).toBe("connected"), 30_000);
-}
-
-/** A bus whose connection can be cut, and what cuts it. */
-async function severableBus(name: string): Promise<{ bus: Bus; proxy: SeverableProxy }> {
-  const proxy = await startSeverableProxy(broker);
-  open.push(() => proxy.close());
-  const url = new URL(broker.url);
-  url.port = String(proxy.port);
-  return { bus: await connectedBus(name, url.href), proxy };
-}
-
-/** A bare AMQP client, for what no bus of ours would do. */
-async function bareClient(): Promise<ChannelModel> {
-  const model = await connect(broker.url);
-  model.on("error", () => {});
-  open.push(() => model.close().catch(() => {}));
-  return model;
-}
+const connectedBus = (name: string) => connected(amqpBus({ urls: [broker.url], name }));
 
 /** Handlers for calls that stay under way until `finish` is opened. */
 function slowHandlers(finish: { opened: Promise<void> }, runs: string[]) {
@@ -76,7 +38,8 @@ function slowHandlers(finish: { opened: Promise<void> }, runs: string[]) {
 
 test("a cast whose server dies before it is done reaches another", async () => {
   const caller = await connectedBus("caller");
-  const { bus: dying, proxy } = await severableBus("dying");
+  const { url, proxy } = await severableWay(broker);
+  const dying = await connected(amqpBus({ urls: [url], name: "dying" }));
   const finish = gate();
   const heard: string[] = [];
   const listen = (server: string, until: Promise<void>) =>
@@ -98,7 +61,7 @@ test("a call that was given to a server that died is not run again, and its call
   const callee = await connectedBus("callee");
   const finish = gate();
   const runs: string[] = [];
-  const model = await bareClient();
+  const model = await bareAmqp(broker.url);
   const channel = await model.createChannel();
   const caller = await connectedBus("caller");
   // A consumer that takes the call and goes without acknowledging it, as a process killed at the wrong moment.
@@ -116,7 +79,7 @@ test("a queue deleted under its server is declared and consumed again", async ()
   const finish = gate();
   finish.open();
   await callee.serve({ topic, server: "hosta", handlers: slowHandlers(finish, []) });
-  const channel = await (await bareClient()).createChannel();
+  const channel = await (await bareAmqp(broker.url)).createChannel();
   await channel.deleteQueue(`${topic}.hosta`);
   await vi.waitFor(async () => {
     expect(await caller.call(contracts.wait, {}, { server: "hosta" })).toEqual({});
@@ -139,8 +102,7 @@ test("no log line has the broker's password, whatever goes wrong", async () => {
   const wrong = new URL(broker.url);
   wrong.password = "wrong-secret";
   const nowhere = `amqp://drover:wrong-secret@127.0.0.1:${await freePort()}`;
-  const bus = openAmqpBus({ urls: [wrong.href, nowhere], name: "caller", logger });
-  open.push(() => bus.close());
+  const bus = amqpBus({ urls: [wrong.href, nowhere], logger });
   await vi.waitFor(() => expect(logger.lines.length).toBeGreaterThan(2), 20_000);
   expect(bus.status()).toBe("connecting");
   const error = await rejection(bus.call(contracts.wait, {}, { deadlineMs: 100 }));
@@ -168,7 +130,7 @@ test("a broker killed and restarted under way is found again, with what it had p
   expect((await rejection(caller.call(contracts.wait, {}, { deadlineMs: 300 }))).code).toBe("unavailable");
   finish.open();
   // A process that starts meanwhile fails at nothing: it serves as soon as the broker is there.
-  const late = openBus("late");
+  const late = amqpBus({ urls: [broker.url], name: "late" });
   await late.serve({ topic, server: "hosta", handlers: [listen] });
   expect(late.status()).toBe("connecting");
 

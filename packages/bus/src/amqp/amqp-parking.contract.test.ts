@@ -1,19 +1,18 @@
-import { type RabbitMq, startRabbitMq, startSeverableProxy } from "@drover/testkit";
-import { type ChannelModel, connect } from "amqplib";
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from "vitest";
-import { type Bus, handle } from "../bus.ts";
-import { rejection, sampleContracts } from "../bus-contract.ts";
+import { type RabbitMq, startRabbitMq } from "@drover/testkit";
+import { afterAll, afterEach, beforeAll, beforeEach, expect, onTestFinished, test, vi } from "vitest";
+import { brokerTestBed, connected, newTopic } from "../broker-test-bed.test.support.ts";
+import { handle } from "../bus.ts";
+import { rejection, type SampleContracts } from "../bus-contract.ts";
 import { defineCast } from "../contract.ts";
 import { agentUser } from "../sender.ts";
-import { openAmqpBus } from "./amqp-bus.ts";
+
+const { amqpBus, bareAmqp, severableWay } = brokerTestBed(onTestFinished);
 
 // What RabbitMQ alone can get wrong about messages that fail: it does not count tries, and anybody may write to a queue.
 
 let broker: RabbitMq;
-let topics = 0;
 let topic: string;
-let contracts: ReturnType<typeof sampleContracts>;
-const open: Array<() => Promise<unknown>> = [];
+let contracts: SampleContracts;
 
 beforeAll(async () => {
   broker = await startRabbitMq();
@@ -24,45 +23,25 @@ afterAll(async () => {
 });
 
 beforeEach(() => {
-  topics += 1;
-  topic = `parking${topics}`;
-  contracts = sampleContracts(topic);
+  ({ topic, contracts } = newTopic());
 });
 
 afterEach(async () => {
-  for (const close of open.splice(0).reverse()) await close();
-  const model = await connect(broker.url);
-  const channel = await model.createChannel();
+  const channel = await (await bareAmqp(broker.url)).createChannel();
   await channel.deleteQueue("drover.parked");
-  await model.close();
 });
 
-async function connectedBus(name: string, options: { url?: string; trustedUsers?: readonly string[] } = {}) {
-  const { url = broker.url, trustedUsers = [] } = options;
-  const bus = openAmqpBus({ urls: [url], name, trustedUsers });
-  open.push(() => bus.close());
-  await vi.waitFor(() => expect(bus.status()).toBe("connected"), 30_000);
-  return bus;
-}
-
-async function bareClient(url = broker.url): Promise<ChannelModel> {
-  const model = await connect(url);
-  model.on("error", () => {});
-  open.push(() => model.close().catch(() => {}));
-  return model;
-}
+const connectedBus = (name: string) => connected(amqpBus({ urls: [broker.url], name }));
 
 async function messagesIn(queue: string): Promise<number> {
-  const channel = await (await bareClient()).createChannel();
+  const channel = await (await bareAmqp(broker.url)).createChannel();
   return (await channel.checkQueue(queue)).messageCount;
 }
 
 /** Delivers a cast to a server that ends while it runs it, and remembers nothing. */
 async function dieOver(): Promise<void> {
-  const proxy = await startSeverableProxy(broker);
-  const url = new URL(broker.url);
-  url.port = String(proxy.port);
-  const dying = openAmqpBus({ urls: [url.href], name: "dying" });
+  const { url, proxy } = await severableWay(broker);
+  const dying = amqpBus({ urls: [url], name: "dying" });
   const begun = Promise.withResolvers<void>();
   const never = new Promise<void>(() => {});
   const handler = handle(contracts.note, async (_, { signal }) => {
@@ -76,7 +55,6 @@ async function dieOver(): Promise<void> {
   proxy.severForEver();
   await vi.waitFor(() => expect(dying.status()).toBe("connecting"));
   await dying.close();
-  await proxy.close();
 }
 
 test("a cast that five servers died over is parked by the sixth, which does not run it", async () => {
@@ -105,7 +83,7 @@ test("a parked message stays when its queue is gone, and when the broker is rest
   const caller = await connectedBus("caller");
   const bad = handle(contracts.note, async () => Promise.reject(new TypeError("cannot")));
   const server = await caller.serve({ topic, server: "hosta", handlers: [bad] });
-  const channel = await (await bareClient()).createConfirmChannel();
+  const channel = await (await bareAmqp(broker.url)).createConfirmChannel();
   for (const text of ["first", "second", "third"]) channel.sendToQueue(`${topic}.hosta`, Buffer.from(text));
   await channel.waitForConfirms();
   await vi.waitFor(async () => expect(await caller.listParked()).toHaveLength(3));
@@ -130,7 +108,7 @@ test("a host cannot have a command of its own making sent to another by way of t
   const operator = await connectedBus("operator");
   const heard: string[] = [];
   const listen = (text: string) => void heard.push(text);
-  const victim: Bus = await connectedBus("victim");
+  const victim = await connectedBus("victim");
   await victim.serve({
     topic,
     server: "hostb",
@@ -149,7 +127,7 @@ test("a host cannot have a command of its own making sent to another by way of t
       JSON.stringify({ method: "note", args: { text: "forged" }, version: "1.0", _unique_id: queue }),
     ).toString("base64"),
   });
-  const channel = await (await bareClient(url)).createConfirmChannel();
+  const channel = await (await bareAmqp(url)).createConfirmChannel();
   const forged = record(`${topic}.hostb`);
   channel.sendToQueue("drover.parked", Buffer.from(JSON.stringify(forged)), {
     userId: agentUser("hosta"),

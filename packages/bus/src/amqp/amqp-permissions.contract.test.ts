@@ -1,13 +1,15 @@
 import { type RabbitMq, startRabbitMq } from "@drover/testkit";
-import { type Channel, connect } from "amqplib";
-import { afterAll, afterEach, beforeAll, expect, test, vi } from "vitest";
+import type { Channel } from "amqplib";
+import { afterAll, beforeAll, expect, onTestFinished, test, vi } from "vitest";
 import { z } from "zod";
+import { brokerTestBed, connected } from "../broker-test-bed.test.support.ts";
 import { type Bus, handle } from "../bus.ts";
 import { rejection } from "../bus-contract.ts";
 import { defineCall } from "../contract.ts";
-import { openAmqpBus } from "./amqp-bus.ts";
+import { recordingLogger } from "../recording-logger.test.support.ts";
 import { type RabbitMqRole, rabbitMqPermissions } from "./rabbitmq-permissions.ts";
-import { recordingLogger } from "./recording-logger.ts";
+
+const { amqpBus, bareAmqp } = brokerTestBed(onTestFinished);
 
 // Real users with the rights that `rabbitMqPermissions` gives them, and what a taken-over host can do with its own.
 
@@ -27,7 +29,6 @@ const report = defineCall({
 });
 
 let broker: RabbitMq;
-const open: Array<() => Promise<unknown>> = [];
 const urls = new Map<string, string>();
 
 beforeAll(async () => {
@@ -38,10 +39,6 @@ afterAll(async () => {
   await broker?.remove();
 });
 
-afterEach(async () => {
-  for (const close of open.splice(0).reverse()) await close();
-});
-
 async function urlOf(role: RabbitMqRole): Promise<string> {
   const permissions = rabbitMqPermissions(role);
   const url = urls.get(permissions.user) ?? (await broker.addUser({ ...permissions, password: "secret" }));
@@ -50,10 +47,7 @@ async function urlOf(role: RabbitMqRole): Promise<string> {
 }
 
 async function busOf(role: RabbitMqRole, trustedUsers: readonly string[] = []): Promise<Bus> {
-  const bus = openAmqpBus({ urls: [await urlOf(role)], name: role.role, trustedUsers });
-  open.push(() => bus.close());
-  await vi.waitFor(() => expect(bus.status()).toBe("connected"), 30_000);
-  return bus;
+  return connected(amqpBus({ urls: [await urlOf(role)], name: role.role, trustedUsers }));
 }
 
 const agentTrust = ["drover-conductor"];
@@ -70,8 +64,7 @@ async function serveConductor(bus: Bus): Promise<void> {
 
 /** The broker's reply code for what is done on a channel of that user. */
 async function refusal(url: string, attempt: (channel: Channel) => Promise<unknown> | undefined): Promise<unknown> {
-  const model = await connect(url);
-  model.on("error", () => {});
+  const model = await bareAmqp(url);
   const channel = await model.createChannel();
   const refused = new Promise((resolve) => channel.on("error", (error: { code?: unknown }) => resolve(error.code)));
   attempt(channel)?.catch(() => {});
@@ -136,8 +129,7 @@ test("a taken-over host commands nobody, reports for nobody else and reads nobod
 test("who says nothing of itself is another service on the exchange, and nobody elsewhere", async () => {
   const conductor = await busOf({ role: "control-plane", name: "conductor" });
   await serveConductor(conductor);
-  const model = await connect(await urlOf({ role: "client" }));
-  open.push(() => model.close());
+  const model = await bareAmqp(await urlOf({ role: "client" }));
   const channel = await model.createChannel();
   const { queue } = await channel.assertQueue(`reply_${"0".repeat(32)}`, { durable: false });
   const replies: string[] = [];
@@ -156,13 +148,10 @@ test("who says nothing of itself is another service on the exchange, and nobody 
 test("an agent that comes before the control plane waits for it, and says for what", async () => {
   const logger = recordingLogger();
   const url = await urlOf({ role: "agent", host: "hostc" });
-  const admin = await connect(broker.url);
-  const channel = await admin.createChannel();
+  const channel = await (await bareAmqp(broker.url)).createChannel();
   await channel.deleteQueue("compute");
   await channel.deleteExchange("drover");
-  await admin.close();
-  const early = openAmqpBus({ urls: [url], name: "early", logger, trustedUsers: agentTrust });
-  open.push(() => early.close());
+  const early = amqpBus({ urls: [url], name: "early", logger, trustedUsers: agentTrust });
   await early.serve({ topic: "compute", server: "hostc", handlers: [handle(look, done)] });
   await vi.waitFor(() => {
     const reasons = logger.lines.map(({ fields }) => String(fields.reason));

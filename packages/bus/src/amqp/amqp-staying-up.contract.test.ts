@@ -1,39 +1,12 @@
 import { readFileSync } from "node:fs";
-import { createCertificates, freePort, type RabbitMq, startRabbitMq, startSeverableProxy } from "@drover/testkit";
-import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
-import { type Bus, handle } from "../bus.ts";
-import { gate, rejection, sampleContracts } from "../bus-contract.ts";
-import { type AmqpBusOptions, openAmqpBus } from "./amqp-bus.ts";
-import { recordingLogger } from "./recording-logger.ts";
+import { createCertificates, freePort, type RabbitMq, startRabbitMq } from "@drover/testkit";
+import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from "vitest";
+import { addressThrough, brokerTestBed, connected, newTopic } from "../broker-test-bed.test.support.ts";
+import { handle } from "../bus.ts";
+import { gate, rejection } from "../bus-contract.ts";
+import { recordingLogger } from "../recording-logger.test.support.ts";
 
-let topics = 0;
-const open: Array<() => Promise<unknown>> = [];
-
-afterEach(async () => {
-  for (const close of open.splice(0).reverse()) await close();
-});
-
-function openBus(options: Omit<AmqpBusOptions, "name">): Bus {
-  const bus = openAmqpBus({ name: "staying-up", ...options });
-  open.push(() => bus.close());
-  return bus;
-}
-
-async function connected(bus: Bus): Promise<Bus> {
-  await vi.waitFor(() => expect(bus.status()).toBe("connected"), 30_000);
-  return bus;
-}
-
-function newContracts() {
-  topics += 1;
-  return sampleContracts(`staying-up-${topics}`);
-}
-
-function addressThrough(url: string, port: number): string {
-  const address = new URL(url);
-  address.port = String(port);
-  return address.href;
-}
+const { amqpBus, severableWay } = brokerTestBed(onTestFinished);
 
 describe("over plain TCP", () => {
   let broker: RabbitMq;
@@ -44,33 +17,29 @@ describe("over plain TCP", () => {
 
   test("of several addresses the one that lives is found, and another when it dies", async () => {
     const dead = addressThrough(broker.url, await freePort());
-    const [first, second] = await Promise.all([startSeverableProxy(broker), startSeverableProxy(broker)]);
-    open.push(
-      () => first.close(),
-      () => second.close(),
-    );
-    const urls = [dead, addressThrough(broker.url, first.port), addressThrough(broker.url, second.port)];
+    const first = await severableWay(broker);
+    const second = await severableWay(broker);
+    const urls = [dead, first.url, second.url];
     const logger = recordingLogger();
-    const bus = await connected(openBus({ urls, logger }));
-    const contracts = newContracts();
+    const bus = await connected(amqpBus({ urls, logger }));
+    const { topic, contracts } = newTopic();
     const handlers = [handle(contracts.wait, async () => ({}))];
-    await bus.serve({ topic: contracts.wait.topic, server: "hosta", handlers });
-    first.severForEver();
+    await bus.serve({ topic, server: "hosta", handlers });
+    first.proxy.severForEver();
     await vi.waitFor(() => expect(bus.status()).toBe("connecting"));
     await connected(bus);
     expect(await bus.call(contracts.wait, {}, { server: "hosta" })).toEqual({});
     const met = logger.lines.filter(({ sentence }) => sentence === "connected to the broker");
     expect(met.map(({ fields }) => String(fields.broker))).toEqual([
-      expect.stringContaining(`:${first.port}`),
-      expect.stringContaining(`:${second.port}`),
+      expect.stringContaining(`:${first.proxy.port}`),
+      expect.stringContaining(`:${second.proxy.port}`),
     ]);
   }, 60_000);
 
   test("a refused serve says why, and those that serve beside it go on without a break", async () => {
     const logger = recordingLogger();
-    const bus = await connected(openBus({ urls: [broker.url], logger }));
-    const contracts = newContracts();
-    const { topic } = contracts.wait;
+    const bus = await connected(amqpBus({ urls: [broker.url], logger }));
+    const { topic, contracts } = newTopic();
     await bus.serve({ topic, server: "hosta", handlers: [handle(contracts.wait, async () => ({}))] });
     // A reply queue is no topic: its flags are others.
     const reply = (await broker.rabbitmqctl("--silent", "list_queues", "name"))
@@ -84,13 +53,13 @@ describe("over plain TCP", () => {
   });
 
   test("while the broker takes nothing a call ends with its deadline, and a cast goes through afterwards", async () => {
-    const contracts = newContracts();
-    const caller = await connected(openBus({ urls: [broker.url] }));
-    const callee = await connected(openBus({ urls: [broker.url] }));
+    const { topic, contracts } = newTopic();
+    const caller = await connected(amqpBus({ urls: [broker.url] }));
+    const callee = await connected(amqpBus({ urls: [broker.url] }));
     const heard: string[] = [];
     const listen = handle(contracts.note, async ({ text }) => void heard.push(text));
     const handlers = [listen, handle(contracts.wait, async () => ({}))];
-    await callee.serve({ topic: contracts.note.topic, server: "hosta", handlers });
+    await callee.serve({ topic, server: "hosta", handlers });
     await broker.setMemoryAlarm(true);
     try {
       const cast = caller.cast(contracts.note, { text: "one" }, { server: "hosta" });
@@ -108,10 +77,10 @@ describe("over plain TCP", () => {
   test("a broker that hangs is given up after missed heartbeats, and found when it answers again", async () => {
     const url = new URL(broker.url);
     url.searchParams.set("heartbeat", "1");
-    const contracts = newContracts();
-    const bus = await connected(openBus({ urls: [url.href] }));
+    const { topic, contracts } = newTopic();
+    const bus = await connected(amqpBus({ urls: [url.href] }));
     await bus.serve({
-      topic: contracts.wait.topic,
+      topic,
       server: "hosta",
       handlers: [handle(contracts.wait, async () => ({}))],
     });
@@ -131,11 +100,9 @@ describe("over plain TCP", () => {
   }, 60_000);
 
   test("a server that stops answers what runs, refuses what waits, and gives back what it did not begin", async () => {
-    const contracts = newContracts();
-    const { topic } = contracts.wait;
-    const caller = await connected(openBus({ urls: [broker.url] }));
-    const callee = openAmqpBus({ urls: [broker.url], name: "stopping" });
-    await connected(callee);
+    const { topic, contracts } = newTopic();
+    const caller = await connected(amqpBus({ urls: [broker.url] }));
+    const callee = await connected(amqpBus({ urls: [broker.url], name: "stopping" }));
     const begun = gate();
     const heard: string[] = [];
     const handlers = [
@@ -168,17 +135,17 @@ describe("over TLS", () => {
       key: readFileSync(certificates.clientKeyFile, "utf8"),
     };
     const tls = { ...own, ca: readFileSync(certificates.caFile, "utf8") };
-    const bus = await connected(openBus({ urls: [broker.url], tls }));
-    const contracts = newContracts();
+    const bus = await connected(amqpBus({ urls: [broker.url], tls }));
+    const { topic, contracts } = newTopic();
     await bus.serve({
-      topic: contracts.wait.topic,
+      topic,
       server: "hosta",
       handlers: [handle(contracts.wait, async () => ({}))],
     });
     expect(await bus.call(contracts.wait, {}, { server: "hosta" })).toEqual({});
 
     const logger = recordingLogger();
-    const wrong = openBus({ urls: [broker.url], tls: { ...own, ca: readFileSync(strangers.caFile, "utf8") }, logger });
+    const wrong = amqpBus({ urls: [broker.url], tls: { ...own, ca: readFileSync(strangers.caFile, "utf8") }, logger });
     await vi.waitFor(() => expect(logger.lines.length).toBeGreaterThan(0), 10_000);
     expect(wrong.status()).toBe("connecting");
     expect(logger.lines[0]).toMatchObject({ level: "warn", sentence: "no connection to the broker" });

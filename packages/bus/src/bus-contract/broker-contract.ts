@@ -255,7 +255,9 @@ export function describeBroker(bed: ContractBed, broker: BrokerUnderTest): void 
         const outcomes = await Promise.all(casts);
         const taken = outcomes.filter((outcome) => typeof outcome === "string");
         for (const outcome of outcomes) {
-          if (typeof outcome !== "string") expect(outcome).toMatchObject({ code: "unavailable" });
+          // RabbitMQ killed so may have forgotten the queue that was declared last: it is back when its server is.
+          const refusal = { code: expect.stringMatching(/^(unavailable|agent-unreachable)$/) };
+          if (typeof outcome !== "string") expect(outcome).toMatchObject(refusal);
         }
         await Promise.all([bed.caller, bed.callee].map(connected));
         await bed.caller.cast(note, { text: "last" }, { server: "hosta" });

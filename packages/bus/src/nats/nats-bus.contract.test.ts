@@ -1,11 +1,11 @@
-import { type Nats, startNats, startSeverableProxy } from "@drover/testkit";
-import { connect } from "@nats-io/transport-node";
-import { afterAll, beforeAll, expect, vi } from "vitest";
-import type { Bus } from "../bus.ts";
+import { type Nats, startNats } from "@drover/testkit";
+import { afterAll, beforeAll, onTestFinished } from "vitest";
+import { brokerTestBed, connected } from "../broker-test-bed.test.support.ts";
 import { describeBusContract } from "../bus-contract.ts";
 import { agentUser } from "../sender.ts";
-import { openNatsBus } from "./nats-bus.ts";
 import { castSubject } from "./subjects.ts";
+
+const { bareNats, natsBus, severableWay } = brokerTestBed(onTestFinished);
 
 /** The suite's agents speak to topics of its own, and to each other's hosts: what they may ask is up to who is asked. */
 const agents = ["hosta", "hostb"].map((host) => ({
@@ -25,12 +25,7 @@ afterAll(async () => {
   await broker?.remove();
 });
 
-/** A bus that has found its broker. */
-async function connectedBus(name: string, url = broker.url): Promise<Bus> {
-  const bus = openNatsBus({ urls: [url], name });
-  await vi.waitFor(() => expect(bus.status()).toBe("connected"), 10_000);
-  return bus;
-}
+const connectedBus = (name: string, url = broker.url) => connected(natsBus({ urls: [url], name }));
 
 describeBusContract("nats", {
   open: async () => ({ caller: await connectedBus("caller"), callee: await connectedBus("callee") }),
@@ -39,24 +34,17 @@ describeBusContract("nats", {
     start: () => broker.start(),
     openAnother: (name) => connectedBus(name),
     openThroughProxy: async (name) => {
-      const proxy = await startSeverableProxy(broker);
-      const url = new URL(broker.url);
-      url.port = String(proxy.port);
-      const bus = await connectedBus(name, url.href);
-      return {
-        bus,
-        sever: () => proxy.sever(),
-        cutAfter: (bytes) => proxy.cutAfter(bytes),
-        closeProxy: () => proxy.close(),
-      };
+      const { proxy, url } = await severableWay(broker);
+      const bus = await connectedBus(name, url);
+      return { bus, sever: proxy.sever, cutAfter: proxy.cutAfter, closeProxy: () => proxy.close() };
     },
     openAgent: (host) => connectedBus(`agent ${host}`, broker.urlFor(agentUser(host))),
     sendGarbage: async (queue, body) => {
       const [topic = "", server] = queue.split(".");
       const { user, password: pass, port } = broker;
-      const connection = await connect({ port, user, pass });
+      const connection = await bareNats({ port, user, pass });
       connection.publish(castSubject(topic, server, "anybody"), body);
-      await connection.drain();
+      await connection.flush();
     },
   },
 });

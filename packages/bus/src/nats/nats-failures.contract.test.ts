@@ -1,22 +1,23 @@
 import { readFileSync } from "node:fs";
 import { createCertificates, type Nats, startNats } from "@drover/testkit";
 import { DeliverPolicy, jetstreamManager } from "@nats-io/jetstream";
-import { connect, type NatsConnection } from "@nats-io/transport-node";
-import { afterAll, afterEach, beforeAll, expect, test, vi } from "vitest";
-import { recordingLogger } from "../amqp/recording-logger.ts";
-import { type Bus, handle } from "../bus.ts";
-import { gate, rejection, sampleContracts } from "../bus-contract.ts";
-import { openNatsBus } from "./nats-bus.ts";
+import type { NatsConnection } from "@nats-io/transport-node";
+import { afterAll, beforeAll, expect, onTestFinished, test, vi } from "vitest";
+import { brokerTestBed, connected, newTopic } from "../broker-test-bed.test.support.ts";
+import { handle } from "../bus.ts";
+import { gate, rejection } from "../bus-contract.ts";
+import { recordingLogger } from "../recording-logger.test.support.ts";
+import type { NatsBusOptions } from "./nats-bus.ts";
 import { CAST_STREAM, PARKED_STREAM } from "./streams.ts";
 import { consumerName } from "./subjects.ts";
+
+const { bareNats, natsBus } = brokerTestBed(onTestFinished);
 
 const CONNECT_LIMIT_MS = 10_000;
 /** Three pings, and then some. */
 const SILENCE_LIMIT_MS = 45_000;
 
 let broker: Nats;
-let topics = 0;
-const closing: Array<() => Promise<unknown>> = [];
 
 beforeAll(async () => {
   broker = await startNats();
@@ -26,28 +27,12 @@ afterAll(async () => {
   await broker?.remove();
 });
 
-afterEach(async () => {
-  for (const close of closing.splice(0).reverse()) await close();
-});
+const openBus = (options: Partial<NatsBusOptions> = {}) => connected(natsBus({ urls: [broker.url], ...options }));
 
-async function openBus(options: Partial<Parameters<typeof openNatsBus>[0]> = {}): Promise<Bus> {
-  const bus = openNatsBus({ urls: [broker.url], name: "test", ...options });
-  closing.push(() => bus.close());
-  await vi.waitFor(() => expect(bus.status()).toBe("connected"), CONNECT_LIMIT_MS);
-  return bus;
-}
-
-function newTopic() {
-  topics += 1;
-  const topic = `failures-${topics}`;
-  return { topic, contracts: sampleContracts(topic) };
-}
-
-async function administrator(): Promise<NatsConnection> {
+/** A connection of the bus's own user. */
+function administrator(): Promise<NatsConnection> {
   const { user, password: pass, port } = broker;
-  const connection = await connect({ port, user, pass });
-  closing.push(() => connection.close());
-  return connection;
+  return bareNats({ port, user, pass });
 }
 
 test("streams and consumers that were lost are made again", async () => {
@@ -155,7 +140,7 @@ test("a server with too much to do says so, and does what it has taken", { timeo
 
 test("a server that falls silent is given up, and found again", { timeout: 90_000 }, async () => {
   const frozen = await startNats();
-  closing.push(() => frozen.remove());
+  onTestFinished(() => frozen.remove());
   const { topic, contracts } = newTopic();
   const bus = await openBus({ urls: [frozen.url] });
   const add = handle(contracts.add, async ({ a, nested }) => ({ sum: a + nested.b }));
@@ -179,9 +164,9 @@ test("the second address is taken where the first does not answer", async () => 
 
 test("over TLS both ends must prove themselves", async () => {
   const certificates = await createCertificates();
-  closing.push(() => certificates.remove());
+  onTestFinished(() => certificates.remove());
   const secure = await startNats({ tls: certificates, verifyClients: true });
-  closing.push(() => secure.remove());
+  onTestFinished(() => secure.remove());
   const ca = readFileSync(certificates.caFile, "utf8");
   const cert = readFileSync(certificates.clientCertificateFile, "utf8");
   const key = readFileSync(certificates.clientKeyFile, "utf8");
@@ -192,8 +177,7 @@ test("over TLS both ends must prove themselves", async () => {
 
   for (const tls of [{ ca }, { cert, key }]) {
     const logger = recordingLogger();
-    const refused = openNatsBus({ urls: [secure.url], name: "refused", tls, logger });
-    closing.push(() => refused.close());
+    const refused = natsBus({ urls: [secure.url], name: "refused", tls, logger });
     await vi.waitFor(() =>
       expect(logger.lines.map(({ sentence }) => sentence)).toContain("no connection to the broker"),
     );
@@ -205,8 +189,7 @@ test("no log line has the password, and a wrong one is named as the reason", asy
   const logger = recordingLogger();
   const url = new URL(broker.url);
   url.password = "open-sesame";
-  const bus = openNatsBus({ urls: [url.href], name: "stranger", logger });
-  closing.push(() => bus.close());
+  natsBus({ urls: [url.href], name: "stranger", logger });
   const reason = expect.objectContaining({ reason: expect.stringMatching(/authorization/i) });
   await vi.waitFor(() =>
     expect(logger.lines).toContainEqual(expect.objectContaining({ level: "warn", fields: reason })),

@@ -1,17 +1,19 @@
 import { type Nats, type NatsUser, startNats } from "@drover/testkit";
 import { AckPolicy, jetstream, jetstreamManager } from "@nats-io/jetstream";
-import { connect, type Msg, type NatsConnection } from "@nats-io/transport-node";
-import { afterAll, afterEach, beforeAll, expect, test, vi } from "vitest";
+import type { Msg, NatsConnection } from "@nats-io/transport-node";
+import { afterAll, beforeAll, expect, onTestFinished, test, vi } from "vitest";
 import { z } from "zod";
-import { recordingLogger } from "../amqp/recording-logger.ts";
+import { brokerTestBed, connected } from "../broker-test-bed.test.support.ts";
 import { type Bus, handle } from "../bus.ts";
 import { defineCall, defineCast } from "../contract.ts";
 import { encodeRequest, newMessageId } from "../envelope.ts";
+import { recordingLogger } from "../recording-logger.test.support.ts";
 import { agentUser } from "../sender.ts";
-import { openNatsBus } from "./nats-bus.ts";
 import { type NatsRole, natsPermissions } from "./nats-permissions.ts";
 import { CAST_STREAM } from "./streams.ts";
 import { callSubject, castSubject, consumerName, encodeToken, fanoutSubject, inboxPrefix } from "./subjects.ts";
+
+const { bareNats, natsBus } = brokerTestBed(onTestFinished);
 
 const CONDUCTOR = "conductor";
 const roles: readonly NatsRole[] = [
@@ -48,7 +50,6 @@ const report = defineCall({
 });
 
 let broker: Nats;
-const closing: Array<() => Promise<unknown>> = [];
 
 const user = (role: NatsRole): NatsUser => ({ ...natsPermissions(role), password: "secret" });
 
@@ -60,26 +61,18 @@ afterAll(async () => {
   await broker?.remove();
 });
 
-afterEach(async () => {
-  for (const close of closing.splice(0).reverse()) await close();
-});
-
-async function openAs(name: string, logger = recordingLogger()): Promise<Bus> {
-  const bus = openNatsBus({ urls: [broker.urlFor(name)], name, trustedUsers: [CONDUCTOR], logger });
-  closing.push(() => bus.close());
-  await vi.waitFor(() => expect(bus.status()).toBe("connected"), 10_000);
-  return bus;
+function openAs(name: string, logger = recordingLogger()): Promise<Bus> {
+  return connected(natsBus({ urls: [broker.urlFor(name)], name, trustedUsers: [CONDUCTOR], logger }));
 }
 
 /** A connection as somebody who has taken over a host would make it. */
 async function takeOver(host: string): Promise<{ connection: NatsConnection; refused: string[] }> {
-  const connection = await connect({
+  const connection = await bareNats({
     port: broker.port,
     user: agentUser(host),
     pass: "secret",
     inboxPrefix: inboxPrefix(encodeToken(agentUser(host))),
   });
-  closing.push(() => connection.close());
   const refused: string[] = [];
   void (async () => {
     for await (const status of connection.status()) if (status.type === "error") refused.push(status.error.message);
@@ -87,10 +80,8 @@ async function takeOver(host: string): Promise<{ connection: NatsConnection; ref
   return { connection, refused };
 }
 
-async function administrator(): Promise<NatsConnection> {
-  const connection = await connect({ port: broker.port, user: broker.user, pass: broker.password });
-  closing.push(() => connection.close());
-  return connection;
+function administrator(): Promise<NatsConnection> {
+  return bareNats({ port: broker.port, user: broker.user, pass: broker.password });
 }
 
 async function serveAgent(host: string, heard: string[], logger = recordingLogger()): Promise<Bus> {
