@@ -4,7 +4,10 @@ const REMEMBERED_IDS = 4096;
 /** The last so many ids seen: what a broker delivers again is recognised by its `_unique_id`. */
 export class RecentIds {
   readonly #ids = new Set<string>();
+  /** The same in the order they came, round and round: a set is slow to tell its oldest, having to pass what it deleted. */
+  readonly #order: string[] = [];
   readonly #limit: number;
+  #next = 0;
 
   constructor(limit = REMEMBERED_IDS) {
     this.#limit = limit;
@@ -15,11 +18,11 @@ export class RecentIds {
   }
 
   add(id: string): void {
+    if (this.#ids.has(id)) return;
+    const oldest = this.#order[this.#next];
+    if (oldest !== undefined) this.#ids.delete(oldest);
     this.#ids.add(id);
-    if (this.#ids.size <= this.#limit) return;
-    for (const oldest of this.#ids) {
-      this.#ids.delete(oldest);
-      return;
-    }
+    this.#order[this.#next] = id;
+    this.#next = (this.#next + 1) % this.#limit;
   }
 }
