@@ -6,7 +6,7 @@ import { describeCasts } from "./bus-contract/cast-contract.ts";
 import { ContractBed } from "./bus-contract/contract-bed.ts";
 import { describeServers } from "./bus-contract/server-contract.ts";
 
-export type { BrokerUnderTest, BusUnderTest, SeverableBus } from "./bus-contract/bus-under-test.ts";
+export type { BusUnderTest } from "./bus-contract/bus-under-test.ts";
 export { gate, rejection, type SampleContracts, sampleContracts } from "./bus-contract/sample.ts";
 
 /** What every driver of the bus promises; with a broker, also while it comes and goes. */

@@ -7,6 +7,7 @@ export {
   type CallOptions,
   type CastOptions,
   handle,
+  type ReadRequest,
   type RpcContext,
   type RpcHandler,
   type RpcInfo,

@@ -15,7 +15,7 @@ import { callSubject, castSubject, consumerName, encodeToken, fanoutSubject, inb
 
 const { bareNats, natsBus } = brokerTestBed(onTestFinished);
 
-const CONDUCTOR = "conductor";
+const CONDUCTOR = "drover-conductor";
 const roles: readonly NatsRole[] = [
   { role: "control-plane", name: CONDUCTOR },
   { role: "client", name: "billing" },

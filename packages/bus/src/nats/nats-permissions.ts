@@ -20,7 +20,7 @@ const CONTROL_TOPICS = ["conductor", "scheduler"] as const;
 export type NatsRole =
   /** The agent of a host. */
   | { readonly role: "agent"; readonly host: string }
-  /** A process of the control plane: conductor, scheduler, API. */
+  /** A process of the control plane: conductor, scheduler, API; agents trust `drover-<name>`. */
   | { readonly role: "control-plane"; readonly name: string }
   /** Another service that reads, and asks for migrations. */
   | { readonly role: "client"; readonly name: string };
@@ -39,7 +39,7 @@ export interface NatsPermissions {
  * its own answers; and takes its own host's casts. The control plane may use all of JetStream's API: it creates the streams.
  */
 export function natsPermissions(role: NatsRole): NatsPermissions {
-  const user = role.role === "agent" ? agentUser(role.host) : role.name;
+  const user = userOf(role);
   const sender = encodeToken(user);
   const answers = [`${REPLY_PREFIX}${sender}.>`, `${inboxPrefix(sender)}.>`];
   switch (role.role) {
@@ -76,6 +76,18 @@ export function natsPermissions(role: NatsRole): NatsPermissions {
         publish: [...anybodyAs(sender), `$JS.API.CONSUMER.INFO.${CAST_STREAM}.*`],
         subscribe: answers,
       };
+  }
+}
+
+/** The same names as at RabbitMQ: an agent's `bus.trusted_users` need not know which broker it is. */
+function userOf(role: NatsRole): string {
+  switch (role.role) {
+    case "agent":
+      return agentUser(role.host);
+    case "control-plane":
+      return `drover-${role.name}`;
+    case "client":
+      return `drover-client.${role.name}`;
   }
 }
 

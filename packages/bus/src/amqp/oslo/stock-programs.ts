@@ -2,7 +2,7 @@ import { fileURLToPath } from "node:url";
 import { type PythonProgram, startPython } from "@drover/testkit";
 
 /** What one call or cast of the stock client came to. */
-export interface StockOutcome {
+interface StockOutcome {
   readonly returned?: unknown;
   /** Name of the exception's class. */
   readonly raised?: string;
