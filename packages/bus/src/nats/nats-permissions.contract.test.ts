@@ -17,7 +17,7 @@ const { bareNats, natsBus } = brokerTestBed(onTestFinished);
 
 const CONDUCTOR = "drover-conductor";
 const roles: readonly NatsRole[] = [
-  { role: "control-plane", name: CONDUCTOR },
+  { role: "control-plane", name: "conductor" },
   { role: "client", name: "billing" },
   { role: "agent", host: "host-a.example" },
   { role: "agent", host: "host-b.example" },
@@ -113,7 +113,7 @@ test("each role can do its work", async () => {
   await conductor.serve({ topic: "conductor", server: "one", handlers: [handle(report, async () => ({}))] });
   const agentA = await serveAgent(hostA, heard);
   await serveAgent(hostB, heard);
-  const client = await openAs("billing");
+  const client = await openAs("drover-client.billing");
   await conductor.cast(order, { text: "one" }, { server: hostB });
   await conductor.cast(order, { text: "all" }, { fanout: true });
   await vi.waitFor(() => expect(heard.sort()).toEqual([`${hostA}: all`, `${hostB}: all`, `${hostB}: one`]));
@@ -275,7 +275,7 @@ test("what was parked of a user that commands nobody is sent again as that user'
   await conductor.serve({ topic: "conductor", server: "one", handlers: [] });
   const heard: string[] = [];
   const agentB = await serveAgent(hostB, heard);
-  const client = await openAs("billing");
+  const client = await openAs("drover-client.billing");
   const future = { ...order, version: "9.0" };
   await client.cast(future, { text: "from a client" }, { server: hostB });
   await conductor.cast(future, { text: "from the conductor" }, { server: hostB });
