@@ -1,5 +1,6 @@
 import { DroverError, ERROR_CODES } from "@drover/model";
 import { expect, test } from "vitest";
+import { encodeReply } from "./envelope.ts";
 import { dispatchRefusal, errorOf, failureOf } from "./failure.ts";
 
 test.each(ERROR_CODES)("%s travels as the class of the failure and comes back", (code) => {
@@ -48,4 +49,15 @@ test("a stock server's refusal is understood", () => {
 test("a code that we do not know is a bug of the other side", () => {
   const failure = { ...failureOf(new Error("x")), class: "brand-new-code" };
   expect(errorOf(failure)).toMatchObject({ code: "internal", details: { class: "brand-new-code" } });
+});
+
+test("an error of any size fits its reply", () => {
+  const huge = "x".repeat(9 * 1024 * 1024);
+  const failure = failureOf(new DroverError("libvirt", `no: ${huge}`, { details: { huge } }));
+  const reply = { messageId: "m", uniqueId: "u", result: null, failure, ending: true };
+  expect(encodeReply(reply).length).toBeLessThan(256 * 1024);
+  expect(errorOf(failure)).toMatchObject({
+    code: "libvirt",
+    message: expect.stringMatching(/^no: x+… \(shortened\)$/),
+  });
 });

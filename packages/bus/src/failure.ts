@@ -1,5 +1,6 @@
 import { DroverError, ERROR_CODES, type ErrorCode, serializeError } from "@drover/model";
 import { isObject, type RemoteFailure } from "./envelope.ts";
+import { plainError } from "./plain-error.ts";
 
 /**
  * Module of every failure that is a DroverError. Its `class` is the code, so that Python's RemoteError shows it as
@@ -26,10 +27,16 @@ export function dispatchRefusal(reason: DispatchRefusal, method: string, version
   return new DroverError("bad-request", message, { details: { reason, method, version } });
 }
 
-/** What a handler threw, in oslo's shape. The chain is flattened into the message; no stack leaves the process. */
+/**
+ * What a handler threw, in oslo's shape. The chain is flattened into the message; no stack leaves the process, and
+ * no error is too large for its reply.
+ */
 export function failureOf(error: unknown): RemoteFailure {
-  const { code, message, details } = serializeError(error);
-  const oslo = Object.entries(REFUSAL_CLASSES).find(([reason]) => code === "bad-request" && details.reason === reason);
+  const serialized = serializeError(error);
+  const { code, message, details } = plainError(serialized);
+  const oslo = Object.entries(REFUSAL_CLASSES).find(
+    ([reason]) => code === "bad-request" && serialized.details.reason === reason,
+  );
   return {
     class: oslo?.[1] ?? code,
     module: oslo === undefined ? DROVER_MODULE : DISPATCHER_MODULE,
@@ -37,7 +44,7 @@ export function failureOf(error: unknown): RemoteFailure {
     tb: [`${code}: ${message}\n`],
     args: [message],
     // A client that may build the class passes it `kwargs`: oslo's own two take none of ours.
-    kwargs: oslo === undefined ? { details: jsonSafe(details) } : {},
+    kwargs: oslo === undefined ? { details } : {},
   };
 }
 
@@ -61,13 +68,4 @@ export function errorOf(failure: RemoteFailure): DroverError {
 
 function isErrorCode(value: string): value is ErrorCode {
   return ERROR_CODES.some((code) => code === value);
-}
-
-/** Details that JSON cannot carry must not cost the caller the error itself. */
-function jsonSafe(details: unknown): unknown {
-  try {
-    return JSON.parse(JSON.stringify(details));
-  } catch {
-    return {};
-  }
 }

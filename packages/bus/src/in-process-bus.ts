@@ -8,6 +8,7 @@ import {
   busClosed,
   callCutOff,
   callEnvelope,
+  checkTarget,
   deadlineOf,
   maxInFlightOf,
   nobodyServes,
@@ -19,6 +20,7 @@ import {
   noSuchParked,
   type ParkedMessage,
   type ParkedRecord,
+  parkedBody,
   parkedListLimit,
   parkedMessage,
   parkedRecord,
@@ -77,6 +79,7 @@ class InProcessBus implements Bus {
     request: Request,
     options: CallOptions = {},
   ): Promise<Response> {
+    checkTarget(contract.topic, options.server);
     const envelope = requestEnvelope(contract, request, options.context);
     const deadlineMs = deadlineOf(contract, options);
     options.signal?.throwIfAborted();
@@ -85,6 +88,7 @@ class InProcessBus implements Bus {
 
   async cast<Request>(contract: CastContract<Request>, request: Request, options: CastOptions = {}): Promise<void> {
     const { topic, method } = contract;
+    checkTarget(topic, options.fanout === true ? undefined : options.server);
     const message = { body: encodeRequest(requestEnvelope(contract, request, options.context)), byMs: undefined };
     const queues = options.fanout === true ? this.#fanoutQueues(topic) : [this.#queue(contract, options.server)];
     if (this.#status === "closed") throw busClosed(method);
@@ -95,6 +99,7 @@ class InProcessBus implements Bus {
   async serve(options: ServeOptions): Promise<RpcServer> {
     if (this.#status === "closed") throw new DroverError("unavailable", "serving a topic: the bus is closed");
     const { topic, server: name, handlers } = options;
+    checkTarget(topic, name);
     const maxInFlight = maxInFlightOf(options);
     const logger = this.#logger.child({ topic, server: name });
     const runner = new RequestRunner({ handlers, maxInFlight, trust: TRUST, logger, clock: this.#clock });
@@ -127,7 +132,7 @@ class InProcessBus implements Bus {
     const record = this.#parked.get(id);
     if (record === undefined) throw noSuchParked(id);
     if (release === "send-again") {
-      const message = { body: Buffer.from(record.body, "base64"), byMs: undefined };
+      const message = { body: parkedBody(record), byMs: undefined };
       this.#declare(record.queue).push(message, record.method ?? "a parked message");
     }
     this.#parked.delete(id);

@@ -67,6 +67,31 @@ export function queueTarget(queue: string): { readonly topic: string; readonly s
   return { topic: queue.slice(0, dot), server: queue.slice(dot + 1) };
 }
 
+/**
+ * Topic and server together, UTF-8. AMQP's names have at most 255 bytes, the longest of ours is
+ * `<topic>_fanout_<server>_<32 hex digits>`: 214 are left, and some are kept in hand.
+ */
+const MAX_TARGET_BYTES = 200;
+
+/** What every call, cast and server goes through first. @throws {DroverError} `bad-request` naming the field. */
+export function checkTarget(topic: string, server: string | undefined): void {
+  for (const [field, name] of Object.entries({ topic, server })) {
+    if (name === undefined) continue;
+    if (name === "") throw badTarget(field, "is empty");
+    if (/\p{Cc}/u.test(name)) throw badTarget(field, "has a control character in it");
+  }
+  const bytes = Buffer.byteLength(topic) + Buffer.byteLength(server ?? "");
+  if (bytes <= MAX_TARGET_BYTES) return;
+  const limit = `makes topic and server ${bytes} bytes together, more than ${MAX_TARGET_BYTES}`;
+  throw badTarget(server === undefined || topic.length > server.length ? "topic" : "server", limit);
+}
+
+function badTarget(field: string, what: string): DroverError {
+  return new DroverError("bad-request", `addressing a server: \`${field}\` ${what}`, {
+    details: { field, limitBytes: MAX_TARGET_BYTES },
+  });
+}
+
 const DEFAULT_MAX_IN_FLIGHT = 64;
 
 /** @throws {DroverError} `bad-request` for what is no whole number from 1 up. */
