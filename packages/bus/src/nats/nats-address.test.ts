@@ -19,10 +19,12 @@ test.each([
   [[], "`urls` names no server"],
   [["amqp://a:secret@b"], "`urls[0]` is not a nats:// or tls:// address"],
   [["nats://a:secret@b", "one.example"], "`urls[1]` is not"],
+  [["nats://a:se%cret%@b"], "`urls[0]` has a stray %"],
+  [["nats://se%cret:x@b"], "`urls[0]` has a stray %"],
   [["nats://a:secret@b", "nats://c:secret@d"], "`urls[1]` names another user than `urls[0]`"],
 ])("%j is refused, without its password", (urls, message) => {
   expect(() => natsAddresses(urls)).toThrow(
     expect.objectContaining({ code: "bad-request", message: expect.stringContaining(message) }),
   );
-  expect(() => natsAddresses(urls)).not.toThrow(/secret/);
+  expect(() => natsAddresses(urls)).not.toThrow(/secret|cret/);
 });

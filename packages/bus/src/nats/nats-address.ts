@@ -35,10 +35,22 @@ function readAddress(text: string, position: number): NatsAddress {
   if (url === undefined || (url.protocol !== "nats:" && url.protocol !== "tls:") || url.hostname === "") {
     throw new DroverError("bad-request", `opening the bus: \`urls[${position}]\` is not a nats:// or tls:// address`);
   }
-  const credentials = { user: decodeURIComponent(url.username), pass: decodeURIComponent(url.password) };
+  const credentials = { user: decoded(url.username, position), pass: decoded(url.password, position) };
   return {
     server: `${url.hostname}:${url.port === "" ? "4222" : url.port}`,
     tls: url.protocol === "tls:",
     credentials: url.username === "" ? undefined : credentials,
   };
+}
+
+function decoded(part: string, position: number): string {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    // Without the cause: it may quote what it could not decode.
+    throw new DroverError(
+      "bad-request",
+      `opening the bus: \`urls[${position}]\` has a stray % in its user or password; write it as %25`,
+    );
+  }
 }

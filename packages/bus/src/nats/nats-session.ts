@@ -3,6 +3,7 @@ import { type JetStreamClient, type JetStreamManager, jetstream, jetstreamManage
 import { connect, errors, type NatsConnection, type PermissionViolationError } from "@nats-io/transport-node";
 import type { BrokerSession } from "../broker-link.ts";
 import type { BrokerTls } from "../broker-tls.ts";
+import { withoutAbandonedSockets } from "./abandoned-sockets.ts";
 import type { NatsAddress } from "./nats-address.ts";
 import { inboxPrefix } from "./subjects.ts";
 
@@ -39,19 +40,21 @@ export class NatsSession implements BrokerSession {
   /** @throws when the server cannot be reached, or knows us not. */
   static async open(address: NatsAddress, options: NatsSessionOptions): Promise<NatsSession> {
     const { name, sender, tls, logger } = options;
-    const connection = await connect({
-      servers: [address.server],
-      ...address.credentials,
-      ...(address.tls ? { tls: { ...tls } } : {}),
-      name,
-      reconnect: false,
-      ignoreClusterUpdates: true,
-      noAsyncTraces: true,
-      timeout: CONNECT_TIMEOUT_MS,
-      pingInterval: PING_INTERVAL_MS,
-      maxPingOut: MAX_UNANSWERED_PINGS,
-      inboxPrefix: inboxPrefix(sender),
-    });
+    const connection = await withoutAbandonedSockets(() =>
+      connect({
+        servers: [address.server],
+        ...address.credentials,
+        ...(address.tls ? { tls: { ...tls } } : {}),
+        name,
+        reconnect: false,
+        ignoreClusterUpdates: true,
+        noAsyncTraces: true,
+        timeout: CONNECT_TIMEOUT_MS,
+        pingInterval: PING_INTERVAL_MS,
+        maxPingOut: MAX_UNANSWERED_PINGS,
+        inboxPrefix: inboxPrefix(sender),
+      }),
+    );
     const options_ = { timeout: JETSTREAM_TIMEOUT_MS };
     const jsm = await jetstreamManager(connection, { ...options_, checkAPI: false });
     const session = new NatsSession(connection, jetstream(connection, options_), jsm, logger);
@@ -86,9 +89,14 @@ export class NatsSession implements BrokerSession {
     this.#connection.publish(subject, body, reply === undefined ? undefined : { reply });
   }
 
+  /** What the server takes in one message, its headers counted in. */
+  get maxMessageBytes(): number {
+    return this.#connection.info?.max_payload ?? Number.POSITIVE_INFINITY;
+  }
+
   /** @throws {DroverError} `bad-request` when the message is larger than the server takes. */
   assertFits(body: Uint8Array): void {
-    const limit = this.#connection.info?.max_payload ?? Number.POSITIVE_INFINITY;
+    const limit = this.maxMessageBytes;
     if (body.length <= limit) return;
     throw new DroverError(
       "bad-request",
