@@ -1,3 +1,4 @@
+import type { DroverError } from "@drover/model";
 import { freePort, type RabbitMq, startRabbitMq } from "@drover/testkit";
 import { afterAll, beforeAll, beforeEach, expect, onTestFinished, test, vi } from "vitest";
 import { brokerTestBed, connected, newTopic } from "../broker-test-bed.test.support.ts";
@@ -84,6 +85,43 @@ test("a queue deleted under its server is declared and consumed again", async ()
   await vi.waitFor(async () => {
     expect(await caller.call(contracts.wait, {}, { server: "hosta" })).toEqual({});
   }, 10_000);
+});
+
+test("a queue that somebody keeps for himself refuses its own callers, and costs the others nothing", async () => {
+  const caller = await connectedBus("caller");
+  const finish = gate();
+  finish.open();
+  await caller.serve({ topic, server: "hosta", handlers: slowHandlers(finish, []) });
+  const channel = await (await bareAmqp(broker.url)).createChannel();
+  await channel.assertQueue(`${topic}.evil`, { exclusive: true, durable: false });
+  const evil: Promise<DroverError>[] = [];
+  const good: Promise<unknown>[] = [];
+  for (let round = 0; round < 5; round += 1) {
+    evil.push(rejection(caller.call(contracts.wait, {}, { server: "evil" })));
+    evil.push(rejection(caller.call(contracts.wait, {}, { server: `nobody${round}` })));
+    good.push(caller.call(contracts.wait, {}, { server: "hosta", deadlineMs: 3_000 }));
+    await Promise.all(good);
+  }
+  const codes = (await Promise.all(evil)).map(({ code }) => code);
+  expect(new Set(codes)).toEqual(new Set(["refused", "agent-unreachable"]));
+  const refused = await rejection(caller.call(contracts.wait, {}, { server: "evil" }));
+  expect(String(refused.cause)).toContain("405");
+  expect(caller.status()).toBe("connected");
+});
+
+test("a call under way when its bus is closed says so, and whether it may have been carried out", async () => {
+  const caller = await connectedBus("caller");
+  const callee = await connectedBus("callee");
+  const finish = gate();
+  const runs: string[] = [];
+  await callee.serve({ topic, server: "hosta", handlers: slowHandlers(finish, runs) });
+  const call = rejection(caller.call(contracts.start, {}));
+  await vi.waitFor(() => expect(runs).toEqual(["start"]));
+  await caller.close();
+  const error = await call;
+  expect(error.code).toBe("outcome-unknown");
+  expect(error.message).toContain("the bus was closed");
+  finish.open();
 });
 
 test("a call to a broker that hangs ends with its deadline", async () => {

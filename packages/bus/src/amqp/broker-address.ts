@@ -25,7 +25,8 @@ export function brokerAddresses(urls: readonly string[]): readonly [BrokerAddres
     if (!url.searchParams.has("heartbeat")) url.searchParams.set("heartbeat", String(HEARTBEAT_SECONDS));
     const port = url.port === "" ? (url.protocol === "amqps:" ? "5671" : "5672") : url.port;
     // RabbitMQ's own user, where an address names none.
-    const user = url.username === "" ? "guest" : decodeURIComponent(url.username);
+    const user = url.username === "" ? "guest" : credential(url.username, position);
+    credential(url.password, position);
     return { url: url.href, label: `${url.hostname}:${port}${url.pathname}`, user };
   });
   if (first === undefined) throw new DroverError("bad-request", "opening the bus: `urls` names no broker");
@@ -38,4 +39,16 @@ export function brokerAddresses(urls: readonly string[]): readonly [BrokerAddres
     );
   }
   return [first, ...others];
+}
+
+/** Without the cause, which could quote it. @throws {DroverError} `bad-request`. */
+function credential(text: string, position: number): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    throw new DroverError(
+      "bad-request",
+      `opening the bus: \`urls[${position}]\` has a stray % in its user or password; write it as %25`,
+    );
+  }
 }

@@ -51,7 +51,7 @@ export class OutgoingCalls {
 
   /** What must be there on each new connection. */
   async setUp(session: AmqpSession): Promise<void> {
-    const { replyQueue } = this.#options;
+    const { link, replyQueue } = this.#options;
     await session.openChannel(async (channel) => {
       await declareTransientQueue(channel, replyQueue);
       await channel.consume(
@@ -63,7 +63,10 @@ export class OutgoingCalls {
         { noAck: true },
       );
     });
-    session.lost.addEventListener("abort", () => this.#pending.failAll(connectionLost));
+    session.lost.addEventListener("abort", () => {
+      const what = link.status() === "closed" ? "the bus was closed" : "the connection to the broker broke";
+      this.#pending.failAll((contract, sent) => callCutOff(contract, sent, what));
+    });
   }
 
   /** The broker sent a call back: no queue takes it. */
@@ -124,8 +127,4 @@ export class OutgoingCalls {
       logger.warn({ reason: errorChain(error) }, "dropped a message that is no reply");
     }
   }
-}
-
-function connectionLost(contract: CallContract<unknown, unknown>, sent: boolean) {
-  return callCutOff(contract, sent, "the connection to the broker broke");
 }
