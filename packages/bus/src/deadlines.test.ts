@@ -79,3 +79,60 @@ test("a sleep that ends early by the clock is believed, so that nothing spins", 
   await settled();
   expect([passed, sleeps]).toEqual([1, 1]);
 });
+
+test("one that sets itself again for the same moment lets others have their turn", async () => {
+  // A year on, a millisecond more makes no difference to a number: the next is due at once, again and again.
+  const clock = new TestClock();
+  const deadlines = new Deadlines({ now: () => clock.now(), monotonicMs: () => 1e300, sleep: async () => {} });
+  let rounds = 0;
+  const again = () => {
+    rounds += 1;
+    if (rounds > 3 * before) throw new Error("it never ends");
+    if (rounds < before) deadlines.set(100, again);
+  };
+  const before = 5;
+  let others = 0;
+  deadlines.set(100, again);
+  deadlines.set(100, () => {
+    others = rounds;
+  });
+  await settled();
+  expect(others).toBe(1);
+  expect(rounds).toBe(before);
+});
+
+test.each([2 ** 31, 1e308, Number.POSITIVE_INFINITY])(
+  "%d ms is slept in parts, and does not pass early",
+  async (ms) => {
+    const clock = new TestClock();
+    const asked: number[] = [];
+    const deadlines = new Deadlines({
+      now: () => clock.now(),
+      monotonicMs: () => clock.monotonicMs(),
+      sleep: (sleepMs, signal) => {
+        asked.push(sleepMs);
+        return clock.sleep(sleepMs, signal);
+      },
+    });
+    let passedMs = 0;
+    deadlines.set(ms, () => {
+      passedMs = clock.monotonicMs();
+    });
+    await clock.pass(2 ** 31 - 10);
+    expect(passedMs).toBe(0);
+    await clock.pass(20);
+    expect(passedMs).toBe(ms === 2 ** 31 ? Math.ceil(ms / 10) * 10 : 0);
+    expect(Math.max(...asked)).toBeLessThan(2 ** 31);
+    expect(asked.length).toBeLessThan(30);
+  },
+);
+
+test("what is no time is now", async () => {
+  const clock = new TestClock();
+  let passed = false;
+  new Deadlines(clock).set(Number.NaN, () => {
+    passed = true;
+  });
+  await clock.pass(10);
+  expect(passed).toBe(true);
+});

@@ -2,6 +2,8 @@ import type { Clock } from "@drover/model";
 
 /** Deadlines this close together pass together, late rather than early. */
 const GRAIN_MS = 10;
+/** One sleep of the clock at most: Node takes more than 2^31 - 1 ms for 1 ms. Later deadlines take several sleeps. */
+const LONGEST_SLEEP_MS = 24 * 60 * 60 * 1000;
 /** After so long without a deadline the clock's sleep is ended. Ending it costs an exception: not after each call. */
 const IDLE_MS = 50;
 
@@ -27,9 +29,13 @@ export class Deadlines {
     this.#clock = clock;
   }
 
-  /** Runs `onPassed` once, `afterMs` from now or up to 10 ms later, unless cancelled. It must not throw. */
+  /**
+   * Runs `onPassed` once, `afterMs` from now or up to 10 ms later, unless cancelled. It must not throw.
+   *
+   * @param afterMs Of any length: others may have named it. What is no time, or none ahead, is now.
+   */
   set(afterMs: number, onPassed: () => void): Deadline {
-    const tick = Math.ceil((this.#clock.monotonicMs() + Math.max(0, afterMs)) / GRAIN_MS);
+    const tick = Math.ceil((this.#clock.monotonicMs() + Math.max(0, afterMs || 0)) / GRAIN_MS);
     const deadline = { tick, onPassed, cancelled: false };
     const together = this.#byTick.get(tick);
     if (together === undefined) this.#byTick.set(tick, new Set([deadline]));
@@ -42,9 +48,7 @@ export class Deadlines {
   cancel(deadline: Deadline): void {
     deadline.cancelled = true;
     const together = this.#byTick.get(deadline.tick);
-    if (together === undefined) return;
-    together.delete(deadline);
-    if (together.size > 0) return;
+    if (together === undefined || !together.delete(deadline) || together.size > 0) return;
     this.#byTick.delete(deadline.tick);
     if (this.#byTick.size === 0) this.#restSoon();
   }
@@ -52,9 +56,11 @@ export class Deadlines {
   #sleepUntil(tick: number): void {
     this.#sleeping?.timer.abort();
     const timer = new AbortController();
-    this.#sleeping = { untilTick: tick, timer };
-    this.#clock.sleep(Math.max(0, tick * GRAIN_MS - this.#clock.monotonicMs()), timer.signal).then(
-      () => this.#wake(tick),
+    const nowMs = this.#clock.monotonicMs();
+    const untilTick = Math.min(tick, Math.ceil((nowMs + LONGEST_SLEEP_MS) / GRAIN_MS));
+    this.#sleeping = { untilTick, timer };
+    this.#clock.sleep(Math.max(0, untilTick * GRAIN_MS - nowMs), timer.signal).then(
+      () => this.#wake(untilTick),
       () => {},
     );
   }
@@ -63,9 +69,10 @@ export class Deadlines {
   #wake(sleptUntilTick: number): void {
     this.#sleeping = undefined;
     const nowTick = Math.max(sleptUntilTick, Math.floor(this.#clock.monotonicMs() / GRAIN_MS));
-    for (const [tick, together] of this.#byTick) {
-      if (tick > nowTick) continue;
-      this.#byTick.delete(tick);
+    // Taken first: what those that pass set anew waits for another wake, also at these very ticks.
+    const due = [...this.#byTick].filter(([tick]) => tick <= nowTick).sort(([one], [other]) => one - other);
+    for (const [tick] of due) this.#byTick.delete(tick);
+    for (const [, together] of due) {
       for (const deadline of together) {
         // One that passed before it may have cancelled it.
         if (!deadline.cancelled) deadline.onPassed();

@@ -6,15 +6,22 @@ export interface Clock {
   now(): Date;
   /** Milliseconds from an arbitrary start, never going back: for durations and deadlines. */
   monotonicMs(): number;
-  /** Resolves after `ms`; rejects with the signal's reason when it is aborted first. */
+  /** Resolves after `ms`, of any length; rejects with the signal's reason when it is aborted first. */
   sleep(ms: number, signal?: AbortSignal): Promise<void>;
 }
+
+/** Node takes longer timers for 1 ms: 24.8 days. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
 /** The machine's clock. */
 export const systemClock: Clock = {
   now: () => new Date(),
   monotonicMs: () => performance.now(),
   sleep: async (ms, signal) => {
-    await delay(ms, undefined, { signal });
+    let leftMs = ms;
+    for (; leftMs > LONGEST_TIMER_MS; leftMs -= LONGEST_TIMER_MS) {
+      await delay(LONGEST_TIMER_MS, undefined, { signal });
+    }
+    await delay(leftMs, undefined, { signal });
   },
 };
