@@ -1,3 +1,4 @@
+import { DroverError } from "@drover/model";
 import { expect, test } from "vitest";
 import { z } from "zod";
 import { handle } from "./bus.ts";
@@ -48,7 +49,6 @@ test.each([
   ["get", "1.0", undefined, "- get 1.4"],
   ["get", "1.4", undefined, "- get 1.4"],
   ["get", "2.0", undefined, "- get 2.0"],
-  ["get", "1", undefined, "- get 1.4"],
   ["get", "1.0", "spaced", "spaced get 1.0"],
   ["only", "3.0", "spaced", "spaced only 3.0"],
 ])("%s %s of namespace %s finds %s", async (method, version, namespace, answer) => {
@@ -67,6 +67,11 @@ test.each([
   ["nosuch", "9.0", undefined, "unsupported-version"],
   ["get", "new", undefined, "unsupported-version"],
   ["get", "", undefined, "unsupported-version"],
+  ["get", "1", undefined, "unsupported-version"],
+  ["get", "1.-5", undefined, "unsupported-version"],
+  ["get", "0x1.0", undefined, "unsupported-version"],
+  ["get", "1.2.9", undefined, "unsupported-version"],
+  ["get", "1.1e0", undefined, "unsupported-version"],
 ])("%s %s of namespace %s is refused: %4$s", async (method, version, namespace, reason) => {
   const refused = run(dispatcher, request(method, version, namespace));
   await expect(refused).rejects.toMatchObject({ code: "bad-request", details: { reason, method, version } });
@@ -107,4 +112,9 @@ test("what nobody serves may be repeated", () => {
   expect(dispatcher.isIdempotent(request("get", "1.0"))).toBe(true);
   expect(dispatcher.isIdempotent(request("start", "1.0"))).toBe(false);
   expect(dispatcher.isIdempotent(request("nosuch", "1.0"))).toBe(true);
+});
+
+test("a call that could be read in part is answered with what is wrong with it", async () => {
+  const fault = new DroverError("bad-request", "`args` of a message is not an object");
+  await expect(run(dispatcher, { ...request("get", "1.0"), fault })).rejects.toBe(fault);
 });

@@ -37,10 +37,12 @@ export class Dispatcher {
    * A method that the request's namespace lacks is unknown, if the namespace has its version at all. Otherwise the
    * version is what is not supported; so it is, as with oslo, for a namespace that nothing here has.
    *
-   * @throws {DroverError} `bad-request` with `details.reason` `no-such-method` or `unsupported-version`.
+   * @throws {DroverError} `bad-request` with `details.reason` `no-such-method` or `unsupported-version`, or the
+   * request's own fault.
    */
   find(request: RequestEnvelope): RpcHandler {
-    const { method, namespace } = request;
+    const { method, namespace, fault } = request;
+    if (fault !== undefined) throw fault;
     const asked = parseVersion(request.version);
     const named = this.#byMethod.get(method)?.filter((endpoint) => endpoint.namespace === namespace) ?? [];
     const found = named.find(({ version }) => serves(version, asked));
@@ -75,9 +77,10 @@ export class Dispatcher {
   }
 }
 
+/** What is no `major.minor` is a version that nothing serves. */
 function parseVersion(version: string): Version {
-  const [major = Number.NaN, minor = 0] = version.split(".").map(Number);
-  return { major, minor };
+  const [, major, minor] = /^(\d+)\.(\d+)$/.exec(version) ?? [];
+  return { major: Number(major), minor: Number(minor) };
 }
 
 /** Same major, and a minor no newer than ours. */

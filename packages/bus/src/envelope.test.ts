@@ -104,6 +104,13 @@ test.each([
   ["an inner object", '{"oslo.version":"2.0","oslo.message":{}}', "`oslo.message` of a message is not a string"],
   ["no method", '{"args":{},"_unique_id":"1"}', "`method` of a message is not a string"],
   ["positional arguments", '{"method":"m","args":[],"_unique_id":"1"}', "`args` of a message is not an object"],
+  [
+    "a message id that is a number",
+    '{"method":"m","args":{},"_unique_id":"1","_msg_id":5,"_reply_q":"q"}',
+    "`_msg_id`",
+  ],
+  ["no reply queue", '{"method":"m","args":{},"_unique_id":"1","_msg_id":"5"}', "`_reply_q`"],
+  ["an endless id", `{"method":"m","args":{},"_unique_id":"${"1".repeat(256)}"}`, "`_unique_id`"],
   ["no unique id", '{"method":"m","args":{}}', "`_unique_id` of a message is not a string"],
 ])("%s is a protocol error", (_, body, message) => {
   expect(() => decodeRequest(Buffer.from(body))).toThrow(
@@ -115,4 +122,47 @@ test("a body over the limit is neither written nor read", () => {
   const args = { text: "x".repeat(MAX_BODY_BYTES) };
   expect(() => encodeRequest({ ...cast, args })).toThrow(expect.objectContaining({ code: "bad-request" }));
   expect(() => decodeRequest(Buffer.alloc(MAX_BODY_BYTES + 1))).toThrow(expect.objectContaining({ code: "protocol" }));
+});
+
+const answerable = { method: "m", args: {}, version: "1.0", _unique_id: "u", _msg_id: "1", _reply_q: "q" };
+const decodeJson = (json: string) => decodeRequest(Buffer.from(json));
+
+test.each([
+  ["method", { method: 5 }],
+  ["args", { args: null }],
+  ["version", { version: null }],
+  ["_unique_id", { _unique_id: 7 }],
+])("a call whose `%s` cannot be read says so, and where its answer goes", (field, change) => {
+  const request = decodeJson(JSON.stringify({ ...answerable, ...change }));
+  expect(request.reply).toEqual({ messageId: "1", queue: "q", monitorTimeoutSeconds: null });
+  expect(request.fault).toMatchObject({ code: "bad-request", details: { field } });
+  expect(request.uniqueId).not.toBe("");
+  expect(decodeJson(JSON.stringify(answerable)).fault).toBeUndefined();
+});
+
+test.each([
+  ["1e308", 3600],
+  ["5000000", 3600],
+  ["1e400", null],
+  ["-1", null],
+  ["0", null],
+  ['"5"', null],
+  ["2.5", 2.5],
+])("a call that asks for signs of life within %s s gets them within %s s", (timeout, seconds) => {
+  const json = JSON.stringify(answerable).slice(0, -1);
+  expect(decodeJson(`${json},"_timeout":${timeout}}`).reply?.monitorTimeoutSeconds).toBe(seconds);
+});
+
+test("a deadline that is no finite number is none", () => {
+  const json = JSON.stringify(answerable).slice(0, -1);
+  expect(decodeJson(`${json},"_sent_at_ms":1e400,"_ttl_ms":5}`).deadline).toBeUndefined();
+  expect(decodeJson(`${json},"_sent_at_ms":1,"_ttl_ms":-1e400}`).deadline).toBeUndefined();
+  expect(decodeJson(`${json},"_sent_at_ms":1,"_ttl_ms":5}`).deadline).toEqual({ sentAtMs: 1, ttlMs: 5 });
+});
+
+test("a context cannot name what it inherits", () => {
+  const json = JSON.stringify(answerable).slice(0, -1);
+  const { context } = decodeJson(`${json},"_context___proto__":{"request_id":"forged"}}`);
+  expect(context.request_id).toBeUndefined();
+  expect(contextFromWire(context).requestId).toMatch(/^req-/);
 });

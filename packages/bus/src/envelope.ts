@@ -1,5 +1,5 @@
 import { randomBytes, randomUUID } from "node:crypto";
-import { DroverError, type ErrorCode } from "@drover/model";
+import { DroverError, type ErrorCode, errorChain } from "@drover/model";
 import type { RpcContext } from "./bus.ts";
 
 /**
@@ -16,6 +16,11 @@ export const MAX_BODY_BYTES = 8 * 1024 * 1024;
  * brokers that no stock client speaks to: it is encoded once instead of twice. Both are read.
  */
 export type EnvelopeForm = "sealed" | "bare";
+
+/** What is named is remembered, by the thousand: a longer name is nobody's. AMQP's own names are no longer. */
+const MAX_NAME_CHARACTERS = 255;
+/** The longest silence that a caller may ask us to break; one that asks for more is served as if for this. */
+const MAX_MONITOR_TIMEOUT_SECONDS = 3600;
 
 const CONTEXT_PREFIX = "_context_";
 
@@ -38,6 +43,8 @@ export interface RequestEnvelope {
   readonly deadline?: { readonly sentAtMs: number; readonly ttlMs: number };
   /** Every `_context_*` key without its prefix, as it came. */
   readonly context: Readonly<Record<string, unknown>>;
+  /** A call that could be read only so far that it can be answered: with this. What could not be read is empty. */
+  readonly fault?: DroverError;
 }
 
 /** `failure` as oslo writes it. Python raises `class` where it may import `module`, otherwise a RemoteError. */
@@ -94,27 +101,59 @@ export function encodeRequest(request: RequestEnvelope, form: EnvelopeForm = "se
   return encode(message, form, "bad-request", `request ${request.method}`);
 }
 
-/** @throws {DroverError} `protocol` for anything that is not a request. */
+/**
+ * A call that says where its answer goes is a request whatever else is wrong with it: then it has a `fault`.
+ *
+ * @throws {DroverError} `protocol` for anything that is not a request.
+ */
 export function decodeRequest(body: Buffer): RequestEnvelope {
   const message = open(body);
-  const { _msg_id: messageId, _reply_q: queue, _timeout: monitor, _sent_at_ms: sentAtMs, _ttl_ms: ttlMs } = message;
-  const context: Record<string, unknown> = {};
+  const { _sent_at_ms: sentAtMs, _ttl_ms: ttlMs } = message;
+  const reply = replyOf(message);
+  let fault: DroverError | undefined;
+  const read = <Value>(key: string, reader: (object: Record<string, unknown>, key: string) => Value, none: Value) => {
+    try {
+      return reader(message, key);
+    } catch (error) {
+      if (reply === undefined) throw error;
+      fault ??= new DroverError("bad-request", errorChain(error), { details: { field: key } });
+      return none;
+    }
+  };
+  const request: Mutable<RequestEnvelope> = {
+    method: read("method", requireString, ""),
+    args: read("args", requireObject, {}),
+    version: message.version === undefined ? "1.0" : read("version", requireString, "1.0"),
+    uniqueId: read("_unique_id", requireName, "") || newMessageId(),
+    context: contextOf(message),
+  };
+  if (typeof message.namespace === "string") request.namespace = message.namespace;
+  if (reply !== undefined) request.reply = reply;
+  if (fault !== undefined) request.fault = fault;
+  // JSON's 1e400 is infinite here.
+  if (isFiniteNumber(sentAtMs) && isFiniteNumber(ttlMs)) request.deadline = { sentAtMs, ttlMs };
+  return request;
+}
+
+/** Undefined for a cast. */
+function replyOf(message: Record<string, unknown>): RequestEnvelope["reply"] {
+  if (message._msg_id === undefined || message._msg_id === null) return undefined;
+  const { _timeout: monitor } = message;
+  return {
+    messageId: requireName(message, "_msg_id"),
+    queue: requireName(message, "_reply_q"),
+    monitorTimeoutSeconds:
+      isFiniteNumber(monitor) && monitor > 0 ? Math.min(monitor, MAX_MONITOR_TIMEOUT_SECONDS) : null,
+  };
+}
+
+/** Without a prototype: `__proto__` is a key as any other. */
+function contextOf(message: Record<string, unknown>): Record<string, unknown> {
+  const context: Record<string, unknown> = Object.create(null);
   for (const key in message) {
     if (key.startsWith(CONTEXT_PREFIX)) context[key.slice(CONTEXT_PREFIX.length)] = message[key];
   }
-  const request: Mutable<RequestEnvelope> = {
-    method: requireString(message, "method"),
-    args: requireObject(message, "args"),
-    version: message.version === undefined ? "1.0" : requireString(message, "version"),
-    uniqueId: requireString(message, "_unique_id"),
-    context,
-  };
-  if (typeof message.namespace === "string") request.namespace = message.namespace;
-  if (typeof messageId === "string" && typeof queue === "string") {
-    request.reply = { messageId, queue, monitorTimeoutSeconds: typeof monitor === "number" ? monitor : null };
-  }
-  if (typeof sentAtMs === "number" && typeof ttlMs === "number") request.deadline = { sentAtMs, ttlMs };
-  return request;
+  return context;
 }
 
 type Mutable<Value> = { -readonly [Key in keyof Value]: Value[Key] };
@@ -242,6 +281,16 @@ function requireString(object: Record<string, unknown>, key: string): string {
   const value = object[key];
   if (typeof value !== "string") throw new DroverError("protocol", `\`${key}\` of a message is not a string`);
   return value;
+}
+
+function requireName(object: Record<string, unknown>, key: string): string {
+  const name = requireString(object, key);
+  if (name !== "" && name.length <= MAX_NAME_CHARACTERS) return name;
+  throw new DroverError("protocol", `\`${key}\` of a message is not 1 to ${MAX_NAME_CHARACTERS} characters`);
+}
+
+function isFiniteNumber(value: unknown): value is number {
+  return Number.isFinite(value);
 }
 
 function requireObject(object: Record<string, unknown>, key: string): Record<string, unknown> {
