@@ -1,10 +1,14 @@
 import type { Clock } from "@drover/model";
 import type { RequestEnvelope } from "./envelope.ts";
+import { MAX_DEADLINE_MS } from "./outgoing.ts";
+import type { Sender } from "./sender.ts";
 
 /** How long a sender's smallest age counts: a clock that is set back is believed again after two of these. */
 const WINDOW_MS = 10_000;
 /** Senders remembered; the one heard of first is forgotten first. */
 const MAX_SENDERS = 10_000;
+/** No clock is wrong by more; who says so is not measured by it. */
+const MAX_CLOCK_DIFFERENCE_MS = 24 * 60 * 60 * 1000;
 
 interface Ages {
   startedMs: number;
@@ -27,12 +31,20 @@ export class DeadlineEstimate {
     this.#clock = clock;
   }
 
-  /** Milliseconds, 0 or less when it has passed; undefined for a request without a deadline. */
-  remainingMs(request: RequestEnvelope): number | undefined {
+  /**
+   * Milliseconds, 0 or less when it has passed; undefined for a request without a deadline, or with one that nobody
+   * waits for.
+   *
+   * @param sender A reply queue is told by whoever sends. With the broker's word for who that is, a request can make
+   * none look old but those of the same user.
+   */
+  remainingMs(request: RequestEnvelope, sender: Sender): number | undefined {
     if (request.deadline === undefined || request.reply === undefined) return undefined;
     const { sentAtMs, ttlMs } = request.deadline;
+    if (!(ttlMs <= MAX_DEADLINE_MS)) return undefined;
     const ageMs = this.#clock.now().getTime() - sentAtMs;
-    return ttlMs - (ageMs - this.#smallestAgeMs(request.reply.queue, ageMs));
+    if (ttlMs <= 0 || !(Math.abs(ageMs) <= MAX_CLOCK_DIFFERENCE_MS)) return ttlMs;
+    return ttlMs - (ageMs - this.#smallestAgeMs(JSON.stringify([sender.user, request.reply.queue]), ageMs));
   }
 
   #smallestAgeMs(sender: string, ageMs: number): number {

@@ -10,6 +10,9 @@ export const CAST_CONNECT_WAIT_MS = 10_000;
 /** A cast that the broker does not confirm within this is given up. */
 export const CONFIRM_WAIT_MS = 10_000;
 
+/** No call waits longer: brokers and timers have bounds of their own, from 24.8 days on. */
+export const MAX_DEADLINE_MS = 24 * 60 * 60 * 1000;
+
 /** A request that has passed its schema, in its envelope. @throws {DroverError} `bad-request` naming the field. */
 export function requestEnvelope(
   contract: CallContract<unknown, unknown> | CastContract<unknown>,
@@ -48,9 +51,9 @@ export function callEnvelope(
 
 export type CallEnvelope = RequestEnvelope & Required<Pick<RequestEnvelope, "reply" | "deadline">>;
 
-/** The shorter of the contract's deadline and the caller's. @throws {DroverError} `bad-request` for one that is no time. */
+/** The shorter of the contract's deadline and the caller's, a day at most. @throws {DroverError} `bad-request` for one that is no time. */
 export function deadlineOf(contract: CallContract<unknown, unknown>, options: CallOptions): number {
-  const deadlineMs = Math.min(contract.deadlineMs, options.deadlineMs ?? Number.POSITIVE_INFINITY);
+  const deadlineMs = Math.min(contract.deadlineMs, options.deadlineMs ?? MAX_DEADLINE_MS, MAX_DEADLINE_MS);
   if (deadlineMs > 0) return Math.ceil(deadlineMs);
   throw new DroverError("bad-request", `calling ${contract.method}: \`deadlineMs\` must be more than 0`);
 }

@@ -139,7 +139,7 @@ export class RequestRunner {
     { messageId, monitorTimeoutSeconds }: NonNullable<RequestEnvelope["reply"]>,
   ): Promise<void> {
     const { request } = delivery;
-    const expiresInMs = this.#estimate.remainingMs(request) ?? delivery.expiresInMs;
+    const expiresInMs = this.#estimate.remainingMs(request, delivery.sender) ?? delivery.expiresInMs;
     const byMs = expiresInMs === undefined ? undefined : this.#clock.monotonicMs() + expiresInMs;
     const answer = (result: unknown, failure: RemoteFailure | null, ending = true) =>
       delivery.reply({ messageId, uniqueId: newMessageId(), result, failure, ending });
