@@ -20,6 +20,14 @@ const PULL_EXPIRES_MS = 60_000;
 const ANSWER_LIMIT_MS = 60_000;
 /** A cast whose parking failed comes again after this. */
 const PARK_RETRY_MS = 30_000;
+/** Beyond these, one whose parking failed is tried anew when it comes again. */
+const MAX_UNPARKED = 10_000;
+
+/**
+ * Casts remembered after they were settled. One whose answer was lost with a connection comes again within the
+ * 10 s of its consumer, or as soon as there is a connection after it: this reaches over twice that at 3,000 casts a second.
+ */
+const REMEMBERED_CASTS = 65_536;
 
 /** What JetStream takes for an answer, on the reply subject of a delivery; from any connection of ours. */
 const DONE = Buffer.from("+ACK");
@@ -61,14 +69,17 @@ interface UnderWay {
  * Takes one server's casts from the stream, no more than `maxInFlight` of each target at a time, and settles them.
  *
  * What comes again while its run is under way here is settled by that run; what comes again after it is recognised by its
- * id. So a lost connection has no second effect in this process.
+ * id, among the last {@link REMEMBERED_CASTS}. So a lost connection has no second effect in this process, unless it takes
+ * more casts than those before the broker gives one out again.
  */
 export class CastIntake {
   readonly #options: CastIntakeOptions;
   readonly #targets: readonly CastTarget[];
   readonly #logger: Logger;
-  readonly #seen = new RecentIds();
+  readonly #seen = new RecentIds(REMEMBERED_CASTS);
   readonly #underWay = new Map<string, UnderWay>();
+  /** Given up on and not parked yet, by id: they come again to be parked, not to be run. */
+  readonly #unparked = new Map<string, Settlement>();
   readonly #settling = new WorkUnderWay();
   readonly #closing = new AbortController();
   readonly #finished = new AbortController();
@@ -188,6 +199,11 @@ export class CastIntake {
       return;
     }
     if (!this.#hold(uniqueId, message, target, sender)) return;
+    const givenUp = this.#unparked.get(uniqueId);
+    if (givenUp !== undefined) {
+      this.#settle(uniqueId, body, request, givenUp);
+      return;
+    }
     this.#options.runner.accept({
       request,
       sender: { user: sender, throughExchange: false },
@@ -227,9 +243,13 @@ export class CastIntake {
       } catch (err) {
         this.#logger.error({ err, queue: held.target.queue }, "a cast could not be parked; it comes again");
         answer = againAfter(PARK_RETRY_MS);
+        if (this.#unparked.size < MAX_UNPARKED) this.#unparked.set(id, outcome);
       }
     }
-    if (answer === DONE) this.#seen.add(id);
+    if (answer === DONE) {
+      this.#seen.add(id);
+      this.#unparked.delete(id);
+    }
     await this.#answer(held.message, answer);
     this.#underWay.delete(id);
     this.#settled.resolve();

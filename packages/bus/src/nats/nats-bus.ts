@@ -18,6 +18,7 @@ import {
   CAST_CONNECT_WAIT_MS,
   callCutOff,
   callEnvelope,
+  checkTarget,
   deadlineOf,
   nobodyServes,
   requestEnvelope,
@@ -72,6 +73,8 @@ class NatsBus implements Bus {
   readonly #calls = new Bound("calls");
   readonly #casts = new Bound("casts");
   readonly #servers = new Set<NatsTopicServer>();
+  /** From here on nothing new is served; handlers that end may still call. */
+  #isClosing = false;
   /** Fanouts that the server has not dealt with, by message id: what it answers when nobody is there. */
   readonly #fanouts = new Map<string, () => void>();
 
@@ -102,6 +105,7 @@ class NatsBus implements Bus {
     request: Request,
     options: CallOptions = {},
   ): Promise<Response> {
+    checkTarget(contract.topic, options.server);
     const envelope = requestEnvelope(contract, request, options.context);
     const deadlineMs = deadlineOf(contract, options);
     options.signal?.throwIfAborted();
@@ -110,6 +114,7 @@ class NatsBus implements Bus {
 
   async cast<Request>(contract: CastContract<Request>, request: Request, options: CastOptions = {}): Promise<void> {
     const { topic, method } = contract;
+    checkTarget(topic, options.fanout === true ? undefined : options.server);
     const envelope = requestEnvelope(contract, request, options.context);
     const { uniqueId } = envelope;
     const body = encodeRequest(envelope, "bare");
@@ -123,7 +128,11 @@ class NatsBus implements Bus {
 
   async serve(options: ServeOptions): Promise<RpcServer> {
     const { topic } = options;
-    if (this.status() === "closed") throw new DroverError("unavailable", `serving ${topic}: the bus is closed`);
+    checkTarget(topic, options.server);
+    const assertOpen = () => {
+      if (this.#isClosing) throw new DroverError("unavailable", `serving ${topic}: the bus is closed`);
+    };
+    assertOpen();
     const server = new NatsTopicServer({
       ...options,
       link: this.#link,
@@ -132,18 +141,20 @@ class NatsBus implements Bus {
       logger: this.#logger,
       clock: this.#clock,
     });
+    const close = async () => {
+      this.#servers.delete(server);
+      await server.close();
+    };
+    // Before it starts: whoever closes the bus meanwhile closes it too.
+    this.#servers.add(server);
     try {
       await server.start();
     } catch (cause) {
+      await close();
       throw new DroverError("refused", `serving ${topic}: the NATS server refuses our user its subjects`, { cause });
     }
-    this.#servers.add(server);
-    return {
-      close: async () => {
-        this.#servers.delete(server);
-        await server.close();
-      },
-    };
+    assertOpen();
+    return { close };
   }
 
   async listParked(limit?: number): Promise<readonly ParkedMessage[]> {
@@ -165,6 +176,7 @@ class NatsBus implements Bus {
   }
 
   async close(): Promise<void> {
+    this.#isClosing = true;
     await Promise.all([...this.#servers].map((server) => server.close()));
     this.#servers.clear();
     await this.#link.close();

@@ -112,6 +112,27 @@ test("a cast that takes longer than the server waits runs once", { timeout: 40_0
   expect(heard).toEqual(["slow"]);
 });
 
+test("a cast that could not be parked comes again to be parked, not to be run", { timeout: 60_000 }, async () => {
+  const { topic, contracts } = newTopic();
+  const logger = recordingLogger();
+  const bus = await openBus({ logger });
+  const heard: string[] = [];
+  const note = handle(contracts.note, async ({ text }) => {
+    heard.push(text);
+    throw new Error("never");
+  });
+  await bus.serve({ topic, server: "hosta", handlers: [note] });
+  const jsm = await jetstreamManager(await administrator());
+  await jsm.streams.update(PARKED_STREAM, { max_msg_size: 10 });
+  await bus.cast(contracts.note, { text: "one" }, { server: "hosta" });
+  const refused = expect.objectContaining({ sentence: "a cast could not be parked; it comes again" });
+  await vi.waitFor(() => expect(logger.lines).toContainEqual(refused), CONNECT_LIMIT_MS);
+  await jsm.streams.update(PARKED_STREAM, { max_msg_size: -1 });
+  const parked = async () => (await bus.listParked()).filter(({ queue }) => queue === `${topic}.hosta`);
+  await vi.waitFor(async () => expect(await parked()).toMatchObject([{ tries: 5 }]), 40_000);
+  expect(heard).toHaveLength(5);
+});
+
 test("a server with too much to do says so, and does what it has taken", { timeout: 60_000 }, async () => {
   const { topic, contracts } = newTopic();
   const callee = await openBus();

@@ -93,7 +93,8 @@ export class NatsTopicServer implements RpcServer {
       });
     const subscriptions = [
       listen(callSubject(topic, undefined, ANYBODY), this.#receiveCall, encodeToken(topic)),
-      listen(callSubject(topic, server, ANYBODY), this.#receiveCall),
+      // Two processes by one name, when a frozen agent was replaced: a call is for one of them.
+      listen(callSubject(topic, server, ANYBODY), this.#receiveCall, encodeToken(server)),
       listen(fanoutSubject(topic, ANYBODY), this.#receiveFanout),
     ];
     this.#listening = { session, subscriptions };

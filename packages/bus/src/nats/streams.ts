@@ -28,7 +28,8 @@ const streams: readonly (Partial<StreamConfig> & { name: string })[] = [
     duplicate_window: nanos(DUPLICATE_WINDOW_MS),
     // What a command may do ends by its own not-after long before.
     max_age: nanos(24 * 60 * 60_000),
-    // Full: the sender is told. A server that is away fills its own subjects, not the stream for all.
+    // Full: the sender is told. A server that is away takes no more than its share of the messages; their bytes are one
+    // store for all, so some thousand large ones for it can have everybody's casts refused until they are taken or expire.
     discard: DiscardPolicy.New,
     discard_new_per_subject: true,
     max_msgs_per_subject: 10_000,
