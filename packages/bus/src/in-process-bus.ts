@@ -89,7 +89,7 @@ class InProcessBus implements Bus {
   async cast<Request>(contract: CastContract<Request>, request: Request, options: CastOptions = {}): Promise<void> {
     const { topic, method } = contract;
     checkTarget(topic, options.fanout === true ? undefined : options.server);
-    const message = { body: encodeRequest(requestEnvelope(contract, request, options.context)), byMs: undefined };
+    const message = { body: encodeRequest(requestEnvelope(contract, request, options.context)), call: undefined };
     const queues = options.fanout === true ? this.#fanoutQueues(topic) : [this.#queue(contract, options.server)];
     if (this.#status === "closed") throw busClosed(method);
     if (queues.length === 0) throw nobodyServes(method, queueName(topic, undefined));
@@ -132,7 +132,7 @@ class InProcessBus implements Bus {
     const record = this.#parked.get(id);
     if (record === undefined) throw noSuchParked(id);
     if (release === "send-again") {
-      const message = { body: parkedBody(record), byMs: undefined };
+      const message = { body: parkedBody(record), call: undefined };
       this.#declare(record.queue).push(message, record.method ?? "a parked message");
     }
     this.#parked.delete(id);
@@ -164,7 +164,9 @@ class InProcessBus implements Bus {
     try {
       const sent = { messageId, replyQueue: REPLY_QUEUE, remainingMs: deadlineMs };
       const body = encodeRequest(callEnvelope(contract, envelope, sent, this.#clock));
-      queue.push({ body, byMs: this.#clock.monotonicMs() + deadlineMs }, contract.method);
+      const byMs = this.#clock.monotonicMs() + deadlineMs;
+      queue.push({ body, call: { messageId, byMs } }, contract.method);
+      this.#pending.markSent(messageId);
     } catch (error) {
       this.#pending.fail(messageId, error);
     }
@@ -192,18 +194,20 @@ class InProcessBus implements Bus {
   }
 
   async #closeServer(server: LocalServer): Promise<void> {
-    for (const { queue, consumer } of server.shares) queue.remove(consumer);
+    for (const { queue, consumer } of server.shares) {
+      for (const { messageId } of queue.remove(consumer)) this.#pending.fail(messageId, notBegun(queue.name));
+    }
     await server.runner.close();
     this.#servers.delete(server);
   }
 
   #receive(server: LocalServer, queue: LocalQueue, consumer: Consumer, message: LocalMessage): void {
-    const { byMs } = message;
+    const { call } = message;
     const request = decodeRequest(message.body);
     server.runner.accept({
       request,
       sender: SENDER,
-      expiresInMs: byMs === undefined ? undefined : byMs - this.#clock.monotonicMs(),
+      expiresInMs: call === undefined ? undefined : call.byMs - this.#clock.monotonicMs(),
       lostTries: 0,
       redelivered: false,
       fanout: queue.fanout,
@@ -227,4 +231,8 @@ class InProcessBus implements Bus {
     const [oldest] = this.#parked.size > MAX_PARKED ? this.#parked.keys() : [];
     if (oldest !== undefined) this.#parked.delete(oldest);
   }
+}
+
+function notBegun(queue: string): DroverError {
+  return new DroverError("unavailable", `a call to ${queue} was not run: the server is closing`);
 }

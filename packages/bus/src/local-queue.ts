@@ -5,8 +5,14 @@ const MAX_WAITING = 10_000;
 
 export interface LocalMessage {
   readonly body: Buffer;
-  /** By the monotonic clock; undefined for a cast. A call waits for nobody. */
-  readonly byMs: number | undefined;
+  /** Undefined for a cast. A call waits for no server. */
+  readonly call: LocalCall | undefined;
+}
+
+export interface LocalCall {
+  readonly messageId: string;
+  /** By the monotonic clock. */
+  readonly byMs: number;
 }
 
 /** A server's share of a queue: how many more of its messages it takes just now. */
@@ -53,11 +59,14 @@ export class LocalQueue {
     this.#pump();
   }
 
-  remove(consumer: Consumer): void {
+  /** Gives the calls that nobody is there for any more: they are the caller's to answer. */
+  remove(consumer: Consumer): readonly LocalCall[] {
     const at = this.#consumers.indexOf(consumer);
     if (at >= 0) this.#consumers.splice(at, 1);
-    // A call waits for nobody: with a broker it would expire.
-    if (!this.isServed) this.#messages = this.#messages.filter(({ byMs }) => byMs === undefined);
+    if (this.isServed) return [];
+    const calls = this.#messages.flatMap(({ call }) => call ?? []);
+    this.#messages = this.#messages.filter(({ call }) => call === undefined);
+    return calls;
   }
 
   /** A consumer is done with a message. */

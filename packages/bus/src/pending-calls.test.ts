@@ -33,9 +33,22 @@ test("a deadline ends a call, and its late reply finds nobody", async () => {
   const clock = new TestClock();
   const pending = new PendingCalls(clock);
   const { messageId, response } = pending.add(contract, limits);
+  pending.markSent(messageId);
   await clock.pass(1_000);
   expect((await rejection(response)).code).toBe("deadline-exceeded");
   expect(pending.settle(reply(messageId))).toBe(false);
+});
+
+test("a call that the broker never took is unavailable at its deadline", async () => {
+  const clock = new TestClock();
+  const pending = new PendingCalls(clock);
+  const { response } = pending.add(contract, limits);
+  await clock.pass(1_000);
+  expect(await rejection(response)).toMatchObject({
+    code: "unavailable",
+    message: expect.stringContaining("it was not sent"),
+    details: { deadlineMs: 1_000 },
+  });
 });
 
 test("a lost connection tells what was sent from what was not", async () => {

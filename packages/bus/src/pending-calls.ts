@@ -41,7 +41,7 @@ export class PendingCalls {
 
   /**
    * Registers a call; `response` settles with the checked response, or rejects with the handler's error, with
-   * `deadline-exceeded`, or with the reason of the caller's signal. A monitored call whose server shows no sign of life
+   * `deadline-exceeded` (`unavailable` for a call that was never {@link markSent}), or with the reason of the caller's signal. A monitored call whose server shows no sign of life
    * for its contract's `monitorTimeoutMs`, having shown one, rejects with `outcome-unknown`, or with `unavailable` if it
    * is idempotent.
    */
@@ -58,7 +58,7 @@ export class PendingCalls {
         contract,
         resolve: (result) => resolve(checkResponse(contract, result, "protocol")),
         reject,
-        deadline: this.#deadlines.set(remainingMs, () => this.fail(messageId, deadlineExceeded(contract, deadlineMs))),
+        deadline: this.#deadlines.set(remainingMs, () => this.#lapse(messageId, deadlineMs)),
         silence: undefined,
         server,
         signal,
@@ -104,6 +104,7 @@ export class PendingCalls {
     return this.#calls.has(messageId);
   }
 
+  /** From here on a server may have it: the driver says so, for each call. */
   markSent(messageId: string): void {
     const call = this.#calls.get(messageId);
     if (call !== undefined) call.sent = true;
@@ -123,6 +124,11 @@ export class PendingCalls {
     return true;
   }
 
+  #lapse(messageId: string, deadlineMs: number): void {
+    const call = this.#take(messageId);
+    call?.reject((call.sent ? deadlineExceeded : neverSent)(call.contract, deadlineMs));
+  }
+
   #take(messageId: string): PendingCall | undefined {
     const call = this.#calls.get(messageId);
     if (call === undefined) return undefined;
@@ -139,6 +145,15 @@ function deadlineExceeded(contract: CallContract<unknown, unknown>, deadlineMs: 
     "deadline-exceeded",
     `calling ${contract.method}: no reply within ${deadlineMs} ms; the work may go on`,
     { details: { method: contract.method, deadlineMs } },
+  );
+}
+
+/** The broker was there, but takes nothing: it is blocked for want of memory or disk, or hangs. */
+function neverSent({ method }: CallContract<unknown, unknown>, deadlineMs: number): DroverError {
+  return new DroverError(
+    "unavailable",
+    `calling ${method}: the broker took no message within ${deadlineMs} ms; it was not sent`,
+    { details: { method, deadlineMs } },
   );
 }
 

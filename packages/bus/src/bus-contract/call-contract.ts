@@ -3,6 +3,7 @@ import { expect, test, vi } from "vitest";
 import { z } from "zod";
 import { handle, type RpcContext, type RpcHandler, type RpcInfo } from "../bus.ts";
 import type { Schema } from "../contract.ts";
+import { MAX_BODY_BYTES } from "../envelope.ts";
 import type { ContractBed } from "./contract-bed.ts";
 import { addHandler, gate, rejection } from "./sample.ts";
 
@@ -50,6 +51,19 @@ export function describeCalls(bed: ContractBed): void {
     );
     const error = await rejection(bed.caller.call(bed.contracts.add, { a: 1, nested: { b: 2 } }));
     expect(error).toMatchObject({ code: "internal", message: "x is not a function" });
+  });
+
+  test("a caller hears of an answer that no message holds", async () => {
+    const huge = "x".repeat(MAX_BODY_BYTES);
+    const { add } = bed.contracts;
+    const failing = handle(add, () => Promise.reject(new DroverError("libvirt", `no: ${huge}`, { details: { huge } })));
+    const overflowing = handle({ ...add, method: "overflow", response: z.unknown() }, async () => ({ huge }));
+    await bed.serve("hosta", failing, overflowing);
+    const request = { a: 1, nested: { b: 2 } };
+    const failure = await rejection(bed.caller.call(add, request));
+    expect(failure).toMatchObject({ code: "libvirt", message: expect.stringMatching(/^no: x+… \(shortened\)$/) });
+    const tooLarge = await rejection(bed.caller.call({ ...add, method: "overflow" }, request));
+    expect(tooLarge).toMatchObject({ code: "internal", message: expect.stringContaining("bytes") });
   });
 
   test("a request that breaks its schema is refused on either end, naming the field", async () => {

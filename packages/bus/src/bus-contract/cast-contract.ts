@@ -3,7 +3,7 @@ import { describe, expect, test, vi } from "vitest";
 import { z } from "zod";
 import { handle, type RpcHandler } from "../bus.ts";
 import type { CastContract } from "../contract.ts";
-import type { ParkedMessage } from "../parked.ts";
+import { MAX_PARKED_BODY_BYTES, type ParkedMessage } from "../parked.ts";
 import { MAX_TRIES } from "../request-runner.ts";
 import type { ContractBed } from "./contract-bed.ts";
 import { gate, rejection } from "./sample.ts";
@@ -187,6 +187,23 @@ export function describeCasts(bed: ContractBed): void {
         expect(await rejection(bed.caller.releaseParked(id, "send-again"))).toMatchObject({ code: "not-found" });
       }
       expect(heard).toEqual(["again"]);
+    });
+
+    test("whatever its reason, and without its body where that is too large to keep", async () => {
+      const details = { sizeBytes: 5n };
+      await bed.serve(
+        "hosta",
+        handle(bed.contracts.note, () => Promise.reject(new DroverError("refused", "not now", { details }))),
+      );
+      const text = "x".repeat(MAX_PARKED_BODY_BYTES);
+      await bed.caller.cast(bed.contracts.note, { text });
+      const [message] = await parkedOf(bed, 1);
+      expect(message?.reason).toEqual({ code: "refused", message: "not now", details: {} });
+      const id = message?.id ?? "";
+      expect(await rejection(bed.caller.releaseParked(id, "send-again"))).toMatchObject({ code: "refused" });
+      await parkedOf(bed, 1);
+      await bed.caller.releaseParked(id, "discard");
+      await parkedOf(bed, 0);
     });
 
     test("is listed within the limit that was asked for", async () => {
