@@ -12,11 +12,12 @@ import { LateReplies } from "./late-replies.ts";
 import { OutgoingCalls } from "./outgoing-calls.ts";
 import { OutgoingCasts } from "./outgoing-casts.ts";
 import { ParkedQueue } from "./parked-queue.ts";
+import { withinTime } from "./time-limit.ts";
 import { TopicServer } from "./topic-server.ts";
 import { declareForAgents, newReplyQueue } from "./topology.ts";
 
-/** How long reading and releasing parked messages waits for a connection. */
-const PARKED_CONNECT_WAIT_MS = 10_000;
+/** How long reading and releasing parked messages waits for a connection, and then for the broker's answers. */
+const PARKED_WAIT_MS = 10_000;
 
 export interface AmqpBusOptions {
   /** `amqp://user:password@host:5672/vhost`, `amqps://…`; several name a cluster's members, tried in turn. */
@@ -128,12 +129,14 @@ class AmqpBus implements Bus {
 
   async listParked(limit?: number): Promise<readonly ParkedMessage[]> {
     const count = parkedListLimit(limit);
-    return this.#withParked("listing parked messages", (session) => this.#parked.list(session, count));
+    return this.#withParked("listing parked messages", (session, tooLate) =>
+      this.#parked.list(session, count, tooLate),
+    );
   }
 
   async releaseParked(id: string, release: Release): Promise<void> {
-    await this.#withParked(`releasing the parked message ${id}`, (session) =>
-      this.#parked.release(session, id, release),
+    await this.#withParked(`releasing the parked message ${id}`, (session, tooLate) =>
+      this.#parked.release(session, id, release, tooLate),
     );
   }
 
@@ -153,10 +156,13 @@ class AmqpBus implements Bus {
     this.#calls.close();
   }
 
-  async #withParked<Result>(doing: string, work: (session: AmqpSession) => Promise<Result>): Promise<Result> {
-    const session = await this.#link.sessionFor(doing, PARKED_CONNECT_WAIT_MS);
+  async #withParked<Result>(
+    doing: string,
+    work: (session: AmqpSession, tooLate: AbortSignal) => Promise<Result>,
+  ): Promise<Result> {
+    const session = await this.#link.sessionFor(doing, PARKED_WAIT_MS);
     try {
-      return await work(session);
+      return await withinTime(doing, PARKED_WAIT_MS, this.#clock, (tooLate) => work(session, tooLate));
     } catch (cause) {
       if (isDroverError(cause)) throw cause;
       throw new DroverError(isRefusal(cause) ? "refused" : "unavailable", doing, { cause });

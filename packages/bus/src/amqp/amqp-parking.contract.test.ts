@@ -101,6 +101,23 @@ test("a parked message stays when its queue is gone, and when the broker is rest
   expect((await caller.listParked()).map(({ id: left }) => left)).toEqual([before[0]?.id, before[2]?.id]);
 }, 60_000);
 
+test("a body too large to be parked as it is stops nobody: what is kept of it says so", async () => {
+  const caller = await connectedBus("caller");
+  await caller.serve({ topic, server: "hosta", handlers: [handle(contracts.wait, async () => ({}))] });
+  const channel = await (await bareAmqp(broker.url)).createConfirmChannel();
+  // In base64 it would be more than RabbitMQ's limit of 128 MiB for a message, and cost the parker its channel.
+  channel.sendToQueue(`${topic}.hosta`, Buffer.alloc(100 * 1024 * 1024, "x"));
+  await channel.waitForConfirms();
+  await vi.waitFor(async () => expect(await caller.listParked()).toHaveLength(1), 20_000);
+  expect(await caller.call(contracts.wait, {}, { server: "hosta" })).toEqual({});
+  expect(await messagesIn(`${topic}.hosta`)).toBe(0);
+  const [parked] = await caller.listParked();
+  expect(parked).toMatchObject({ reason: { code: "protocol" }, tries: 1 });
+  expect((await rejection(caller.releaseParked(parked?.id ?? "", "send-again"))).code).toBe("refused");
+  await caller.releaseParked(parked?.id ?? "", "discard");
+  expect(await caller.listParked()).toEqual([]);
+}, 60_000);
+
 test("a host cannot have a command of its own making sent to another by way of the parked messages", async () => {
   const command = defineCast({ ...contracts.note, access: "command" });
   const permissions = { password: "secret", configure: ".*", write: ".*", read: ".*" };

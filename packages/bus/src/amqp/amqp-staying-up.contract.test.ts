@@ -6,7 +6,7 @@ import { handle } from "../bus.ts";
 import { gate, rejection } from "../bus-contract.ts";
 import { recordingLogger } from "../recording-logger.test.support.ts";
 
-const { amqpBus, severableWay } = brokerTestBed(onTestFinished);
+const { amqpBus, bareAmqp, severableWay } = brokerTestBed(onTestFinished);
 
 describe("over plain TCP", () => {
   let broker: RabbitMq;
@@ -72,6 +72,30 @@ describe("over plain TCP", () => {
     } finally {
       await broker.setMemoryAlarm(false);
     }
+  }, 60_000);
+
+  test("while the broker takes nothing parked messages are not to be had, and are there afterwards", async () => {
+    const { topic, contracts } = newTopic();
+    const bus = await connected(amqpBus({ urls: [broker.url] }));
+    await bus.serve({ topic, server: "hosta", handlers: [] });
+    const parked = async () => (await bus.listParked()).filter(({ queue }) => queue.startsWith(topic));
+    const channel = await (await bareAmqp(broker.url)).createConfirmChannel();
+    channel.sendToQueue(`${topic}.hosta`, Buffer.from("no request"));
+    await channel.waitForConfirms();
+    await vi.waitFor(async () => expect(await parked()).toHaveLength(1));
+    const [{ id } = { id: "" }] = await parked();
+    await broker.setMemoryAlarm(true);
+    try {
+      // A connection is held up from the first message that it publishes on.
+      await rejection(bus.call(contracts.wait, {}, { server: "hosta", deadlineMs: 300 }));
+      const begunMs = performance.now();
+      const errors = await Promise.all([rejection(bus.listParked()), rejection(bus.releaseParked(id, "discard"))]);
+      expect(errors.map(({ code }) => code)).toEqual(["unavailable", "unavailable"]);
+      expect(performance.now() - begunMs).toBeLessThan(15_000);
+    } finally {
+      await broker.setMemoryAlarm(false);
+    }
+    expect((await parked()).map((message) => message.id)).toEqual([id]);
   }, 60_000);
 
   test("a broker that hangs is given up after missed heartbeats, and found when it answers again", async () => {

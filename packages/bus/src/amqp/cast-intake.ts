@@ -1,22 +1,17 @@
 import { type Clock, errorChain, type Logger, serializeError } from "@drover/model";
-import type { BrokerLink } from "../broker-link.ts";
 import type { RequestEnvelope } from "../envelope.ts";
 import { parkedRecord } from "../parked.ts";
 import { RecentIds } from "../recent-ids.ts";
 import type { RequestRunner, Settlement } from "../request-runner.ts";
 import { WorkUnderWay } from "../work-under-way.ts";
-import type { AmqpSession } from "./amqp-session.ts";
 import { acknowledge, expirationOf, type Incoming, requeue } from "./incoming.ts";
 import { park } from "./parked-queue.ts";
 import { type Origin, originHeaders } from "./vouched-sender.ts";
 
-/** How long one attempt to park a message waits for a connection. */
-const PARK_CONNECT_WAIT_MS = 60_000;
 /** Between attempts to park a message; it stays unacknowledged meanwhile. */
 const PARK_RETRY_MS = 1_000;
 
 export interface CastIntakeOptions {
-  readonly link: BrokerLink<AmqpSession>;
   /** Name of this server within its topic. */
   readonly server: string;
   /** Its queue for what goes to all. */
@@ -93,7 +88,10 @@ export class CastIntake {
       "a message is no request",
     );
     if (this.#isFanout(incoming)) acknowledge(incoming);
-    else this.#settling.add(this.#park(incoming, undefined, { reason: serializeError(error), tries: 1 }));
+    else {
+      const parked = this.#park(incoming, undefined, { reason: serializeError(error), tries: 1 });
+      this.#settling.add(parked.then(() => {}));
+    }
   }
 
   /** After the handlers have ended: resolves when what they left is settled, or back in its queue. Never rejects. */
@@ -108,45 +106,61 @@ export class CastIntake {
 
   async #settle(incoming: Incoming, request: RequestEnvelope, outcome: Settlement): Promise<void> {
     const { uniqueId } = request;
-    if (outcome.kind === "park") await this.#park(incoming, request, outcome);
-    else if (outcome.kind === "again") await this.#sendCopy(incoming, this.#options.originOf(incoming));
-    else {
-      this.#seen.add(uniqueId);
-      acknowledge(incoming);
-    }
+    const stays = await this.#settleFirst(incoming, request, outcome);
     const again = this.#underWay.get(uniqueId) ?? [];
     this.#underWay.delete(uniqueId);
     // The first was settled above, by its place in the queue or for good.
     for (const later of again.slice(1)) {
-      if (outcome.kind === "again") requeue(later);
+      if (stays) requeue(later);
       else acknowledge(later);
     }
   }
 
-  /** Sets a message aside and only then acknowledges it; while that cannot be done it stays, unacknowledged. */
+  /** Whether the message is still to be run. */
+  async #settleFirst(incoming: Incoming, request: RequestEnvelope, outcome: Settlement): Promise<boolean> {
+    switch (outcome.kind) {
+      case "park":
+        return !(await this.#park(incoming, request, outcome));
+      case "again":
+        await this.#sendCopy(incoming, this.#options.originOf(incoming));
+        return true;
+      case "done":
+        this.#seen.add(request.uniqueId);
+        acknowledge(incoming);
+        return false;
+    }
+  }
+
+  /**
+   * Sets a message aside and only then acknowledges it; while that cannot be done it stays, unacknowledged. False when it
+   * is in its queue again: the server closes, or the connection that brought it is gone.
+   */
   async #park(
     incoming: Incoming,
     request: RequestEnvelope | undefined,
     { reason, tries }: Omit<Settlement & { readonly kind: "park" }, "kind">,
-  ): Promise<void> {
-    const { link, clock, server, logger } = this.#options;
-    const { queue, message } = incoming;
+  ): Promise<boolean> {
+    const { clock, server, logger } = this.#options;
+    const { queue, message, session } = incoming;
     const record = parkedRecord({ queue, server, body: message.content, request, reason, tries }, clock);
     const origin = this.#options.originOf(incoming);
     for (;;) {
       try {
-        await park(await link.session(PARK_CONNECT_WAIT_MS), record, origin);
+        await park(session, record, origin);
         acknowledge(incoming);
         logger.warn(
           { id: record.id, queue, method: record.method, requestId: record.requestId, reason: reason.message, tries },
           "parked a message; see `drover bus parked`",
         );
-        return;
+        return true;
       } catch (error) {
         logger.warn({ queue, reason: errorChain(error) }, "a message could not be parked; it stays in its queue");
       }
-      await clock.sleep(PARK_RETRY_MS, this.#closing.signal).catch(() => {});
-      if (this.#closing.signal.aborted) return requeue(incoming);
+      const ended = AbortSignal.any([this.#closing.signal, session.lost]);
+      await clock.sleep(PARK_RETRY_MS, ended).catch(() => {});
+      if (!ended.aborted) continue;
+      requeue(incoming);
+      return false;
     }
   }
 

@@ -6,7 +6,8 @@ import type { AmqpSession } from "./amqp-session.ts";
 export interface Incoming {
   readonly queue: string;
   readonly message: ConsumeMessage;
-  readonly session: AmqpSession;
+  /** That it came by, and is settled by. */
+  readonly session: Pick<AmqpSession, "publish" | "scratch" | "lost">;
   readonly acknowledgements: Acknowledgements;
 }
 

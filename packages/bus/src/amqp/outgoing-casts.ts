@@ -7,7 +7,7 @@ import { encodeRequest } from "../envelope.ts";
 import { CAST_CONNECT_WAIT_MS, CONFIRM_WAIT_MS, nobodyServes, queueName, requestEnvelope } from "../outgoing.ts";
 import type { AmqpSession } from "./amqp-session.ts";
 import { isRefusal } from "./broker-refusal.ts";
-import type { PublishOutcome } from "./publisher.ts";
+import { withinTime } from "./time-limit.ts";
 import { declareFanoutExchange, fanoutExchange } from "./topology.ts";
 
 /** The casts of one process: each is done when the broker has confirmed it. */
@@ -30,30 +30,12 @@ export class OutgoingCasts {
     const routingKey = fanout ? "" : queueName(topic, options.server);
     await this.#bound.hold(`sending ${method}`, async () => {
       const session = await this.#link.sessionFor(`sending ${method}`, CAST_CONNECT_WAIT_MS);
-      if (fanout) await declareFanout(session, method, topic);
-      const publish = (isWanted: () => boolean) => session.publish({ exchange, routingKey, body, isWanted });
-      if ((await this.#confirmed(method, publish)) === "returned") throw nobodyServes(method, exchange || routingKey);
+      const outcome = await withinTime(`sending ${method}`, CONFIRM_WAIT_MS, this.#clock, async (tooLate) => {
+        if (fanout) await declareFanout(session, method, topic);
+        return session.publish({ exchange, routingKey, body, isWanted: () => !tooLate.aborted });
+      });
+      if (outcome === "returned") throw nobodyServes(method, exchange || routingKey);
     });
-  }
-
-  /** Waits for a publish, {@link CONFIRM_WAIT_MS} at most; afterwards it is no longer wanted. */
-  async #confirmed(
-    method: string,
-    publish: (isWanted: () => boolean) => Promise<PublishOutcome>,
-  ): Promise<PublishOutcome> {
-    const timer = new AbortController();
-    const timeout = this.#clock.sleep(CONFIRM_WAIT_MS, timer.signal).then(() => {
-      throw new DroverError(
-        "unavailable",
-        `sending ${method}: no confirm from the broker within ${CONFIRM_WAIT_MS} ms`,
-      );
-    });
-    try {
-      return await Promise.race([publish(() => !timer.signal.aborted), timeout]);
-    } finally {
-      timer.abort();
-      timeout.catch(() => {});
-    }
   }
 }
 

@@ -6,6 +6,7 @@ import {
   noSuchParked,
   type ParkedMessage,
   type ParkedRecord,
+  parkedBody,
   parkedMessage,
   type Release,
   readParkedRecord,
@@ -20,7 +21,11 @@ import { type Origin, originHeaders, parkedOrigin } from "./vouched-sender.ts";
  *
  * @throws when it could not be parked; whatever it was made from must stay where it is.
  */
-export async function park(session: AmqpSession, record: ParkedRecord, origin: Origin): Promise<void> {
+export async function park(
+  session: Pick<AmqpSession, "publish" | "scratch">,
+  record: ParkedRecord,
+  origin: Origin,
+): Promise<void> {
   const message = {
     exchange: "",
     routingKey: PARKED_QUEUE,
@@ -42,8 +47,9 @@ export class ParkedQueue {
     this.#trust = trust;
   }
 
-  list(session: AmqpSession, limit: number): Promise<readonly ParkedMessage[]> {
-    return this.#inTurn(async () => {
+  /** @param tooLate Aborted when nobody waits for it any more. */
+  list(session: AmqpSession, limit: number, tooLate: AbortSignal): Promise<readonly ParkedMessage[]> {
+    return this.#inTurn(tooLate, async () => {
       const messages: ParkedMessage[] = [];
       await this.#read(session, async ({ content }) => {
         const record = readParkedRecord(content);
@@ -54,15 +60,20 @@ export class ParkedQueue {
     });
   }
 
-  /** @throws {DroverError} `not-found`; `agent-unreachable` when its queue is gone: it stays parked. */
-  release(session: AmqpSession, id: string, release: Release): Promise<void> {
-    return this.#inTurn(async () => {
+  /**
+   * @param tooLate Aborted when nobody waits for it any more: then it stays parked, unless it was under way.
+   * @throws {DroverError} `not-found`; `agent-unreachable` when its queue is gone, `refused` when it was too large to be
+   *   kept: it stays parked.
+   */
+  release(session: AmqpSession, id: string, release: Release, tooLate: AbortSignal): Promise<void> {
+    return this.#inTurn(tooLate, async () => {
       let found = false;
       await this.#read(session, async (message, channel) => {
         const record = readParkedRecord(message.content);
         if (record?.id !== id) return false;
         found = true;
-        if (release === "send-again") await this.#sendAgain(session, message, record);
+        tooLate.throwIfAborted();
+        if (release === "send-again") await this.#sendAgain(session, message, record, tooLate);
         channel.ack(message);
         return true;
       });
@@ -70,14 +81,21 @@ export class ParkedQueue {
     });
   }
 
-  async #sendAgain(session: AmqpSession, { properties }: GetMessage, record: ParkedRecord): Promise<void> {
+  async #sendAgain(
+    session: AmqpSession,
+    { properties }: GetMessage,
+    record: ParkedRecord,
+    tooLate: AbortSignal,
+  ): Promise<void> {
     const origin = { ...parkedOrigin(properties, record.queue, this.#trust), lostTries: 0 };
     const outcome = await session.publish({
       exchange: "",
       routingKey: record.queue,
-      body: Buffer.from(record.body, "base64"),
+      body: parkedBody(record),
       headers: originHeaders(origin),
+      isWanted: () => !tooLate.aborted,
     });
+    if (outcome === "unwanted") tooLate.throwIfAborted();
     if (outcome === "returned") throw nobodyServes(record.method ?? "a parked message", record.queue);
   }
 
@@ -92,8 +110,11 @@ export class ParkedQueue {
     });
   }
 
-  #inTurn<Result>(work: () => Promise<Result>): Promise<Result> {
-    const done = this.#turn.then(work);
+  #inTurn<Result>(tooLate: AbortSignal, work: () => Promise<Result>): Promise<Result> {
+    const done = this.#turn.then(() => {
+      tooLate.throwIfAborted();
+      return work();
+    });
     this.#turn = done.catch(() => {});
     return done;
   }

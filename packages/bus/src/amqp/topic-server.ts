@@ -61,7 +61,6 @@ export class TopicServer implements RpcServer {
     this.#runner = new RequestRunner({ handlers, maxInFlight: this.#maxInFlight, trust, logger, clock });
     this.#replies = new Replies({ link, write: (session, letter) => session.send(letter), logger, clock });
     this.#casts = new CastIntake({
-      link,
       server,
       fanoutQueue: this.#queues.fanout,
       runner: this.#runner,
