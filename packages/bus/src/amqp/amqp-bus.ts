@@ -3,6 +3,7 @@ import { BrokerLink } from "../broker-link.ts";
 import type { BrokerTls } from "../broker-tls.ts";
 import type { Bus, BusStatus, CallOptions, CastOptions, RpcServer, ServeOptions } from "../bus.ts";
 import type { CallContract, CastContract } from "../contract.ts";
+import { checkTarget } from "../outgoing.ts";
 import { type ParkedMessage, parkedListLimit, type Release } from "../parked.ts";
 import type { Trust } from "../sender.ts";
 import { AmqpSession } from "./amqp-session.ts";
@@ -90,20 +91,23 @@ class AmqpBus implements Bus {
     this.#lateReplies = new LateReplies(onLink);
   }
 
-  call<Request, Response>(
+  async call<Request, Response>(
     contract: CallContract<Request, Response>,
     request: Request,
     options: CallOptions = {},
   ): Promise<Response> {
+    checkTarget(contract.topic, options.server);
     return this.#calls.call(contract, request, options);
   }
 
-  cast<Request>(contract: CastContract<Request>, request: Request, options: CastOptions = {}): Promise<void> {
+  async cast<Request>(contract: CastContract<Request>, request: Request, options: CastOptions = {}): Promise<void> {
+    checkTarget(contract.topic, options.fanout === true ? undefined : options.server);
     return this.#casts.cast(contract, request, options);
   }
 
   async serve(options: ServeOptions): Promise<RpcServer> {
-    const { topic } = options;
+    const { topic, server: name } = options;
+    checkTarget(topic, name);
     if (this.status() === "closed") throw new DroverError("unavailable", `serving ${topic}: the bus is closed`);
     const server = new TopicServer({
       ...options,

@@ -52,6 +52,35 @@ describe("over plain TCP", () => {
     expect(logger.lines.filter(({ sentence }) => sentence === "connected to the broker")).toHaveLength(1);
   });
 
+  test("a control exchange that somebody made durable costs Drover nothing, and the log says how to mend it", async () => {
+    const channel = await (await bareAmqp(broker.url)).createChannel();
+    await channel.assertExchange("somebodys", "topic", { durable: true });
+    const logger = recordingLogger();
+    const bus = await connected(amqpBus({ urls: [broker.url], controlExchange: "somebodys", logger }));
+    const { topic, contracts } = newTopic();
+    await bus.serve({ topic, server: "hosta", handlers: [handle(contracts.wait, async () => ({}))] });
+    expect(await bus.call(contracts.wait, {}, { server: "hosta" })).toEqual({});
+    const errors = logger.lines.filter(({ level }) => level === "error");
+    expect(errors.map(({ sentence }) => sentence)).toEqual([expect.stringContaining("Delete the exchange")]);
+    expect(String(errors[0]?.fields.reason)).toContain("durable");
+  });
+
+  test("names that a broker would not take are the caller's mistake, and cost nobody else anything", async () => {
+    const bus = await connected(amqpBus({ urls: [broker.url] }));
+    const { topic, contracts } = newTopic();
+    await bus.serve({ topic, server: "hosta", handlers: [handle(contracts.wait, async () => ({}))] });
+    const server = "h".repeat(300);
+    const wrong = [
+      bus.call(contracts.wait, {}, { server }),
+      bus.cast(contracts.note, { text: "one" }, { server }),
+      bus.serve({ topic, server: "h".repeat(215), handlers: [] }),
+      bus.serve({ topic: `${topic}\n`, server: "hosta", handlers: [] }),
+    ];
+    const errors = await Promise.all(wrong.map(rejection));
+    expect(errors.map(({ code }) => code)).toEqual(wrong.map(() => "bad-request"));
+    expect(await bus.call(contracts.wait, {}, { server: "hosta" })).toEqual({});
+  });
+
   test("while the broker takes nothing a call ends with its deadline, and a cast goes through afterwards", async () => {
     const { topic, contracts } = newTopic();
     const caller = await connected(amqpBus({ urls: [broker.url] }));

@@ -1,7 +1,8 @@
 import { setImmediate as turn } from "node:timers/promises";
-import { type Clock, silentLogger } from "@drover/model";
+import type { Clock } from "@drover/model";
 import { expect, test } from "vitest";
 import { encodeReply } from "../envelope.ts";
+import { recordingLogger } from "../recording-logger.test.support.ts";
 import { LateReplies } from "./late-replies.ts";
 import type { PublishOutcome } from "./publisher.ts";
 
@@ -36,8 +37,9 @@ function lateReplies(...outcomes: PublishOutcome[]) {
       return outcome;
     },
   };
-  const late = new LateReplies({ link: { session: async () => session }, logger: silentLogger, clock });
-  return { late, clock, published, queued };
+  const logger = recordingLogger();
+  const late = new LateReplies({ link: { session: async () => session }, logger, clock });
+  return { late, clock, published, queued, logger };
 }
 
 test("an answer is sent again until its queue is there, and then no more", async () => {
@@ -50,7 +52,7 @@ test("an answer is sent again until its queue is there, and then no more", async
     ["reply_1", 750],
     ["reply_1", 1750],
   ]);
-  expect(published[0]?.body).toBe(answer);
+  expect(published[0]?.body).toEqual(answer);
 });
 
 test("an answer is given up after a minute", async () => {
@@ -71,4 +73,27 @@ test("signs of life are not kept, and nothing is after the end", async () => {
   late.close();
   for (let turns = 0; turns < 5; turns += 1) await turn();
   expect(published).toHaveLength(0);
+});
+
+test("of large answers only so much is kept, and the log says that the rest was dropped", async () => {
+  const { late, published, logger } = lateReplies("queued");
+  const large = encodeReply({ ...reply, result: "x".repeat(1024 * 1024) });
+  for (let caller = 0; caller < 100; caller += 1) late.add(`reply_${caller}`, large);
+  for (let turns = 0; turns < 20; turns += 1) await turn();
+  expect(published.length).toBeGreaterThan(20);
+  expect(published.length).toBeLessThan(32);
+  expect(logger.lines.filter(({ level }) => level === "warn")).toHaveLength(1);
+  // Room again.
+  late.add("reply_1", large);
+  for (let turns = 0; turns < 20; turns += 1) await turn();
+  expect(published.at(-1)?.queue).toBe("reply_1");
+});
+
+test("for one caller no more answers are kept than it can have under way", async () => {
+  const { late, published } = lateReplies("queued");
+  for (let count = 0; count < 100; count += 1) late.add("reply_1", answer);
+  late.add("reply_2", answer);
+  for (let turns = 0; turns < 20; turns += 1) await turn();
+  expect(published.filter(({ queue }) => queue === "reply_1")).toHaveLength(64);
+  expect(published.filter(({ queue }) => queue === "reply_2")).toHaveLength(1);
 });

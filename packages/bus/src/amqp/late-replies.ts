@@ -6,8 +6,12 @@ import type { AmqpSession } from "./amqp-session.ts";
 const LOOK_FOR_MS = 60_000;
 const FIRST_RETRY_MS = 250;
 const LONGEST_RETRY_MS = 2_000;
-/** More than this many wait only where as many callers ended at once; further ones are dropped. */
+/** What waits in all, as bytes and as answers, and for one reply queue; what is over is dropped. */
+const MAX_WAITING_BYTES = 32 * 1024 * 1024;
 const MAX_WAITING = 10_000;
+const MAX_WAITING_FOR_ONE = 64;
+/** Between two log lines about what was dropped. */
+const DROP_LOG_MS = 10_000;
 
 export interface LateRepliesOptions {
   readonly link: { session(maxWaitMs: number): Promise<Pick<AmqpSession, "publish">> };
@@ -22,7 +26,12 @@ export interface LateRepliesOptions {
 export class LateReplies {
   readonly #options: LateRepliesOptions;
   readonly #closing = new AbortController();
+  /** By reply queue: how many. */
+  readonly #waitingFor = new Map<string, number>();
   #waiting = 0;
+  #waitingBytes = 0;
+  #dropped = 0;
+  #logDropsFromMs = 0;
 
   constructor(options: LateRepliesOptions) {
     this.#options = options;
@@ -30,22 +39,47 @@ export class LateReplies {
 
   /** Never throws. A sign of life is of no use any more, and not kept. */
   add(queue: string, body: Buffer): void {
-    const { logger } = this.#options;
-    if (this.#waiting >= MAX_WAITING) {
-      logger.warn({ queue, waiting: this.#waiting }, "dropped a reply whose caller's queue is missing");
+    const forOne = this.#waitingFor.get(queue) ?? 0;
+    if (
+      forOne >= MAX_WAITING_FOR_ONE ||
+      this.#waiting >= MAX_WAITING ||
+      this.#waitingBytes + body.length > MAX_WAITING_BYTES
+    ) {
+      this.#drop(queue);
       return;
     }
-    this.#waiting += 1;
-    this.#send(queue, body)
-      .catch((error) => logger.debug({ queue, reason: errorChain(error) }, "the caller of a finished call is gone"))
-      .finally(() => {
-        this.#waiting -= 1;
-      });
+    this.#count(queue, 1, body.length);
+    // Copied: what the client read may be a small part of a larger buffer, which would be kept with it.
+    this.#send(queue, Buffer.from(body))
+      .catch((error) =>
+        this.#options.logger.debug({ queue, reason: errorChain(error) }, "the caller of a finished call is gone"),
+      )
+      .finally(() => this.#count(queue, -1, -body.length));
   }
 
   /** Gives up those that wait. */
   close(): void {
     this.#closing.abort(new Error("the bus was closed"));
+  }
+
+  #count(queue: string, answers: number, bytes: number): void {
+    this.#waiting += answers;
+    this.#waitingBytes += bytes;
+    const forOne = (this.#waitingFor.get(queue) ?? 0) + answers;
+    if (forOne === 0) this.#waitingFor.delete(queue);
+    else this.#waitingFor.set(queue, forOne);
+  }
+
+  #drop(queue: string): void {
+    this.#dropped += 1;
+    const nowMs = this.#options.clock.monotonicMs();
+    if (nowMs < this.#logDropsFromMs) return;
+    this.#options.logger.warn(
+      { queue, dropped: this.#dropped, waiting: this.#waiting, waitingBytes: this.#waitingBytes },
+      "dropped replies whose callers' queues are missing",
+    );
+    this.#dropped = 0;
+    this.#logDropsFromMs = nowMs + DROP_LOG_MS;
   }
 
   async #send(queue: string, body: Buffer): Promise<void> {

@@ -18,6 +18,7 @@ const TRANSIENT_EXPIRY_MS = 30 * 60 * 1000;
 /** What stays of parked messages, all together: the oldest give way. */
 const MAX_PARKED_BYTES = 256 * 1024 * 1024;
 const ACCESS_REFUSED = 403;
+const OTHER_FLAGS = 406;
 
 /** Topics that agents serve. */
 export const AGENT_TOPICS = ["compute", "compute-control"] as const;
@@ -69,14 +70,18 @@ export async function declareTopic(
         await scratch.checkExchange(controlExchange);
         await scratch.checkQueue(topic);
       },
-      declare: (scratch) => declareShared(scratch, controlExchange, topic),
+      declare: async (scratch) => {
+        await declareControlExchange(session, controlExchange);
+        await declareBound(scratch, controlExchange, topic);
+      },
     });
     await lookUp(session, `the exchange ${fanoutExchange(topic)}`, {
       check: (scratch) => scratch.checkExchange(fanoutExchange(topic)),
       declare: (scratch) => declareFanoutExchange(scratch, topic),
     });
   } else {
-    await declareShared(channel, controlExchange, topic);
+    await declareControlExchange(session, controlExchange);
+    await declareBound(channel, controlExchange, topic);
     await declareFanoutExchange(channel, topic);
   }
   await declareBound(channel, controlExchange, queues.direct);
@@ -88,12 +93,22 @@ export async function declareTopic(
 export async function declareForAgents(session: AmqpSession, controlExchange: string, logger: Logger): Promise<void> {
   if (isAgent(session.user)) return;
   try {
+    const otherFlags = await declareControlExchange(session, controlExchange);
+    if (otherFlags !== undefined) {
+      logger.error(
+        { exchange: controlExchange, reason: errorChain(otherFlags) },
+        "the control exchange has other flags than stock clients declare it with, so the broker refuses it to them; " +
+          "Drover works without. Delete the exchange and restart Drover's services, which declare it anew",
+      );
+    }
     await session.scratch(async (channel) => {
       await declareParkedQueue(channel);
-      for (const topic of AGENT_TOPICS) await declareShared(channel, controlExchange, topic);
+      for (const topic of AGENT_TOPICS) await declareBound(channel, controlExchange, topic);
     });
   } catch (error) {
-    logger.debug({ user: session.user, reason: errorChain(error) }, "not ours to declare the agents' queues");
+    const fields = { user: session.user, reason: errorChain(error) };
+    if (replyCodeOf(error) === ACCESS_REFUSED) logger.debug(fields, "not ours to declare the agents' queues");
+    else logger.warn(fields, "the agents' queues could not be declared");
   }
 }
 
@@ -119,9 +134,20 @@ export async function declareParkedQueue(channel: Channel): Promise<void> {
   });
 }
 
-async function declareShared(channel: Channel, controlExchange: string, topic: string): Promise<void> {
-  await channel.assertExchange(controlExchange, "topic", { durable: false, autoDelete: false });
-  await declareBound(channel, controlExchange, topic);
+/**
+ * Only stock clients publish to it, so one that somebody made with other flags or of another type stops nobody else: it
+ * is left and bound to as it is. Returns the broker's words about it then.
+ */
+async function declareControlExchange(session: AmqpSession, exchange: string): Promise<unknown> {
+  try {
+    await session.scratch((channel) =>
+      channel.assertExchange(exchange, "topic", { durable: false, autoDelete: false }),
+    );
+    return undefined;
+  } catch (error) {
+    if (replyCodeOf(error) === OTHER_FLAGS) return error;
+    throw error;
+  }
 }
 
 async function declareBound(channel: Channel, controlExchange: string, queue: string): Promise<void> {
