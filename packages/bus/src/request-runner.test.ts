@@ -322,3 +322,44 @@ test("context and request id are the same for all that one request does", async 
   expect(seen[1]).toEqual(seen[0]);
   expect(currentContext()).toBeUndefined();
 });
+
+test("a stranger who names a victim's reply queue and a date ahead does not silence the victim", async () => {
+  const { runner } = runnerOf([handle(read, async () => "done")]);
+  const call = (user: string, aheadMs: number) => {
+    const deadline = { sentAtMs: clock.now().getTime() + aheadMs, ttlMs: 1_000 };
+    const reply = { messageId: "m", queue: "the victim's", monitorTimeoutSeconds: null };
+    return delivery({ method: "read", reply, deadline }, { sender: { user, throughExchange: false } });
+  };
+  const [before, liar, after] = [call("victim", 0), call("a liar", 3_600_000), call("victim", 0)];
+  for (const { delivery: made } of [before, liar, after]) runner.accept(made);
+  await settled();
+  expect([before, after].map(({ replies }) => replies[0]?.result)).toEqual(["done", "done"]);
+});
+
+test("a call that asks for signs of life hardly ever leaves others their deadlines", async () => {
+  const opened = gate();
+  const { runner } = runnerOf([handle(read, () => opened.opened)]);
+  const patient = called("read", {}, 1e308);
+  const other = called("read", { expiresInMs: 500 });
+  runner.accept(patient.delivery);
+  runner.accept(other.delivery);
+  await clock.pass(400);
+  expect(patient.replies).toMatchObject([{ ending: false }]);
+  opened.open();
+  await settled();
+  expect(other.replies).toMatchObject([{ ending: true, failure: null }]);
+  expect(patient.replies).toHaveLength(2);
+});
+
+test("a call that could be read in part is answered with the field that could not", async () => {
+  const { runner } = runnerOf([handle(read, async () => "done")]);
+  const fault = new DroverError("bad-request", "`args` of a message is not an object", { details: { field: "args" } });
+  const broken = delivery({
+    method: "read",
+    reply: { messageId: "m", queue: "q", monitorTimeoutSeconds: null },
+    fault,
+  });
+  runner.accept(broken.delivery);
+  await settled();
+  expect(broken.replies).toMatchObject([{ messageId: "m", failure: { class: "bad-request", message: fault.message } }]);
+});
