@@ -132,6 +132,7 @@ test.each([
   ["args", { args: null }],
   ["version", { version: null }],
   ["_unique_id", { _unique_id: 7 }],
+  ["namespace", { namespace: 5 }],
 ])("a call whose `%s` cannot be read says so, and where its answer goes", (field, change) => {
   const request = decodeJson(JSON.stringify({ ...answerable, ...change }));
   expect(request.reply).toEqual({ messageId: "1", queue: "q", monitorTimeoutSeconds: null });

@@ -127,7 +127,9 @@ export function decodeRequest(body: Buffer): RequestEnvelope {
     uniqueId: read("_unique_id", requireName, "") || newMessageId(),
     context: contextOf(message),
   };
-  if (typeof message.namespace === "string") request.namespace = message.namespace;
+  if (message.namespace !== undefined && message.namespace !== null) {
+    request.namespace = read("namespace", requireString, "");
+  }
   if (reply !== undefined) request.reply = reply;
   if (fault !== undefined) request.fault = fault;
   // JSON's 1e400 is infinite here.
