@@ -48,13 +48,14 @@ export class LateReplies {
       this.#drop(queue);
       return;
     }
-    this.#count(queue, 1, body.length);
-    // Copied: what the client read may be a small part of a larger buffer, which would be kept with it.
-    this.#send(queue, Buffer.from(body))
+    // What the client read may be a small part of a larger buffer, which would be kept with it.
+    const copy = Buffer.from(body);
+    this.#count(queue, 1, copy.length);
+    this.#send(queue, copy)
       .catch((error) =>
         this.#options.logger.debug({ queue, reason: errorChain(error) }, "the caller of a finished call is gone"),
       )
-      .finally(() => this.#count(queue, -1, -body.length));
+      .finally(() => this.#count(queue, -1, -copy.length));
   }
 
   /** Gives up those that wait. */
