@@ -1,14 +1,9 @@
 /** RabbitMQ and NATS as these tests need them: alike. */
-import { natsPermissions, rabbitMqPermissions } from "@drover/bus";
+import { type BrokerRole, natsPermissions, rabbitMqPermissions } from "@drover/bus";
 import { type Nats, type RabbitMq, type RealService, startNats, startRabbitMq } from "@drover/testkit";
 import { connect } from "@nats-io/transport-node";
 
 export type BusDriver = "amqp" | "nats";
-
-/** Who a user of the broker is to Drover. */
-export type BrokerRole =
-  | { readonly role: "agent"; readonly host: string }
-  | { readonly role: "control-plane"; readonly name: string };
 
 export interface Broker extends AsyncDisposable {
   readonly driver: BusDriver;

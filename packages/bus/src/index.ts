@@ -1,5 +1,6 @@
 export { type AmqpBusOptions, openAmqpBus } from "./amqp/amqp-bus.ts";
-export { type RabbitMqPermissions, type RabbitMqRole, rabbitMqPermissions } from "./amqp/rabbitmq-permissions.ts";
+export { type RabbitMqPermissions, rabbitMqPermissions } from "./amqp/rabbitmq-permissions.ts";
+export type { BrokerRole } from "./broker-role.ts";
 export type { BrokerTls } from "./broker-tls.ts";
 export {
   type Bus,
@@ -17,7 +18,7 @@ export {
 export { type Access, type CallContract, type CastContract, defineCall, defineCast, type Schema } from "./contract.ts";
 export { type InProcessBusOptions, openInProcessBus } from "./in-process-bus.ts";
 export { type NatsBusOptions, openNatsBus } from "./nats/nats-bus.ts";
-export { type NatsPermissions, type NatsRole, natsPermissions } from "./nats/nats-permissions.ts";
+export { type NatsPermissions, natsPermissions } from "./nats/nats-permissions.ts";
 export { type BusSettings, openBus } from "./open-bus.ts";
 export type { ParkedMessage, Release } from "./parked.ts";
 export { agentUser, type Sender } from "./sender.ts";

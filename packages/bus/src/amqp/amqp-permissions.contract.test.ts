@@ -2,12 +2,13 @@ import { type RabbitMq, startRabbitMq } from "@drover/testkit";
 import type { Channel } from "amqplib";
 import { afterAll, beforeAll, expect, onTestFinished, test, vi } from "vitest";
 import { z } from "zod";
+import type { BrokerRole } from "../broker-role.ts";
 import { brokerTestBed, connected } from "../broker-test-bed.test.support.ts";
 import { type Bus, handle } from "../bus.ts";
 import { rejection } from "../bus-contract.ts";
 import { defineCall } from "../contract.ts";
 import { recordingLogger } from "../recording-logger.test.support.ts";
-import { type RabbitMqRole, rabbitMqPermissions } from "./rabbitmq-permissions.ts";
+import { rabbitMqPermissions } from "./rabbitmq-permissions.ts";
 
 const { amqpBus, bareAmqp } = brokerTestBed(onTestFinished);
 
@@ -39,14 +40,14 @@ afterAll(async () => {
   await broker?.remove();
 });
 
-async function urlOf(role: RabbitMqRole): Promise<string> {
+async function urlOf(role: BrokerRole): Promise<string> {
   const permissions = rabbitMqPermissions(role);
   const url = urls.get(permissions.user) ?? (await broker.addUser({ ...permissions, password: "secret" }));
   urls.set(permissions.user, url);
   return url;
 }
 
-async function busOf(role: RabbitMqRole, trustedUsers: readonly string[] = []): Promise<Bus> {
+async function busOf(role: BrokerRole, trustedUsers: readonly string[] = []): Promise<Bus> {
   return connected(amqpBus({ urls: [await urlOf(role)], name: role.role, trustedUsers }));
 }
 
@@ -129,7 +130,7 @@ test("a taken-over host commands nobody, reports for nobody else and reads nobod
 test("who says nothing of itself is another service on the exchange, and nobody elsewhere", async () => {
   const conductor = await busOf({ role: "control-plane", name: "conductor" });
   await serveConductor(conductor);
-  const model = await bareAmqp(await urlOf({ role: "client" }));
+  const model = await bareAmqp(await urlOf({ role: "client", name: "inventory" }));
   const channel = await model.createChannel();
   const { queue } = await channel.assertQueue(`reply_${"0".repeat(32)}`, { durable: false });
   const replies: string[] = [];

@@ -1,14 +1,5 @@
-import { agentUser } from "../sender.ts";
-import { AGENT_TOPICS, fanoutExchange, PARKED_QUEUE } from "./topology.ts";
-
-/** Whose credentials they are. */
-export type RabbitMqRole =
-  /** The agent of one host. */
-  | { readonly role: "agent"; readonly host: string }
-  /** A conductor, scheduler or API; each name has a user of its own, and agents trust `drover-<name>`. */
-  | { readonly role: "control-plane"; readonly name: string }
-  /** Another service, with a stock oslo.messaging client or with this package. */
-  | { readonly role: "client"; readonly name?: string };
+import { AGENT_TOPICS, type BrokerRole, CONTROL_PLANE_TOPICS, userOf } from "../broker-role.ts";
+import { fanoutExchange, PARKED_QUEUE } from "./topology.ts";
 
 /** What `rabbitmqctl set_permissions` takes: regular expressions over the names of queues and exchanges. */
 export interface RabbitMqPermissions {
@@ -20,8 +11,6 @@ export interface RabbitMqPermissions {
   readonly topic?: { readonly exchange: string; readonly write: string; readonly read: string };
 }
 
-/** Topics that the control plane serves. */
-const CONTROL_PLANE_TOPICS = ["conductor", "scheduler"] as const;
 /** RabbitMQ's name, in permissions, for the exchange without a name. */
 const DEFAULT_EXCHANGE = "amq\\.default";
 const ID = "[0-9a-f]{32}";
@@ -36,19 +25,19 @@ const NOTHING = "^$";
  *
  * @param controlExchange The bus's, where it is not `drover`.
  */
-export function rabbitMqPermissions(role: RabbitMqRole, controlExchange = "drover"): RabbitMqPermissions {
+export function rabbitMqPermissions(role: BrokerRole, controlExchange = "drover"): RabbitMqPermissions {
+  const user = userOf(role);
   switch (role.role) {
     case "agent":
-      return agentPermissions(role.host, controlExchange);
+      return agentPermissions(user, role.host, controlExchange);
     case "control-plane":
-      return controlPlanePermissions(`drover-${role.name}`, literal(controlExchange));
+      return controlPlanePermissions(user, literal(controlExchange));
     case "client":
-      return clientPermissions(`drover-client${role.name === undefined ? "" : `.${role.name}`}`, controlExchange);
+      return clientPermissions(user, controlExchange);
   }
 }
 
-function agentPermissions(host: string, controlExchange: string): RabbitMqPermissions {
-  const user = agentUser(host);
+function agentPermissions(user: string, host: string, controlExchange: string): RabbitMqPermissions {
   const topics = oneOf(AGENT_TOPICS.map(literal));
   const fanouts = `${topics}_fanout`;
   const own = [`${topics}\\.${literal(host)}`, `${fanouts}_${literal(host)}_${ID}`];

@@ -1,5 +1,6 @@
 import { DroverError, errorChain, type Logger } from "@drover/model";
 import type { Channel } from "amqplib";
+import { AGENT_TOPICS } from "../broker-role.ts";
 import { newMessageId } from "../envelope.ts";
 import { MAX_PARKED } from "../parked.ts";
 import { agentUser } from "../sender.ts";
@@ -19,9 +20,6 @@ const TRANSIENT_EXPIRY_MS = 30 * 60 * 1000;
 const MAX_PARKED_BYTES = 256 * 1024 * 1024;
 const ACCESS_REFUSED = 403;
 const OTHER_FLAGS = 406;
-
-/** Topics that agents serve. */
-export const AGENT_TOPICS = ["compute", "compute-control"] as const;
 
 export const PARKED_QUEUE = "drover.parked";
 

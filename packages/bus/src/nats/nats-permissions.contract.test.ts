@@ -3,20 +3,21 @@ import { AckPolicy, jetstream, jetstreamManager } from "@nats-io/jetstream";
 import type { Msg, NatsConnection } from "@nats-io/transport-node";
 import { afterAll, beforeAll, expect, onTestFinished, test, vi } from "vitest";
 import { z } from "zod";
+import type { BrokerRole } from "../broker-role.ts";
 import { brokerTestBed, connected } from "../broker-test-bed.test.support.ts";
 import { type Bus, handle } from "../bus.ts";
 import { defineCall, defineCast } from "../contract.ts";
 import { encodeRequest, newMessageId } from "../envelope.ts";
 import { recordingLogger } from "../recording-logger.test.support.ts";
 import { agentUser } from "../sender.ts";
-import { type NatsRole, natsPermissions } from "./nats-permissions.ts";
+import { natsPermissions } from "./nats-permissions.ts";
 import { CAST_STREAM } from "./streams.ts";
 import { callSubject, castSubject, consumerName, encodeToken, fanoutSubject, inboxPrefix } from "./subjects.ts";
 
 const { bareNats, natsBus } = brokerTestBed(onTestFinished);
 
 const CONDUCTOR = "drover-conductor";
-const roles: readonly NatsRole[] = [
+const roles: readonly BrokerRole[] = [
   { role: "control-plane", name: "conductor" },
   { role: "client", name: "billing" },
   { role: "agent", host: "host-a.example" },
@@ -51,7 +52,7 @@ const report = defineCall({
 
 let broker: Nats;
 
-const user = (role: NatsRole): NatsUser => ({ ...natsPermissions(role), password: "secret" });
+const user = (role: BrokerRole): NatsUser => ({ ...natsPermissions(role), password: "secret" });
 
 beforeAll(async () => {
   broker = await startNats({ users: roles.map(user) });

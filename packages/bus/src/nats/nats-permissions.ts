@@ -1,4 +1,4 @@
-import { agentUser } from "../sender.ts";
+import { AGENT_TOPICS, type BrokerRole, CONTROL_PLANE_TOPICS, userOf } from "../broker-role.ts";
 import { CAST_STREAM } from "./streams.ts";
 import {
   ANYBODY,
@@ -11,19 +11,6 @@ import {
   parkedSubject,
   REPLY_PREFIX,
 } from "./subjects.ts";
-
-/** Topics that agents serve, and those that the control plane does. */
-const AGENT_TOPICS = ["compute", "compute-control"] as const;
-const CONTROL_TOPICS = ["conductor", "scheduler"] as const;
-
-/** Who a user of the NATS server is to Drover. */
-export type NatsRole =
-  /** The agent of a host. */
-  | { readonly role: "agent"; readonly host: string }
-  /** A process of the control plane: conductor, scheduler, API; agents trust `drover-<name>`. */
-  | { readonly role: "control-plane"; readonly name: string }
-  /** Another service that reads, and asks for migrations. */
-  | { readonly role: "client"; readonly name: string };
 
 /** A user and all that it may do; lists of subjects as `permissions` of the server's configuration has them. */
 export interface NatsPermissions {
@@ -38,7 +25,7 @@ export interface NatsPermissions {
  * An agent's user publishes as itself only, to the conductor; listens to its own host, to what goes to all agents, and to
  * its own answers; and takes its own host's casts. The control plane may use all of JetStream's API: it creates the streams.
  */
-export function natsPermissions(role: NatsRole): NatsPermissions {
+export function natsPermissions(role: BrokerRole): NatsPermissions {
   const user = userOf(role);
   const sender = encodeToken(user);
   const answers = [`${REPLY_PREFIX}${sender}.>`, `${inboxPrefix(sender)}.>`];
@@ -66,7 +53,7 @@ export function natsPermissions(role: NatsRole): NatsPermissions {
         user,
         publish: [...anybodyAs(sender), `${REPLY_PREFIX}>`, parkedSubject(sender), "$JS.API.>", "$JS.ACK.>"],
         subscribe: [
-          ...CONTROL_TOPICS.flatMap((topic) => [`drover.call.${topic}.>`, fanoutSubject(topic, ANYBODY)]),
+          ...CONTROL_PLANE_TOPICS.flatMap((topic) => [`drover.call.${topic}.>`, fanoutSubject(topic, ANYBODY)]),
           ...answers,
         ],
       };
@@ -76,18 +63,6 @@ export function natsPermissions(role: NatsRole): NatsPermissions {
         publish: [...anybodyAs(sender), `$JS.API.CONSUMER.INFO.${CAST_STREAM}.*`],
         subscribe: answers,
       };
-  }
-}
-
-/** The same names as at RabbitMQ: an agent's `bus.trusted_users` need not know which broker it is. */
-function userOf(role: NatsRole): string {
-  switch (role.role) {
-    case "agent":
-      return agentUser(role.host);
-    case "control-plane":
-      return `drover-${role.name}`;
-    case "client":
-      return `drover-client.${role.name}`;
   }
 }
 

@@ -1,4 +1,4 @@
-import { type NatsRole, natsPermissions, rabbitMqPermissions } from "@drover/bus";
+import { type BrokerRole, natsPermissions, rabbitMqPermissions } from "@drover/bus";
 
 /** Whose users are wanted: every service of the control plane, these hosts' agents and these other services. */
 export interface UsersOf {
@@ -35,7 +35,7 @@ export function natsUsers(of: UsersOf): string {
   return `authorization: ${JSON.stringify({ users }, null, 2)}\n`;
 }
 
-function rolesOf({ hosts, clients }: UsersOf): readonly NatsRole[] {
+function rolesOf({ hosts, clients }: UsersOf): readonly BrokerRole[] {
   return [
     ...CONTROL_PLANE.map((name) => ({ role: "control-plane", name }) as const),
     ...hosts.map((host) => ({ role: "agent", host }) as const),
