@@ -9,11 +9,11 @@ import {
   callCutOff,
   callEnvelope,
   checkTarget,
-  deadlineOf,
   maxInFlightOf,
   nobodyServes,
+  openCall,
+  openCast,
   queueName,
-  requestEnvelope,
 } from "./outgoing.ts";
 import {
   MAX_PARKED,
@@ -79,17 +79,13 @@ class InProcessBus implements Bus {
     request: Request,
     options: CallOptions = {},
   ): Promise<Response> {
-    checkTarget(contract.topic, options.server);
-    const envelope = requestEnvelope(contract, request, options.context);
-    const deadlineMs = deadlineOf(contract, options);
-    options.signal?.throwIfAborted();
+    const { envelope, deadlineMs } = openCall(contract, request, options);
     return this.#calls.hold(`calling ${contract.method}`, () => this.#call(contract, envelope, deadlineMs, options));
   }
 
   async cast<Request>(contract: CastContract<Request>, request: Request, options: CastOptions = {}): Promise<void> {
     const { topic, method } = contract;
-    checkTarget(topic, options.fanout === true ? undefined : options.server);
-    const message = { body: encodeRequest(requestEnvelope(contract, request, options.context)), call: undefined };
+    const message = { body: encodeRequest(openCast(contract, request, options)), call: undefined };
     const queues = options.fanout === true ? this.#fanoutQueues(topic) : [this.#queue(contract, options.server)];
     if (this.#status === "closed") throw busClosed(method);
     if (queues.length === 0) throw nobodyServes(method, queueName(topic, undefined));

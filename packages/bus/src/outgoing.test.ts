@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { z } from "zod";
 import { defineCall } from "./contract.ts";
-import { checkTarget, deadlineOf, MAX_DEADLINE_MS } from "./outgoing.ts";
+import { checkTarget, MAX_DEADLINE_MS, openCall } from "./outgoing.ts";
 
 const AMQP_NAME_BYTES = 255;
 
@@ -34,10 +34,12 @@ test("a deadline is the shorter of two, and no longer than a day", () => {
   const nothing = z.object({});
   const common = { topic: "t", method: "m", version: "1.0", idempotent: true, access: "read" } as const;
   const contract = (deadlineMs: number) => defineCall({ ...common, deadlineMs, request: nothing, response: nothing });
-  expect(deadlineOf(contract(5_000), {})).toBe(5_000);
-  expect(deadlineOf(contract(5_000), { deadlineMs: 10.5 })).toBe(11);
-  for (const longMs of [2 ** 31, 2 ** 32, 1e308]) expect(deadlineOf(contract(longMs), {})).toBe(MAX_DEADLINE_MS);
+  const deadlineOf = (contractMs: number, options: { deadlineMs?: number }) =>
+    openCall(contract(contractMs), {}, options).deadlineMs;
+  expect(deadlineOf(5_000, {})).toBe(5_000);
+  expect(deadlineOf(5_000, { deadlineMs: 10.5 })).toBe(11);
+  for (const longMs of [2 ** 31, 2 ** 32, 1e308]) expect(deadlineOf(longMs, {})).toBe(MAX_DEADLINE_MS);
   for (const deadlineMs of [0, -1, Number.NaN]) {
-    expect(() => deadlineOf(contract(5_000), { deadlineMs })).toThrow(expect.objectContaining({ code: "bad-request" }));
+    expect(() => deadlineOf(5_000, { deadlineMs })).toThrow(expect.objectContaining({ code: "bad-request" }));
   }
 });

@@ -1,5 +1,5 @@
 import { type Clock, DroverError } from "@drover/model";
-import type { CallOptions, RpcContext, ServeOptions } from "./bus.ts";
+import type { CallOptions, CastOptions, RpcContext, ServeOptions } from "./bus.ts";
 import type { CallContract, CastContract } from "./contract.ts";
 import { contextToWire, newMessageId, newRequestId, type RequestEnvelope } from "./envelope.ts";
 import { currentContext } from "./rpc-context.ts";
@@ -13,8 +13,30 @@ export const CONFIRM_WAIT_MS = 10_000;
 /** No call waits longer: brokers and timers have bounds of their own, from 24.8 days on. */
 export const MAX_DEADLINE_MS = 24 * 60 * 60 * 1000;
 
-/** A request that has passed its schema, in its envelope. @throws {DroverError} `bad-request` naming the field. */
-export function requestEnvelope(
+/**
+ * What every call goes through before it is sent: its target, its schema, its deadline, its caller's signal.
+ *
+ * @throws {DroverError} `bad-request` naming the field; the signal's reason where that is aborted already.
+ */
+export function openCall(
+  contract: CallContract<unknown, unknown>,
+  request: unknown,
+  options: CallOptions,
+): { readonly envelope: RequestEnvelope; readonly deadlineMs: number } {
+  checkTarget(contract.topic, options.server);
+  const envelope = requestEnvelope(contract, request, options.context);
+  const deadlineMs = deadlineOf(contract, options);
+  options.signal?.throwIfAborted();
+  return { envelope, deadlineMs };
+}
+
+/** The same for a cast. A fanout has no target but its topic. @throws {DroverError} `bad-request` naming the field. */
+export function openCast(contract: CastContract<unknown>, request: unknown, options: CastOptions): RequestEnvelope {
+  checkTarget(contract.topic, options.fanout === true ? undefined : options.server);
+  return requestEnvelope(contract, request, options.context);
+}
+
+function requestEnvelope(
   contract: CallContract<unknown, unknown> | CastContract<unknown>,
   request: unknown,
   context: RpcContext | undefined,
@@ -51,8 +73,8 @@ export function callEnvelope(
 
 export type CallEnvelope = RequestEnvelope & Required<Pick<RequestEnvelope, "reply" | "deadline">>;
 
-/** The shorter of the contract's deadline and the caller's, a day at most. @throws {DroverError} `bad-request` for one that is no time. */
-export function deadlineOf(contract: CallContract<unknown, unknown>, options: CallOptions): number {
+/** The shorter of the contract's deadline and the caller's, a day at most. */
+function deadlineOf(contract: CallContract<unknown, unknown>, options: CallOptions): number {
   const deadlineMs = Math.min(contract.deadlineMs, options.deadlineMs ?? MAX_DEADLINE_MS, MAX_DEADLINE_MS);
   if (deadlineMs > 0) return Math.ceil(deadlineMs);
   throw new DroverError("bad-request", `calling ${contract.method}: \`deadlineMs\` must be more than 0`);

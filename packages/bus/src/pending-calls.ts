@@ -41,9 +41,9 @@ export class PendingCalls {
 
   /**
    * Registers a call; `response` settles with the checked response, or rejects with the handler's error, with
-   * `deadline-exceeded` (`unavailable` for a call that was never {@link markSent}), or with the reason of the caller's signal. A monitored call whose server shows no sign of life
-   * for its contract's `monitorTimeoutMs`, having shown one, rejects with `outcome-unknown`, or with `unavailable` if it
-   * is idempotent.
+   * `deadline-exceeded` (`unavailable` for a call that was never {@link markSent}), or with the reason of the caller's
+   * signal. A monitored call whose server shows no sign of life for its contract's `monitorTimeoutMs`, having shown one,
+   * rejects with `outcome-unknown`, or with `unavailable` if it is idempotent.
    */
   add<Response>(
     contract: CallContract<unknown, Response>,

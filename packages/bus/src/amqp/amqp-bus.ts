@@ -96,12 +96,10 @@ class AmqpBus implements Bus {
     request: Request,
     options: CallOptions = {},
   ): Promise<Response> {
-    checkTarget(contract.topic, options.server);
     return this.#calls.call(contract, request, options);
   }
 
   async cast<Request>(contract: CastContract<Request>, request: Request, options: CastOptions = {}): Promise<void> {
-    checkTarget(contract.topic, options.fanout === true ? undefined : options.server);
     return this.#casts.cast(contract, request, options);
   }
 

@@ -9,10 +9,9 @@ import {
   type CallEnvelope,
   callCutOff,
   callEnvelope,
-  deadlineOf,
   nobodyServes,
+  openCall,
   queueName,
-  requestEnvelope,
 } from "../outgoing.ts";
 import { PendingCalls } from "../pending-calls.ts";
 import type { AmqpSession } from "./amqp-session.ts";
@@ -43,9 +42,7 @@ export class OutgoingCalls {
     request: Request,
     options: CallOptions,
   ): Promise<Response> {
-    const envelope = requestEnvelope(contract, request, options.context);
-    const deadlineMs = deadlineOf(contract, options);
-    options.signal?.throwIfAborted();
+    const { envelope, deadlineMs } = openCall(contract, request, options);
     return this.#bound.hold(`calling ${contract.method}`, () => this.#call(contract, envelope, deadlineMs, options));
   }
 

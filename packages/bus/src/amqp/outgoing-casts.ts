@@ -4,7 +4,7 @@ import type { BrokerLink } from "../broker-link.ts";
 import type { CastOptions } from "../bus.ts";
 import type { CastContract } from "../contract.ts";
 import { encodeRequest } from "../envelope.ts";
-import { CAST_CONNECT_WAIT_MS, CONFIRM_WAIT_MS, nobodyServes, queueName, requestEnvelope } from "../outgoing.ts";
+import { CAST_CONNECT_WAIT_MS, CONFIRM_WAIT_MS, nobodyServes, openCast, queueName } from "../outgoing.ts";
 import type { AmqpSession } from "./amqp-session.ts";
 import { isRefusal } from "./broker-refusal.ts";
 import { withinTime } from "./time-limit.ts";
@@ -24,7 +24,7 @@ export class OutgoingCasts {
   /** As {@link Bus.cast}. */
   async cast<Request>(contract: CastContract<Request>, request: Request, options: CastOptions): Promise<void> {
     const { topic, method } = contract;
-    const body = encodeRequest(requestEnvelope(contract, request, options.context));
+    const body = encodeRequest(openCast(contract, request, options));
     const fanout = options.fanout === true;
     const exchange = fanout ? fanoutExchange(topic) : "";
     const routingKey = fanout ? "" : queueName(topic, options.server);

@@ -19,9 +19,9 @@ import {
   callCutOff,
   callEnvelope,
   checkTarget,
-  deadlineOf,
   nobodyServes,
-  requestEnvelope,
+  openCall,
+  openCast,
 } from "../outgoing.ts";
 import { type ParkedMessage, parkedListLimit, type Release } from "../parked.ts";
 import { PendingCalls } from "../pending-calls.ts";
@@ -105,17 +105,13 @@ class NatsBus implements Bus {
     request: Request,
     options: CallOptions = {},
   ): Promise<Response> {
-    checkTarget(contract.topic, options.server);
-    const envelope = requestEnvelope(contract, request, options.context);
-    const deadlineMs = deadlineOf(contract, options);
-    options.signal?.throwIfAborted();
+    const { envelope, deadlineMs } = openCall(contract, request, options);
     return this.#calls.hold(`calling ${contract.method}`, () => this.#call(contract, envelope, deadlineMs, options));
   }
 
   async cast<Request>(contract: CastContract<Request>, request: Request, options: CastOptions = {}): Promise<void> {
     const { topic, method } = contract;
-    checkTarget(topic, options.fanout === true ? undefined : options.server);
-    const envelope = requestEnvelope(contract, request, options.context);
+    const envelope = openCast(contract, request, options);
     const { uniqueId } = envelope;
     const body = encodeRequest(envelope, "bare");
     const send =
