@@ -1,18 +1,10 @@
 /** For tests: the API over a real SQLite store, a real in-process bus and memory progress; only the conductor is played. */
 import { type Bus, handle, openInProcessBus, type RpcInfo } from "@drover/bus";
 import { abortMigration, forceCompleteMigration, liveMigrateInstance } from "@drover/contracts";
-import {
-  type DroverError,
-  defaultPolicy,
-  type HostFacts,
-  type Migration,
-  type MigrationProgress,
-  type ObservedGuest,
-  silentLogger,
-  systemClock,
-} from "@drover/model";
-import { openMemoryProgress, type ProgressCache } from "@drover/progress";
-import { openSqliteStore, type Store } from "@drover/store";
+import { openSampleFleet, type SampleFleet } from "@drover/fleet/testing";
+import { type DroverError, silentLogger, systemClock } from "@drover/model";
+import type { ProgressCache } from "@drover/progress";
+import type { Store } from "@drover/store";
 import type { FastifyInstance, LightMyRequestResponse } from "fastify";
 import { createApi } from "./create-api.ts";
 
@@ -25,6 +17,7 @@ interface ConductorCall {
 
 export interface ApiFixture {
   readonly app: FastifyInstance;
+  readonly fleet: SampleFleet;
   readonly store: Store;
   readonly progress: ProgressCache;
   readonly bus: Bus;
@@ -42,74 +35,11 @@ export interface ApiFixture {
   close(): Promise<void>;
 }
 
-export const S1 = "11111111-1111-4111-8111-111111111111";
-export const S2 = "22222222-2222-4222-8222-222222222222";
-export const S3 = "33333333-3333-4333-8333-333333333333";
-
-function hostFacts(host: string, digit: string): HostFacts {
-  return {
-    host,
-    hostUuid: `${digit.repeat(8)}-aaaa-4aaa-8aaa-aaaaaaaaaaaa`,
-    hypervisorType: "QEMU",
-    hypervisorVersion: 7_002_000,
-    libvirtVersion: 9_000_000,
-    cpuArch: "x86_64",
-    cpuModel: "EPYC",
-    cpus: 8,
-    memoryKiB: 16 * 1024 * 1024,
-    inboundAddress: `127.0.0.${digit}`,
-    libvirtUri: `qemu+tcp://127.0.0.${digit}/system`,
-  };
-}
-
-export function guest(uuid: string, name: string, change: Partial<ObservedGuest> = {}): ObservedGuest {
-  return {
-    uuid,
-    name,
-    powerState: "running",
-    persistent: true,
-    vcpus: 1,
-    memoryKiB: 512 * 1024,
-    migrating: false,
-    ...change,
-  };
-}
-
-export function snapshot(migrationUuid: string, change: Partial<MigrationProgress> = {}): MigrationProgress {
-  return {
-    migrationUuid,
-    sequence: 1,
-    observedAtMs: Date.now(),
-    phase: "pre-copy",
-    elapsedMs: 1000,
-    memoryTotalBytes: 1000,
-    memoryProcessedBytes: 600,
-    memoryRemainingBytes: 400,
-    memoryBytesPerSecond: 100,
-    dirtyBytesPerSecond: 10,
-    iteration: 1,
-    diskTotalBytes: 0,
-    diskProcessedBytes: 0,
-    diskRemainingBytes: 0,
-    expectedDowntimeMs: 10,
-    downtimeLimitMs: 50,
-    autoConvergeThrottlePercent: 0,
-    downtimeMs: null,
-    ...change,
-  };
-}
-
 /** Hosts `hosta` (vm1 and vm2 running, vm3 shut off) and `hostb` (empty). */
 export async function openApiFixture(): Promise<ApiFixture> {
-  const store = await openSqliteStore({ path: ":memory:", clock: systemClock, logger: silentLogger });
-  const progress = openMemoryProgress({ clock: systemClock, logger: silentLogger });
+  const fleet = await openSampleFleet();
+  const { store, progress } = fleet;
   const bus = openInProcessBus();
-  await store.hosts.report(hostFacts("hosta", "1"), "0.1.0");
-  await store.hosts.report(hostFacts("hostb", "2"), "0.1.0");
-  const shutOff = guest(S3, "vm3", { powerState: "shutoff" });
-  await store.guests.replaceSightings("hosta", [guest(S1, "vm1"), guest(S2, "vm2"), shutOff]);
-  await store.guests.replaceSightings("hostb", []);
-
   const calls: ConductorCall[] = [];
   let refusal: DroverError | undefined;
   function answer<Answer>(method: string, request: unknown, info: RpcInfo, value: Answer): Answer {
@@ -125,7 +55,7 @@ export async function openApiFixture(): Promise<ApiFixture> {
     handlers: [
       handle(liveMigrateInstance, async (request, info) => {
         answer("live_migrate_instance", request, info, undefined);
-        const migration = await createMigration(store, { serverUuid: request.serverUuid, requestedHost: request.host });
+        const migration = await fleet.queued(request.serverUuid, request.host);
         return { migrationUuid: migration.uuid, migrationId: migration.id };
       }),
       handle(abortMigration, async (request, info) =>
@@ -151,6 +81,7 @@ export async function openApiFixture(): Promise<ApiFixture> {
   }
   return {
     app,
+    fleet,
     store,
     progress,
     bus,
@@ -164,42 +95,7 @@ export async function openApiFixture(): Promise<ApiFixture> {
     close: async () => {
       await app.close();
       await bus.close();
-      await progress.close();
-      await store.close();
+      await fleet[Symbol.asyncDispose]();
     },
   };
-}
-
-export async function createMigration(
-  store: Store,
-  change: { readonly serverUuid: string; readonly requestedHost?: string | null },
-): Promise<Migration> {
-  const { serverUuid, requestedHost = null } = change;
-  const migration = {
-    serverUuid,
-    serverName: "vm1",
-    sourceHost: "hosta",
-    requestedHost,
-    memoryKiB: 512 * 1024,
-    policy: defaultPolicy,
-    step: "choose-destination",
-    requestedBy: "admin",
-    projectId: "admin",
-    requestId: "req-1",
-  };
-  return store.migrations.create(migration, { event: "requested", message: "asked for by admin" });
-}
-
-/** A migration of `serverUuid` to hostb that copies. */
-export async function runningMigration(store: Store, serverUuid: string): Promise<Migration> {
-  return move(store, await createMigration(store, { serverUuid }), { state: "running", destinationHost: "hostb" });
-}
-
-export async function move(
-  store: Store,
-  migration: Migration,
-  change: Parameters<Store["migrations"]["update"]>[2],
-): Promise<Migration> {
-  const { uuid, state, generation } = migration;
-  return store.migrations.update(uuid, { state, generation }, change);
 }

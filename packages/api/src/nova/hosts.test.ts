@@ -1,5 +1,6 @@
+import { S1 } from "@drover/fleet/testing";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { type ApiFixture, openApiFixture, S1 } from "../api-fixture.test.support.ts";
+import { type ApiFixture, openApiFixture } from "../api-fixture.test.support.ts";
 
 let api: ApiFixture;
 beforeAll(async () => {

@@ -1,16 +1,7 @@
+import { S1, S2, S3, sampleSnapshot } from "@drover/fleet/testing";
 import { DroverError, type Migration } from "@drover/model";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import {
-  type ApiFixture,
-  createMigration,
-  move,
-  openApiFixture,
-  runningMigration,
-  S1,
-  S2,
-  S3,
-  snapshot,
-} from "../api-fixture.test.support.ts";
+import { type ApiFixture, openApiFixture } from "../api-fixture.test.support.ts";
 
 let api: ApiFixture;
 beforeEach(async () => {
@@ -19,9 +10,9 @@ beforeEach(async () => {
 afterEach(() => api.close());
 
 async function completed(serverUuid: string): Promise<Migration> {
-  const running = await runningMigration(api.store, serverUuid);
-  const arrived = await move(api.store, running, { state: "post-migrating", outcome: "arrived" });
-  return move(api.store, arrived, { state: "completed", endedAt: new Date(), step: null });
+  const running = await api.fleet.running(serverUuid);
+  const arrived = await api.fleet.move(running, { state: "post-migrating", outcome: "arrived" });
+  return api.fleet.move(arrived, { state: "completed", endedAt: new Date(), step: null });
 }
 
 const listed = async (minor = 80) =>
@@ -29,10 +20,10 @@ const listed = async (minor = 80) =>
 
 describe("GET /servers/{id}/migrations", () => {
   it("has null where nothing is known, and the numbers as soon as they are", async () => {
-    const { id, uuid } = await runningMigration(api.store, S1);
+    const { id, uuid } = await api.fleet.running(S1);
     const nothing = { memory_total_bytes: null, memory_remaining_bytes: null, disk_total_bytes: null };
     expect((await listed()).migrations).toMatchObject([nothing]);
-    await api.progress.publish("hosta", [snapshot(uuid)]);
+    await api.progress.publish("hosta", [sampleSnapshot(uuid)]);
     expect((await listed()).migrations).toEqual([
       {
         id,
@@ -59,7 +50,7 @@ describe("GET /servers/{id}/migrations", () => {
   });
 
   it("grows its fields with the version and does not exist before 2.23", async () => {
-    await runningMigration(api.store, S1);
+    await api.fleet.running(S1);
     expect((await listed(58)).migrations[0]).not.toHaveProperty("uuid");
     expect((await listed(79)).migrations[0]).not.toHaveProperty("user_id");
     expect(await api.nova("GET", `/servers/${S1}/migrations`, 22)).toMatchObject({
@@ -69,15 +60,15 @@ describe("GET /servers/{id}/migrations", () => {
   });
 
   it("lists post-copy, which Nova hides, and neither finished ones nor those in error", async () => {
-    const running = await runningMigration(api.store, S1);
-    const postCopy = await move(api.store, running, { state: "post-copy" });
+    const running = await api.fleet.running(S1);
+    const postCopy = await api.fleet.move(running, { state: "post-copy" });
     expect((await listed()).migrations).toMatchObject([{ status: "running (post-copy)" }]);
-    await move(api.store, postCopy, { state: "error" });
+    await api.fleet.move(postCopy, { state: "error" });
     expect((await listed()).migrations).toEqual([]);
   });
 
   it("shows one by number or uuid, and says in Nova's words why it cannot", async () => {
-    const { id, uuid } = await runningMigration(api.store, S1);
+    const { id, uuid } = await api.fleet.running(S1);
     for (const reference of [id, uuid]) {
       const { body } = await api.nova("GET", `/servers/${S1}/migrations/${reference}`, 80);
       expect(body).toMatchObject({ migration: { id, uuid } });
@@ -102,7 +93,7 @@ describe("force_complete", () => {
     api.nova("POST", `/servers/${S1}/migrations/${mid}/action`, minor, body);
 
   it("asks the conductor", async () => {
-    const { id, uuid } = await runningMigration(api.store, S1);
+    const { id, uuid } = await api.fleet.running(S1);
     expect(await force(id, 22)).toMatchObject({ status: 202, body: undefined });
     expect(api.calls).toMatchObject([{ method: "live_migration_force_complete", request: { migrationUuid: uuid } }]);
   });
@@ -112,7 +103,7 @@ describe("force_complete", () => {
       status: 409,
       body: { conflictingRequest: { message: `Instance ${S1} is in an invalid state for 'force_complete'` } },
     });
-    await runningMigration(api.store, S1);
+    await api.fleet.running(S1);
     expect(await force(999)).toMatchObject({
       status: 400,
       body: { badRequest: { message: `Migration 999 not found for instance ${S1}` } },
@@ -120,7 +111,7 @@ describe("force_complete", () => {
   });
 
   it("answers 400 when the conductor refuses, with its reason", async () => {
-    const { id } = await createMigration(api.store, { serverUuid: S1 });
+    const { id } = await api.fleet.queued(S1);
     api.refuseNext(new DroverError("refused", "nothing is being copied yet"));
     expect(await force(id)).toMatchObject({
       status: 400,
@@ -133,7 +124,7 @@ describe("force_complete", () => {
   });
 
   it("checks the body and the version", async () => {
-    const { id } = await runningMigration(api.store, S1);
+    const { id } = await api.fleet.running(S1);
     expect((await force(id, 21)).status).toBe(404);
     expect((await force(id, 80, { force_complete: {} })).status).toBe(400);
     expect((await force(id, 80, { nosuch: null })).body).toMatchObject({
@@ -147,7 +138,7 @@ describe("DELETE /servers/{id}/migrations/{mid}", () => {
   const abort = (mid: number | string, minor = 80) => api.nova("DELETE", `/servers/${S1}/migrations/${mid}`, minor);
 
   it("asks the conductor, also when the client names a media type and sends nothing", async () => {
-    const { id, uuid } = await runningMigration(api.store, S1);
+    const { id, uuid } = await api.fleet.running(S1);
     expect(await abort(id, 24)).toMatchObject({ status: 202, body: undefined });
     const headers = { "openstack-api-version": "compute 2.80", "content-type": "application/json" };
     const url = `/v2.1/servers/${S1}/migrations/${id}`;
@@ -163,7 +154,7 @@ describe("DELETE /servers/{id}/migrations/{mid}", () => {
       status: 409,
       body: { conflictingRequest: { message: `Instance ${S1} is in an invalid state for 'abort live migration'` } },
     });
-    await runningMigration(api.store, S1);
+    await api.fleet.running(S1);
     expect(await abort(999_999)).toMatchObject({
       status: 404,
       body: { itemNotFound: { message: `Migration 999999 not found for instance ${S1}` } },
@@ -171,7 +162,7 @@ describe("DELETE /servers/{id}/migrations/{mid}", () => {
   });
 
   it("takes queued ones from 2.65 on only", async () => {
-    const { id } = await createMigration(api.store, { serverUuid: S1 });
+    const { id } = await api.fleet.queued(S1);
     expect((await abort(id, 64)).status).toBe(400);
     expect((await abort(id, 23)).status).toBe(404);
     expect(api.calls).toEqual([]);
@@ -179,7 +170,7 @@ describe("DELETE /servers/{id}/migrations/{mid}", () => {
   });
 
   it("answers 400 when the conductor refuses", async () => {
-    const { id } = await runningMigration(api.store, S1);
+    const { id } = await api.fleet.running(S1);
     api.refuseNext(new DroverError("refused", "the guest already runs on the destination"));
     expect((await abort(id)).status).toBe(400);
   });
@@ -193,7 +184,7 @@ describe("GET /os-migrations", () => {
 
   it("lists all, the newest first, with links for those in progress", async () => {
     const over = await completed(S2);
-    const running = await runningMigration(api.store, S1);
+    const running = await api.fleet.running(S1);
     const { migrations } = await list("");
     expect(migrations.map((migration) => migration.id)).toEqual([running.id, over.id]);
     expect(migrations[0]).toMatchObject({
@@ -228,12 +219,12 @@ describe("GET /os-migrations", () => {
     ["?user_id=someone", 0],
   ])("answers %s with %d", async (query, expected) => {
     await completed(S2);
-    await runningMigration(api.store, S1);
+    await api.fleet.running(S1);
     expect((await list(query)).migrations).toHaveLength(expected);
   });
 
   it("pages from 2.59 on", async () => {
-    for (const server of [S1, S2, S3]) await createMigration(api.store, { serverUuid: server });
+    for (const server of [S1, S2, S3]) await api.fleet.queued(server);
     const first = await list("?limit=2");
     expect(first.migrations).toHaveLength(2);
     const marker = first.migrations[1]?.uuid;

@@ -1,17 +1,7 @@
+import { S1, S2, S3, sampleGuest, sampleSnapshot } from "@drover/fleet/testing";
 import { DroverError } from "@drover/model";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import {
-  type ApiFixture,
-  createMigration,
-  guest,
-  move,
-  openApiFixture,
-  runningMigration,
-  S1,
-  S2,
-  S3,
-  snapshot,
-} from "../api-fixture.test.support.ts";
+import { type ApiFixture, openApiFixture } from "../api-fixture.test.support.ts";
 
 let api: ApiFixture;
 beforeEach(async () => {
@@ -69,7 +59,9 @@ describe("GET /servers", () => {
   });
 
   it("gives up on a pattern that would take for ever", async () => {
-    await api.store.guests.replaceSightings("hostb", [guest("99999999-9999-4999-8999-999999999999", "a".repeat(60))]);
+    await api.store.guests.replaceSightings("hostb", [
+      sampleGuest("99999999-9999-4999-8999-999999999999", "a".repeat(60)),
+    ]);
     expect((await api.nova("GET", `/servers?name=${encodeURIComponent("(a+)+b$")}`, 80)).status).toBe(400);
   });
 });
@@ -118,21 +110,25 @@ describe("GET /servers/{id}", () => {
   });
 
   it("is MIGRATING with the copy's percentage while it migrates, from the first moment", async () => {
-    const migration = await createMigration(api.store, { serverUuid: S1 });
+    const migration = await api.fleet.queued(S1);
     expect((await api.nova("GET", `/servers/${S1}`, 80)).body).toMatchObject({
       server: { status: "MIGRATING", "OS-EXT-STS:task_state": "migrating", progress: 0 },
     });
-    await api.progress.publish("hosta", [snapshot(migration.uuid)]);
+    await api.progress.publish("hosta", [sampleSnapshot(migration.uuid)]);
     const { body } = await api.nova("GET", "/servers/detail?status=migrating", 80);
     expect(body).toMatchObject({ servers: [{ id: S1, progress: 60 }] });
   });
 
   it("shows paused, shut-off, doubly running guests and those whose migration needs a person", async () => {
     const change = { powerState: "paused" } as const;
-    await api.store.guests.replaceSightings("hosta", [guest(S1, "vm1"), guest(S2, "vm2", change), guest(S3, "vm3")]);
-    await api.store.guests.replaceSightings("hostb", [guest(S1, "vm1")]);
-    const running = await runningMigration(api.store, S3);
-    await move(api.store, running, { state: "error", reason: "found nowhere: start it from its disk" });
+    await api.store.guests.replaceSightings("hosta", [
+      sampleGuest(S1, "vm1"),
+      sampleGuest(S2, "vm2", change),
+      sampleGuest(S3, "vm3"),
+    ]);
+    await api.store.guests.replaceSightings("hostb", [sampleGuest(S1, "vm1")]);
+    const running = await api.fleet.running(S3);
+    await api.fleet.move(running, { state: "error", reason: "found nowhere: start it from its disk" });
     const { body } = await api.nova("GET", "/servers/detail", 80);
     expect(body).toMatchObject({
       servers: [
@@ -144,8 +140,8 @@ describe("GET /servers/{id}", () => {
   });
 
   it("does not lose a server between the report of the source and that of the destination", async () => {
-    const running = await runningMigration(api.store, S1);
-    await move(api.store, running, { state: "post-migrating", outcome: "arrived" });
+    const running = await api.fleet.running(S1);
+    await api.fleet.move(running, { state: "post-migrating", outcome: "arrived" });
     await api.store.guests.replaceSightings("hosta", []);
     expect((await api.nova("GET", `/servers/${S1}`, 80)).body).toMatchObject({
       server: { name: "vm1", status: "MIGRATING", "OS-EXT-SRV-ATTR:host": "hostb" },
@@ -208,7 +204,7 @@ describe("POST /servers/{id}/action", () => {
   });
 
   it("answers 409 for a server that migrates, is shut off, or runs twice", async () => {
-    await createMigration(api.store, { serverUuid: S1 });
+    await api.fleet.queued(S1);
     const body = { "os-migrateLive": { host: null, block_migration: "auto" } };
     expect(await act(body)).toMatchObject({
       status: 409,
@@ -222,7 +218,7 @@ describe("POST /servers/{id}/action", () => {
     expect((await act(body, 80, S3)).body).toMatchObject({
       conflictingRequest: { message: `Cannot 'os-migrateLive' instance ${S3} while it is in vm_state stopped` },
     });
-    await api.store.guests.replaceSightings("hostb", [guest(S2, "vm2")]);
+    await api.store.guests.replaceSightings("hostb", [sampleGuest(S2, "vm2")]);
     expect((await act(body, 80, S2)).status).toBe(409);
   });
 

@@ -1,16 +1,7 @@
+import { S1, S2, sampleGuest, sampleSnapshot } from "@drover/fleet/testing";
 import { DroverError } from "@drover/model";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import {
-  type ApiFixture,
-  createMigration,
-  guest,
-  move,
-  openApiFixture,
-  runningMigration,
-  S1,
-  S2,
-  snapshot,
-} from "../api-fixture.test.support.ts";
+import { type ApiFixture, openApiFixture } from "../api-fixture.test.support.ts";
 
 let api: ApiFixture;
 beforeEach(async () => {
@@ -38,7 +29,7 @@ describe("/v1/servers", () => {
   });
 
   it("finds one by uuid or name, with its migration", async () => {
-    const { id, uuid } = await createMigration(api.store, { serverUuid: S1 });
+    const { id, uuid } = await api.fleet.queued(S1);
     for (const reference of [S1, "vm1"]) {
       const { body } = await api.v1("GET", `/servers/${reference}`);
       expect(body).toMatchObject({ server: { uuid: S1, migration: { id, uuid, status: "queued" } } });
@@ -47,7 +38,7 @@ describe("/v1/servers", () => {
 
   it("refuses an ambiguous name with the uuids", async () => {
     const twin = "44444444-4444-4444-8444-444444444444";
-    await api.store.guests.replaceSightings("hostb", [guest(twin, "vm1")]);
+    await api.store.guests.replaceSightings("hostb", [sampleGuest(twin, "vm1")]);
     expect(await api.v1("GET", "/servers/vm1")).toMatchObject({
       status: 400,
       body: { error: { code: "bad-request", details: { uuids: [S1, twin] } } },
@@ -109,19 +100,19 @@ describe("/v1/servers", () => {
 
 describe("/v1/migrations", () => {
   it("shows one by number or uuid, with its log and progress", async () => {
-    const { id, uuid } = await runningMigration(api.store, S1);
-    await api.progress.publish("hosta", [snapshot(uuid)]);
+    const { id, uuid } = await api.fleet.running(S1);
+    await api.progress.publish("hosta", [sampleSnapshot(uuid)]);
     for (const reference of [id, uuid]) {
       expect((await api.v1("GET", `/migrations/${reference}`)).body).toMatchObject({
         migration: { id, state: "running", progress: { memoryRemainingBytes: 400, source: "cache", stale: false } },
-        log: [{ event: "requested", state: "queued", message: "asked for by admin" }],
+        log: [{ event: "queued", state: "queued", message: "asked for by admin" }],
       });
     }
   });
 
   it("shows the store's numbers, marked stale, when the cache is away", async () => {
-    const { id, uuid } = await runningMigration(api.store, S1);
-    await api.store.progress.flush([snapshot(uuid)]);
+    const { id, uuid } = await api.fleet.running(S1);
+    await api.store.progress.flush([sampleSnapshot(uuid)]);
     await api.progress.close();
     expect((await api.v1("GET", `/migrations/${id}`)).body).toMatchObject({
       migration: { progress: { source: "store", stale: true } },
@@ -132,9 +123,9 @@ describe("/v1/migrations", () => {
   });
 
   it("filters by server, status, host and whether it is over", async () => {
-    const running = await runningMigration(api.store, S1);
-    const queued = await createMigration(api.store, { serverUuid: S2 });
-    const cancelled = await move(api.store, queued, { state: "cancelled", reason: "on request" });
+    const running = await api.fleet.running(S1);
+    const queued = await api.fleet.queued(S2);
+    const cancelled = await api.fleet.move(queued, { state: "cancelled", reason: "on request" });
     const ids = async (query: string) =>
       ((await api.v1("GET", `/migrations${query}`)).body as { migrations: { id: number }[] }).migrations.map(
         (migration) => migration.id,
@@ -176,7 +167,7 @@ describe("/v1/migrations", () => {
   });
 
   it("hands a valid traceparent on with the call, and drops what is none", async () => {
-    const { id } = await runningMigration(api.store, S1);
+    const { id } = await api.fleet.running(S1);
     const abort = (traceparent: string) =>
       api.app.inject({ method: "POST", url: `/v1/migrations/${id}/abort`, headers: { traceparent } });
     const valid = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
@@ -192,7 +183,7 @@ describe("/v1/migrations", () => {
   });
 
   it("asks the conductor to hurry or to call off", async () => {
-    const { id, uuid } = await runningMigration(api.store, S1);
+    const { id, uuid } = await api.fleet.running(S1);
     const accepted = { status: 202, body: { answer: "accepted" } };
     expect(await api.v1("POST", `/migrations/${id}/force-complete`)).toMatchObject(accepted);
     expect(await api.v1("POST", `/migrations/${uuid}/abort`, {})).toMatchObject(accepted);

@@ -1,4 +1,7 @@
-/** A fleet in a real SQLite store and memory progress: `hosta` with vm1, vm2 and vm3 (shut off), and `hostb`, empty. */
+/**
+ * For tests of whatever reads a fleet: one in a real SQLite store and memory progress, `hosta` with vm1, vm2 and vm3 (shut
+ * off), and `hostb`, empty.
+ */
 import {
   defaultPolicy,
   type HostFacts,
@@ -13,13 +16,13 @@ import { openSqliteStore, type Store } from "@drover/store";
 
 export const S1 = "11111111-1111-4111-8111-111111111111";
 export const S2 = "22222222-2222-4222-8222-222222222222";
-const S3 = "33333333-3333-4333-8333-333333333333";
+export const S3 = "33333333-3333-4333-8333-333333333333";
 
 export interface SampleFleet extends AsyncDisposable {
   readonly store: Store;
   readonly progress: ProgressCache;
   /** Records a migration of `serverUuid` from hosta, queued. */
-  queued(serverUuid: string): Promise<Migration>;
+  queued(serverUuid: string, requestedHost?: string | null): Promise<Migration>;
   /** The same, copying to hostb. */
   running(serverUuid: string): Promise<Migration>;
   move(migration: Migration, change: Parameters<Store["migrations"]["update"]>[2]): Promise<Migration>;
@@ -35,15 +38,16 @@ export async function openSampleFleet(): Promise<SampleFleet> {
     sampleGuest(S2, "vm2"),
     sampleGuest(S3, "vm3", { powerState: "shutoff" }),
   ]);
+  await store.guests.replaceSightings("hostb", []);
   const move: SampleFleet["move"] = ({ uuid, state, generation }, change) =>
     store.migrations.update(uuid, { state, generation }, change);
-  const queued = (serverUuid: string) =>
+  const queued = (serverUuid: string, requestedHost: string | null = null) =>
     store.migrations.create(
       {
         serverUuid,
         serverName: serverUuid === S1 ? "vm1" : "vm2",
         sourceHost: "hosta",
-        requestedHost: null,
+        requestedHost,
         memoryKiB: 512 * 1024,
         policy: defaultPolicy,
         step: "choose-destination",
