@@ -3,6 +3,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type DroverClient, openDrover } from "@drover/api-client";
+import type { BrokerRole } from "@drover/bus";
 import { type GuestOptions, type RunningFleet, startSimulatedFleet } from "@drover/libvirt-sim";
 import { silentLogger, systemClock } from "@drover/model";
 import { openPostgresStore, type Store } from "@drover/store";
@@ -17,7 +18,7 @@ import {
   startRedis,
   waitFor,
 } from "@drover/testkit";
-import { type Broker, type BrokerRole, type BusDriver, startBroker } from "./broker.ts";
+import { type Broker, type BusDriver, startBroker } from "./broker.ts";
 
 const HOSTS = ["alpha", "beta"] as const;
 type HostName = (typeof HOSTS)[number];
@@ -41,6 +42,7 @@ export interface ProcessPlane extends AsyncDisposable {
   readonly agents: Readonly<Record<HostName, DroverProcess>>;
   /** All of them but the second conductor, which a test starts when it wants it. */
   readonly processes: readonly DroverProcess[];
+  /** Resolves when all processes are ready, and both hosts are shown as up. */
   untilReady(): Promise<void>;
   /** Starts a guest on alpha that takes a minute to copy until {@link letGo}; resolves when the API shows it. */
   addGuest(guest: Partial<GuestOptions> & { readonly name: string }): Promise<string>;
@@ -112,14 +114,15 @@ export async function startProcessPlane(options: ProcessPlaneOptions): Promise<P
     };
     return startDroverProcess({ service: "compute-agent", label: `agent-${name}`, folder, env });
   };
-  const [api, scheduler, first, second, alpha, beta] = await Promise.all([
+  const [api, scheduler, first, second] = await Promise.all([
     start("api", "api"),
     start("scheduler", "scheduler"),
     start("conductor", "conductor-1"),
     start("conductor", "conductor-2"),
-    startAgent("alpha"),
-    startAgent("beta"),
   ]);
+  // As the guide says: on an empty broker agents of few rights wait for what the control plane declares, and complain.
+  if (leastPrivilege) await first.waitUntilReady({ deadlineMs: 60_000 });
+  const [alpha, beta] = await Promise.all([startAgent("alpha"), startAgent("beta")]);
   const processes = [api, scheduler, first, alpha, beta];
   const store = await openPostgresStore({ url: storeUrl, clock: systemClock, logger: silentLogger });
   started.defer(() => store.close());
@@ -140,6 +143,11 @@ export async function startProcessPlane(options: ProcessPlaneOptions): Promise<P
     processes,
     untilReady: async () => {
       await Promise.all(processes.map((process) => process.waitUntilReady({ deadlineMs: 60_000 })));
+      // A host is known when its agent has reached a conductor, which is later than being ready.
+      const upHosts = async () => (await client.hosts()).hosts.filter(({ state }) => state === "up");
+      await waitFor("both hosts to be up", async () => (await upHosts()).length === HOSTS.length, {
+        deadlineMs: 30_000,
+      });
     },
     addGuest: async (guest) => {
       const uuid = fleet.addGuest({ host: "alpha", memoryMiB: 1024, touchedMiB: 800, dirtyMiBps: 2, ...guest });
