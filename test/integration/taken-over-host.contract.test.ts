@@ -97,13 +97,13 @@ describe.each(["amqp", "nats"] as const)("where each process has credentials of 
     const arrived = { outcome: "arrived", cause: null, error: null, progress: null } as const;
     await Promise.all([
       // Commands to the other host.
-      expectRefused(bus.call(rollbackLiveMigration, command, onBeta)),
+      expectRefused(bus.call(rollbackLiveMigration, { ...command, stayed: true, mayResume: true }, onBeta)),
       expectRefused(bus.call(preLiveMigration, { ...command, memoryKiB: 1, sourceHost: "alpha" }, onBeta)),
       // Requests that only people and services may make.
       expectRefused(bus.call(abortMigration, { migrationUuid: copying.uuid, requestedBy: "admin" }, soon)),
       expectRefused(bus.call(liveMigrateInstance, stolenStart, soon)),
       // What only the other host's agent may say.
-      expectRefused(bus.call(reportHeartbeat, { host: "beta" }, soon)),
+      expectRefused(bus.call(reportHeartbeat, { host: "beta", recordsSeenAtMs: 0 }, soon)),
       expectRefused(
         bus.call(reportMigrationEvent, { ...report, host: "beta", event: "abort-sent", message: "forged" }, soon),
       ),

@@ -250,6 +250,13 @@ export interface components {
       /** Where the source's libvirtd reaches this host's. */
       "libvirtUri": string;
     };
+    "HostWord": {
+      "host": string;
+      /** `silent`: nobody answered for the host. */
+      "standing": "absent" | "off" | "running" | "paused" | "paused-by-migration" | "post-copy" | "left-in-post-copy" | "post-copy-broken" | "silent";
+      /** libvirt's job on the guest at this moment. */
+      "job": "none" | "outgoing" | "incoming" | "other";
+    };
     "MigrateRequestInput": {
       /** The destination; without it the scheduler chooses. */
       "host"?: string | null;
@@ -273,6 +280,8 @@ export interface components {
       /** Why it waits, failed, was cancelled or is in error. */
       "reason": string | null;
       "failure": components["schemas"]["Failure"] | null;
+      /** What both hosts said when the record was last decided from their words. */
+      "proof": components["schemas"]["MigrationProof"] | null;
       /** What libvirt was asked, and why. */
       "flags": components["schemas"]["ChosenFlag"][];
       "policy": components["schemas"]["MigrationPolicy"];
@@ -347,6 +356,16 @@ export interface components {
       "ageMs": number;
       /** The cache could not be asked: newer numbers may exist. */
       "stale": boolean;
+    };
+    "MigrationProof": {
+      /** ISO 8601, UTC. */
+      "at": string;
+      /** The arrow of the state table that the words stand for. */
+      "finding": "schedule" | "cancel" | "fail" | "lose" | "wait" | "started" | "arrive" | "postCopy" | "aborted" | "linkBroken" | "resumed" | "giveUp" | "foundOnDestination" | "foundOnSource" | "stillCopying" | "stillPostCopy" | "postCopyBroken" | "foundOff" | "foundElsewhere" | "foundNowhere" | "foundOnBoth" | "done" | "stuck" | "undone" | "undoneOnRequest" | "reopen";
+      "message": string;
+      "source": components["schemas"]["HostWord"];
+      /** Null when none was ever chosen. */
+      "destination": components["schemas"]["HostWord"] | null;
     };
     "ParkedMessage": {
       "id": string;

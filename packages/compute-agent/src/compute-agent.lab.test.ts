@@ -147,7 +147,7 @@ describe("agents on two real hosts", { timeout: 120_000 }, () => {
     expect(outcome.progress).toMatchObject({ phase: "completed" });
     expect(outcome.progress?.downtimeMs).toBeGreaterThan(0);
     await bus.call(postLiveMigrationAtDestination, command, { server: destination.name });
-    await bus.call(postLiveMigration, command, { server: source.name });
+    await bus.call(postLiveMigration, { ...command, removeRemnant: false }, { server: source.name });
 
     expect(await hostsOf(guest)).toEqual([`${destination.name} running`]);
     const full = await guest.waitForFullCheck(destination);
@@ -165,8 +165,9 @@ describe("agents on two real hosts", { timeout: 120_000 }, () => {
     await waitFor("progress", async () => (await progress.read([command.migrationUuid])).size === 1);
     await bus.cast(liveMigrationAbort, control(command), { server: source.name });
     expect(await outcomeOf(command)).toMatchObject({ outcome: "stayed", cause: "aborted" });
-    await bus.call(rollbackLiveMigrationAtDestination, command, { server: destination.name });
-    await bus.call(rollbackLiveMigration, command, { server: source.name });
+    const proved = { removeRemnant: false, mayUndefine: true };
+    await bus.call(rollbackLiveMigrationAtDestination, { ...command, ...proved }, { server: destination.name });
+    await bus.call(rollbackLiveMigration, { ...command, stayed: false, mayResume: true }, { server: source.name });
     expect(await hostsOf(guest)).toEqual([`${source.name} running`]);
     await source.virsh("destroy", guest.name);
   });

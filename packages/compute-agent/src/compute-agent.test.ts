@@ -24,6 +24,7 @@ afterEach(async () => {
   await bed.close();
 });
 
+const nothingProved = { removeRemnant: false, mayUndefine: false };
 const to = { source: { server: "h1" }, destination: { server: "h2" } };
 
 async function guestOn(host: string, serverUuid: string): Promise<string | null> {
@@ -96,7 +97,7 @@ describe("around a migration", () => {
     await waitFor("the outcome", () => bed.conductor.outcome(command.migrationUuid));
     for (const _ of [1, 2]) {
       await bed.bus.call(postLiveMigrationAtDestination, command, to.destination);
-      await bed.bus.call(postLiveMigration, command, to.source);
+      await bed.bus.call(postLiveMigration, { ...command, removeRemnant: false }, to.source);
     }
     expect(await guestOn("h2", uuid)).toBe("running");
   });
@@ -104,11 +105,13 @@ describe("around a migration", () => {
   test("clean-up never touches a guest that runs", async () => {
     const uuid = await bed.addGuest({ name: "alive" });
     const command = bed.startCommand(uuid, "alive");
-    await expect(bed.bus.call(postLiveMigration, command, to.source)).rejects.toMatchObject({
+    await expect(
+      bed.bus.call(postLiveMigration, { ...command, removeRemnant: false }, to.source),
+    ).rejects.toMatchObject({
       code: "outcome-unknown",
     });
-    await bed.bus.call(rollbackLiveMigration, command, to.source);
-    await bed.bus.call(rollbackLiveMigrationAtDestination, command, to.source);
+    await bed.bus.call(rollbackLiveMigration, { ...command, stayed: false, mayResume: true }, to.source);
+    await bed.bus.call(rollbackLiveMigrationAtDestination, { ...command, ...nothingProved }, to.source);
     expect(await guestOn("h1", uuid)).toBe("running");
   });
 
@@ -116,7 +119,7 @@ describe("around a migration", () => {
     const uuid = await bed.addGuest({ name: "left", running: false });
     const command = bed.startCommand(uuid, "left");
     await bed.bus.call(preLiveMigration, { ...command, sourceHost: "h2" }, to.source);
-    await bed.bus.call(rollbackLiveMigrationAtDestination, command, to.source);
+    await bed.bus.call(rollbackLiveMigrationAtDestination, { ...command, ...nothingProved }, to.source);
     expect(await guestOn("h1", uuid)).toBe("shutoff");
   });
 

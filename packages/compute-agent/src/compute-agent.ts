@@ -6,11 +6,13 @@ import type { ProgressCache } from "@drover/progress";
 import type { RunningService } from "@drover/service-kit";
 import type { ComputeConfig } from "./compute-config.ts";
 import { computeControlHandlers, computeHandlers } from "./compute-handlers.ts";
+import { HeldWork } from "./held-work.ts";
 import { GuestInventory } from "./inventory/guest-inventory.ts";
 import { HostReporter } from "./inventory/host-reporter.ts";
 import { readHostFacts } from "./inventory/read-host-facts.ts";
 import { Journal } from "./journal/journal.ts";
 import { LibvirtLink } from "./libvirt/libvirt-link.ts";
+import { CommandFence } from "./migration/command-fence.ts";
 import { Migrations } from "./migration/migrations.ts";
 import { ProgressPublisher } from "./migration/progress-publisher.ts";
 import { Preparation } from "./preparation.ts";
@@ -59,7 +61,9 @@ export async function startComputeAgent(options: ComputeAgentOptions): Promise<C
   // A host's hardware and versions change only with its libvirtd: read once per connection.
   let facts: HostFacts | undefined;
   link.listen((event) => {
-    if (event.type === "everything-changed") facts = undefined;
+    if (event.type !== "everything-changed") return;
+    facts = undefined;
+    held.soon();
   });
   const reporter = new HostReporter({
     bus,
@@ -72,8 +76,10 @@ export async function startComputeAgent(options: ComputeAgentOptions): Promise<C
       facts ??= await readHostFacts(link.questions, config);
       return { facts, guests: inventory.guests() };
     },
+    records: journal,
   });
   const inventory = new GuestInventory({ link, clock, logger, onChange: () => reporter.changed() });
+  const fence = new CommandFence();
   const migrations = new Migrations({
     link,
     journal,
@@ -82,25 +88,30 @@ export async function startComputeAgent(options: ComputeAgentOptions): Promise<C
     logger,
     reports: { bus, clock, logger, host },
     signal: ended.signal,
+    fence,
+    onUnknown: () => held.soon(),
     onChange: (serverUuid) => inventory.touch(serverUuid),
   });
   const preparation = new Preparation({ link, journal, config, clock, logger });
+  const isReady = () => link.isConnected && reporter.isKnown;
+  const held = new HeldWork({ bus, clock, logger, host, journal, migrations, preparation, isReady });
 
   inventory.start();
   link.start();
   // Before commands are taken: a repeated start must find its migration taken up.
   await migrations.takeUp();
   const { resolveAddress = lookup } = options;
-  const parts = { link, inventory, migrations, preparation, config, resolveAddress };
+  const parts = { link, inventory, journal, fence, migrations, preparation, config, resolveAddress };
   const servers = await Promise.all([
     bus.serve({ topic: "compute", server: host, handlers: computeHandlers(parts) }),
     bus.serve({ topic: "compute-control", server: host, handlers: computeControlHandlers(parts) }),
   ]);
   reporter.start();
+  held.start();
 
   let stopping: Promise<void> | undefined;
   const stop = async (): Promise<void> => {
-    await reporter.stop();
+    await Promise.all([reporter.stop(), held.stop()]);
     await Promise.all(servers.map((server) => server.close()));
     ended.abort(new DroverError("unavailable", "the agent is stopping"));
     await migrations.settled();

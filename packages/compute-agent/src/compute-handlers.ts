@@ -16,14 +16,18 @@ import { checkDestination } from "./checks/check-destination.ts";
 import { checkSource } from "./checks/check-source.ts";
 import type { ComputeConfig } from "./compute-config.ts";
 import type { GuestInventory } from "./inventory/guest-inventory.ts";
-import { readGuest, unlessGone } from "./libvirt/guest-facts.ts";
+import type { Journal } from "./journal/journal.ts";
+import { readStanding, unlessGone, type WhereItStands } from "./libvirt/guest-facts.ts";
 import type { LibvirtLink } from "./libvirt/libvirt-link.ts";
+import type { CommandFence } from "./migration/command-fence.ts";
 import type { Migrations } from "./migration/migrations.ts";
 import type { Preparation } from "./preparation.ts";
 
 export interface HandlerParts {
   readonly link: LibvirtLink;
   readonly inventory: GuestInventory;
+  readonly journal: Journal;
+  readonly fence: CommandFence;
   readonly migrations: Migrations;
   readonly preparation: Preparation;
   readonly config: ComputeConfig;
@@ -32,26 +36,32 @@ export interface HandlerParts {
 
 /** The topic `compute`: work, in the order of a migration. */
 export function computeHandlers(parts: HandlerParts): readonly RpcHandler[] {
-  const { link, migrations, preparation, config } = parts;
+  const { link, migrations, preparation, config, fence } = parts;
   return [
     handle(checkCanLiveMigrateSource, (request) => checkSource(link, config.host, request)),
     handle(checkCanLiveMigrateDestination, (request) => checkDestination(parts, request)),
-    handle(preLiveMigration, (request) => preparation.prepare(request)),
+    handle(preLiveMigration, async (request) => {
+      fence.admit(request);
+      return await preparation.prepare(request);
+    }),
     handle(liveMigration, (request) => migrations.start(request)),
     handle(postLiveMigrationAtDestination, async (request) => {
+      fence.admit(request);
       await preparation.settleArrived(request);
       return {};
     }),
     handle(postLiveMigration, async (request) => {
-      migrations.supersede(request.migrationUuid, request.generation);
+      fence.admit(request);
       await preparation.clearLeft(request);
       return {};
     }),
     handle(rollbackLiveMigrationAtDestination, async (request) => {
+      fence.admit(request);
       await preparation.releaseDestination(request);
       return {};
     }),
     handle(rollbackLiveMigration, async (request) => {
+      fence.admit(request);
       await migrations.callOff(request);
       await preparation.restoreSource(request);
       return {};
@@ -60,15 +70,29 @@ export function computeHandlers(parts: HandlerParts): readonly RpcHandler[] {
 }
 
 /** The topic `compute-control`: what must never stand behind work. */
-export function computeControlHandlers({ link, migrations }: HandlerParts): readonly RpcHandler[] {
+export function computeControlHandlers({ link, migrations, journal }: HandlerParts): readonly RpcHandler[] {
   return [
     handle(liveMigrationAbort, (request) => migrations.abort(request)),
     handle(liveMigrationForceComplete, (request) => migrations.forceComplete(request)),
     handle(findGuest, async ({ serverUuid, migrationUuid }) => {
       const domain = await unlessGone(link.questions.domain.lookupByUUID(serverUuid));
-      const found = domain === null ? null : await readGuest(link.questions, domain);
-      const steering = migrationUuid !== null && migrations.isSteering(migrationUuid);
-      return { guest: found?.guest ?? null, job: found?.job ?? "none", steering };
+      const found = domain === null ? ABSENT : await readStanding(link.questions, domain);
+      const entry = migrationUuid === null ? undefined : journal.get(migrationUuid);
+      return {
+        ...found,
+        steering: migrationUuid !== null && migrations.isSteering(migrationUuid),
+        known:
+          entry === undefined
+            ? null
+            : {
+                generation: entry.generation,
+                destinationHost: entry.destinationHost,
+                outcome: entry.ended?.outcome ?? null,
+              },
+        recordsSeenAtMs: journal.recordsSeenAtMs,
+      };
     }),
   ];
 }
+
+const ABSENT: WhereItStands = { guest: null, standing: "absent", job: "none" };

@@ -1,13 +1,21 @@
-import type { postLiveMigration, preLiveMigration } from "@drover/contracts";
+import type {
+  postLiveMigration,
+  preLiveMigration,
+  rollbackLiveMigration,
+  rollbackLiveMigrationAtDestination,
+} from "@drover/contracts";
 import { VIR_DOMAIN_UNDEFINE } from "@drover/libvirt";
 import { type Clock, type DestinationPreparation, DroverError, isActive, type Logger } from "@drover/model";
 import { type ComputeConfig, inboundEndpoint } from "./compute-config.ts";
 import type { Journal } from "./journal/journal.ts";
-import { domainOf, readGuest, unlessGone } from "./libvirt/guest-facts.ts";
+import { domainOf, readGuest, readStanding, unlessGone, type WhereItStands } from "./libvirt/guest-facts.ts";
 import type { LibvirtLink } from "./libvirt/libvirt-link.ts";
 
 type PreCommand = ReturnType<typeof preLiveMigration.request.parse>;
-type Command = ReturnType<typeof postLiveMigration.request.parse>;
+type LeftCommand = ReturnType<typeof postLiveMigration.request.parse>;
+type ReleaseCommand = ReturnType<typeof rollbackLiveMigrationAtDestination.request.parse>;
+type RestoreCommand = ReturnType<typeof rollbackLiveMigration.request.parse>;
+type Command = Pick<LeftCommand, "migrationUuid" | "serverUuid" | "serverName">;
 
 export interface PreparationOptions {
   readonly link: LibvirtLink;
@@ -20,6 +28,9 @@ export interface PreparationOptions {
 /**
  * What comes before a copy on the destination, and after it on both hosts. Every command may be repeated, and none
  * touches a guest that runs.
+ *
+ * One that stands still here is resumed or destroyed, and a definition that it may need is removed, only with the
+ * conductor's word that the other host proves it right; and this host is looked at once more before.
  */
 export class Preparation {
   readonly #options: PreparationOptions;
@@ -54,42 +65,111 @@ export class Preparation {
     await journal.forgetPrepared(command.migrationUuid);
   }
 
-  /** Source, after the guest has left. @throws {DroverError} `outcome-unknown` when it is active here. */
-  async clearLeft(command: Command): Promise<void> {
-    await this.#undefineUnlessActive(command, "clearing the source after a migration");
+  /**
+   * Source, after the guest has left. Only a migration that this agent's file knows, and has not settled before, has left
+   * anything: the guest may have come back and been shut off since.
+   *
+   * @throws {DroverError} `outcome-unknown` when it is active here and no remnant.
+   */
+  async clearLeft(command: LeftCommand): Promise<void> {
+    const { journal, config } = this.#options;
+    const doing = "clearing the source after a migration";
+    const found = await this.#stands(command);
+    if (found.standing === "running") {
+      throw new DroverError("outcome-unknown", `${doing}: ${command.serverName} is active on ${config.host}`);
+    }
+    const entry = journal.get(command.migrationUuid);
+    if (entry === undefined || entry.settled) return;
+    if (isRemnant(found) && command.removeRemnant) await this.#destroy(command, doing);
+    await this.#undefineUnlessActive(command, doing);
+    await journal.update(command.migrationUuid, { settled: true });
   }
 
   /**
-   * Destination, when nothing arrives: only a definition that the migration brought is removed.
+   * Destination, when nothing arrives: only a definition that the migration brought is removed, and only while the source
+   * has the guest.
    *
-   * @throws {DroverError} `outcome-unknown` when the guest runs here; `unavailable` while libvirt still takes the copy
-   *   back, which it does by itself.
+   * @throws {DroverError} `outcome-unknown` when the guest is active here; `unavailable` while libvirt still takes the copy
+   *   back, which it does by itself, or while what is here may be the last of the guest.
    */
-  async releaseDestination(command: Command): Promise<void> {
-    const { link, journal, config } = this.#options;
-    const found = await readGuest(link.questions, domainOf(command));
-    if (found?.job === "incoming") {
-      throw new DroverError(
-        "unavailable",
-        `libvirt on ${config.host} is still ending the copy of ${command.serverName}`,
-      );
-    }
+  async releaseDestination(command: ReleaseCommand): Promise<void> {
+    const { journal, config } = this.#options;
+    const doing = "rolling back a migration on its destination";
     // Without an entry we do not know what was here before the migration, so nothing is removed.
-    const brought = journal.prepared(command.migrationUuid)?.definedBefore === false;
-    if (brought) await this.#undefineUnlessActive(command, "rolling back a migration on its destination");
+    const prepared = journal.prepared(command.migrationUuid);
+    const found = await this.#stands(command);
+    if (found.job === "incoming") {
+      const message = `libvirt on ${config.host} is still ending the copy of ${command.serverName}`;
+      throw new DroverError("unavailable", message);
+    }
+    if (found.standing === "paused-by-migration" && prepared !== undefined) {
+      if (!command.removeRemnant) throw new DroverError("unavailable", `${doing}: a copy waits there to be started`);
+      await this.#destroy(command, doing);
+    }
+    if (prepared?.definedBefore === false && found.standing !== "absent") {
+      const gone = found.standing !== "off" || command.mayUndefine;
+      if (!gone) throw new DroverError("unavailable", `${doing}: the source does not say that it has the guest`);
+      await this.#undefineUnlessActive(command, doing);
+    }
     await journal.forgetPrepared(command.migrationUuid);
   }
 
-  /** Source, when nothing left: a guest that we had suspended runs again. */
-  async restoreSource(command: Command): Promise<void> {
-    const { link, journal, logger } = this.#options;
-    if (journal.get(command.migrationUuid)?.suspended !== true) return;
-    const found = await readGuest(link.questions, domainOf(command));
-    if (found?.guest.powerState === "paused" && found.job === "none") {
+  /**
+   * Source, when nothing left: a guest that the migration had stopped runs again.
+   *
+   * @throws {DroverError} `unavailable` while it must not: the destination was not asked, or did not answer.
+   */
+  async restoreSource(command: RestoreCommand): Promise<void> {
+    const { link, journal, logger, config } = this.#options;
+    const entry = journal.get(command.migrationUuid);
+    if (entry === undefined || entry.settled) return;
+    const found = await this.#stands(command);
+    const stopped = found.standing === "paused-by-migration" || (found.standing === "paused" && entry.suspended);
+    if (stopped && found.job === "none") {
+      if (!command.mayResume) {
+        const message = `${command.serverName} stands still on ${config.host}: it runs again once its destination was asked`;
+        throw new DroverError("unavailable", message);
+      }
       await link.control.domain.resume(domainOf(command));
-      logger.info({ migrationId: command.migrationUuid }, "the guest that was suspended for a migration runs again");
+      logger.info({ migrationId: command.migrationUuid }, "the guest that was stopped for a migration runs again");
     }
-    await journal.update(command.migrationUuid, { suspended: false });
+    await journal.update(command.migrationUuid, { suspended: false, settled: true });
+  }
+
+  /**
+   * What the file still holds of migrations that are over, whose clean-up never reached this host: it was down, or its
+   * conductor gave it up. What stands still or lies shut off goes only while another host runs the guest.
+   */
+  async releaseHeld(migrationUuid: string, runsElsewhere: boolean): Promise<void> {
+    const { journal, logger } = this.#options;
+    const entry = journal.get(migrationUuid);
+    const prepared = journal.prepared(migrationUuid);
+    const command = { migrationUuid, serverUuid: entry?.serverUuid ?? prepared?.serverUuid ?? "", serverName: "" };
+    const doing = "releasing what a migration left behind";
+    const found = await this.#stands({ ...command, serverName: entry?.serverName ?? command.serverUuid });
+    const active = found.standing === "running" || found.job !== "none";
+    const ours = entry !== undefined ? !entry.settled : prepared?.definedBefore === false;
+    if (ours && !active && found.standing !== "absent") {
+      if (!runsElsewhere) return;
+      if (isRemnant(found)) await this.#destroy(command, doing);
+      await this.#undefineUnlessActive(command, doing);
+      logger.info({ migrationId: migrationUuid, was: found.standing }, "what a migration had left behind was released");
+    }
+    if (entry !== undefined) await journal.update(migrationUuid, { settled: true });
+    await journal.forgetPrepared(migrationUuid);
+  }
+
+  #stands(command: Command): Promise<WhereItStands> {
+    return readStanding(this.#options.link.questions, domainOf(command));
+  }
+
+  async #destroy(command: Command, doing: string): Promise<void> {
+    const { link, logger } = this.#options;
+    logger.warn(
+      { migrationId: command.migrationUuid, doing },
+      "a copy that stands still is ended: the guest is elsewhere",
+    );
+    await unlessGone(link.control.domain.destroy(domainOf(command)));
   }
 
   async #undefineUnlessActive(command: Command, doing: string): Promise<void> {
@@ -107,4 +187,11 @@ export class Preparation {
       "a leftover definition was removed",
     );
   }
+}
+
+/** A copy that stands still, with nothing of libvirt's under way. A guest that runs is never one. */
+function isRemnant({ standing, job }: WhereItStands): boolean {
+  return (
+    job === "none" && (standing === "paused" || standing === "paused-by-migration" || standing === "left-in-post-copy")
+  );
 }

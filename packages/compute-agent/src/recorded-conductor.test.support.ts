@@ -1,8 +1,15 @@
 import { type Bus, handle, type RpcServer } from "@drover/bus";
-import { reportHeartbeat, reportHost, reportMigrationEvent, reportMigrationOutcome } from "@drover/contracts";
+import {
+  reportHeartbeat,
+  reportHeldMigrations,
+  reportHost,
+  reportMigrationEvent,
+  reportMigrationOutcome,
+} from "@drover/contracts";
 import { DroverError } from "@drover/model";
 
 type HostReport = ReturnType<typeof reportHost.request.parse>;
+type HeldReport = ReturnType<typeof reportHeldMigrations.request.parse>;
 type EventReport = ReturnType<typeof reportMigrationEvent.request.parse>;
 type OutcomeReport = ReturnType<typeof reportMigrationOutcome.request.parse>;
 
@@ -14,6 +21,10 @@ export interface RecordedConductor {
   heartbeats: number;
   /** Reports of migrations fail so many times more before they are taken. */
   failures: number;
+  /** What agents said they still hold. */
+  readonly held: HeldReport[];
+  /** What they are answered about each of it. */
+  verdict: { readonly verdict: "in-progress" | "over" | "no-record"; readonly runsElsewhere: boolean };
   /** What the next heartbeats are answered. */
   known: boolean;
   readonly server: RpcServer;
@@ -35,11 +46,15 @@ export async function recordConductor(bus: Bus): Promise<RecordedConductor> {
     handlers: [
       handle(reportHost, async (request) => {
         recorded.hosts.push(request);
-        return {};
+        return { recordedAtMs: 0 };
       }),
       handle(reportHeartbeat, async () => {
         recorded.heartbeats += 1;
-        return { known: recorded.known };
+        return { known: recorded.known, recordedAtMs: 0 };
+      }),
+      handle(reportHeldMigrations, async (request) => {
+        recorded.held.push(request);
+        return { verdicts: request.held.map(({ migrationUuid }) => ({ migrationUuid, ...recorded.verdict })) };
       }),
       handle(reportMigrationEvent, async (request) => {
         failIfAsked();
@@ -60,6 +75,8 @@ export async function recordConductor(bus: Bus): Promise<RecordedConductor> {
     heartbeats: 0,
     failures: 0,
     known: true,
+    held: [],
+    verdict: { verdict: "in-progress", runsElsewhere: false },
     server,
     eventNames: (uuid) => recorded.events.filter((event) => event.migrationUuid === uuid).map((event) => event.event),
     outcome: (uuid) => recorded.outcomes.find((outcome) => outcome.migrationUuid === uuid),

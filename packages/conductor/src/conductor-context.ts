@@ -3,6 +3,7 @@ import type { Clock, Logger, Migration, MigrationPolicy } from "@drover/model";
 import type { Store } from "@drover/store";
 import type { ConductorConfig } from "./config.ts";
 import type { MigrationSignals } from "./work/migration-signals.ts";
+import type { RestoredDatabase } from "./work/restored-database.ts";
 
 /** What every part of a conductor works with. */
 export interface ConductorContext {
@@ -13,6 +14,7 @@ export interface ConductorContext {
   readonly config: ConductorConfig;
   readonly policy: MigrationPolicy;
   readonly signals: MigrationSignals;
+  readonly restored: RestoredDatabase;
 }
 
 /** The request id under which everything done for a migration can be found in all logs. */

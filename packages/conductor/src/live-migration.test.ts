@@ -332,7 +332,7 @@ describe("what cannot be asked", () => {
 
 describe("an agent that lost its state file", () => {
   it("does not leave the record running for ever: both hosts are asked", { timeout: 40_000 }, async () => {
-    const uuid = await start({ alpha: { ...copies, found: { guest, job: "none" } } });
+    const uuid = await start({ alpha: { ...copies, found: { standing: "running" } } });
     await plane.until(uuid, "running");
     await plane.bus.call(abortMigration, { migrationUuid: uuid, requestedBy: "olga" });
     await expect
@@ -344,7 +344,7 @@ describe("an agent that lost its state file", () => {
 describe("a source that falls silent", () => {
   it("has both hosts asked, and the record follows what they run", async () => {
     const uuid = await start(
-      { alpha: { ...copies, found: { guest: null, job: "none" } }, beta: { found: { guest, job: "none" } } },
+      { alpha: { ...copies, found: { standing: "absent" } }, beta: { found: { standing: "running" } } },
       { agent_silence_s: 0.2 },
     );
     const migration = await plane.until(uuid, "completed");
@@ -354,7 +354,7 @@ describe("a source that falls silent", () => {
   });
 
   it("leaves the guest where it is when it never left", async () => {
-    const uuid = await start({ alpha: { found: { guest, job: "none" } } }, { start_timeout_s: 0.2 });
+    const uuid = await start({ alpha: { found: { standing: "running" } } }, { start_timeout_s: 0.2 });
     const migration = await plane.until(uuid, "failed");
     expect(migration).toMatchObject({ outcome: "stayed" });
     expect(migration.failure?.code).toBe("outcome-unknown");

@@ -6,6 +6,7 @@ import {
   liveMigrateInstance,
   migrationChanged,
   reportHeartbeat,
+  reportHeldMigrations,
   reportHost,
   reportMigrationEvent,
   reportMigrationOutcome,
@@ -17,6 +18,7 @@ import type { Store } from "@drover/store";
 import type { ConductorContext } from "./conductor-context.ts";
 import type { ConductorConfig } from "./config.ts";
 import { HeartbeatBatch } from "./hosts/heartbeat-batch.ts";
+import { judgeHeldMigrations } from "./reports/held-migrations.ts";
 import { takeInEvent } from "./reports/migration-event.ts";
 import { takeInOutcome } from "./reports/migration-outcome.ts";
 import { recordLiveMigration } from "./requests/live-migrate-instance.ts";
@@ -24,6 +26,7 @@ import { recordOperatorRequest } from "./requests/operator-request.ts";
 import { fleetHandlers } from "./requests/read-fleet.ts";
 import { MigrationSignals } from "./work/migration-signals.ts";
 import { MigrationWork } from "./work/migration-work.ts";
+import { RestoredDatabase } from "./work/restored-database.ts";
 
 export interface ConductorDependencies {
   readonly bus: Bus;
@@ -40,16 +43,17 @@ const FLUSH_INTERVAL_MS = 5_000;
 
 /**
  * Starts a conductor: serves its RPCs, works on migrations that it holds leases for, and flushes progress. Any number
- * of them may run over one store. Stopping ends the work between two acts; another conductor goes on from the record.
+ * of them may run over one store. Stopping is a drain: what is under way may finish within a few seconds, nothing new is
+ * begun, and another conductor goes on from the records.
  */
 export async function startConductor(dependencies: ConductorDependencies): Promise<RunningService> {
   const { bus, store, clock, logger } = dependencies;
-  const signals = new MigrationSignals(clock, (migrationUuid) => {
+  const announce = (migrationUuid: string) =>
     bus.cast(migrationChanged, { migrationUuid }, { fanout: true }).catch((error: unknown) => {
       logger.debug({ migrationId: migrationUuid, problem: errorChain(error) }, "a change could not be announced");
     });
-  });
-  const context: ConductorContext = { ...dependencies, signals };
+  const signals = new MigrationSignals(clock, announce);
+  const context: ConductorContext = { ...dependencies, signals, restored: new RestoredDatabase(dependencies) };
   const work = new MigrationWork(context);
   const server = await bus.serve({
     topic: liveMigrateInstance.topic,
@@ -72,7 +76,9 @@ export async function startConductor(dependencies: ConductorDependencies): Promi
   return {
     stop: async () => {
       await server.close();
-      await work.stop();
+      const handedOver = await work.stop();
+      // Others look for work by themselves every few seconds; told, they go on at once.
+      if (handedOver !== undefined) await announce(handedOver);
       await flush.stop();
     },
   };
@@ -93,15 +99,24 @@ function operatorHandlers(context: ConductorContext, work: MigrationWork): reado
 }
 
 function agentHandlers(context: ConductorContext): readonly RpcHandler[] {
-  const { store } = context;
+  const { store, signals, restored } = context;
   const heartbeats = new HeartbeatBatch(store.hosts, context.clock);
   return [
-    handle(reportHost, async ({ facts, agentVersion, guests }) => {
-      await store.hosts.report(facts, agentVersion);
+    handle(reportHost, async ({ facts, agentVersion, guests, recordsSeenAtMs }) => {
+      const before = await store.hosts.get(facts.host);
+      const { lastSeenAt } = await store.hosts.report(facts, agentVersion);
+      await restored.notice(facts.host, recordsSeenAtMs, before?.lastSeenAt.getTime() ?? 0);
       await store.guests.replaceSightings(facts.host, guests);
-      return {};
+      signals.wake(`host ${facts.host}`);
+      return { recordedAtMs: lastSeenAt.getTime() };
     }),
-    handle(reportHeartbeat, async ({ host }) => ({ known: await heartbeats.beat(host) })),
+    handle(reportHeartbeat, async ({ host, recordsSeenAtMs }) => {
+      const heard = await heartbeats.beat(host);
+      if (heard === undefined) return { known: false, recordedAtMs: 0 };
+      await restored.notice(host, recordsSeenAtMs, heard.beforeMs);
+      return { known: true, recordedAtMs: heard.nowMs };
+    }),
+    handle(reportHeldMigrations, async (report) => ({ verdicts: await judgeHeldMigrations(context, report) })),
     handle(reportMigrationEvent, async (report) => {
       await takeInEvent(context, report);
       return {};

@@ -1,12 +1,17 @@
 /**
  * What one host's agent answers. Two topics, so that an abort never stands in line behind slow work: `compute` for
- * work, `compute-control` for abort, force-complete and questions. Version history: 1.0 the first release.
+ * work, `compute-control` for abort, force-complete and questions.
+ *
+ * Version history: 1.0 the first release; 1.1 questions are answered with the guest's standing and with what the state
+ * file knows, and clean-up is told what is proved of the other host. Agents are upgraded before conductors.
  */
 import { defineCall, defineCast } from "@drover/bus";
 import { z } from "zod";
 import {
   destinationPreparation,
+  guestJob,
   guestReference,
+  guestStanding,
   hostName,
   migrationCommand,
   migrationPolicy,
@@ -16,7 +21,9 @@ import {
   uuid,
 } from "./schemas.ts";
 
-const version = "1.0";
+const count = z.number().int().nonnegative();
+
+const version = "1.1";
 const work = { topic: "compute", version } as const;
 const control = { topic: "compute-control", version } as const;
 /** A call that may take half a minute and more: an agent that died meanwhile is noticed long before that. */
@@ -27,6 +34,14 @@ const fromLibvirt = {
   unavailable: "libvirtd on the host is away, or the agent is stopping.",
   libvirt: "libvirtd said no; `details` has its code and domain.",
 } as const;
+
+/** What every command of one migration may be answered with: see {@link migrationCommand}. */
+const fenced = { refused: "The command is older than one that this agent has seen of the migration." } as const;
+
+const removeRemnant = z
+  .boolean()
+  .default(false)
+  .describe("The other host's word proves that the guest is there: a copy that stands still here is destroyed.");
 
 const guestRequirements = z
   .object({
@@ -86,7 +101,7 @@ export const preLiveMigration = defineCall({
   deadlineMs: 60_000,
   description:
     "Makes the destination ready for the copy. Repeating it is harmless; undone by `rollback_live_migration_at_destination`.",
-  errors: fromLibvirt,
+  errors: { ...fromLibvirt, ...fenced },
   request: migrationCommand.extend({ memoryKiB: z.number().int(), sourceHost: hostName }),
   response: destinationPreparation,
 });
@@ -118,7 +133,7 @@ export const postLiveMigrationAtDestination = defineCall({
   method: "post_live_migration_at_destination",
   access: "command",
   description: "Settles the guest's definition on the host it arrived on.",
-  errors: { ...fromLibvirt, "outcome-unknown": "The guest does not run here." },
+  errors: { ...fromLibvirt, ...fenced, "outcome-unknown": "The guest does not run here." },
   request: migrationCommand,
   response: nothing,
 });
@@ -129,8 +144,8 @@ export const postLiveMigration = defineCall({
   method: "post_live_migration",
   access: "command",
   description: "Removes what is left of a guest on the host it left. Never touches a guest that runs.",
-  errors: { ...fromLibvirt, "outcome-unknown": "The guest is active here." },
-  request: migrationCommand,
+  errors: { ...fromLibvirt, ...fenced, "outcome-unknown": "The guest is active here." },
+  request: migrationCommand.extend({ removeRemnant }),
   response: nothing,
 });
 
@@ -142,10 +157,17 @@ export const rollbackLiveMigrationAtDestination = defineCall({
   description: "Releases what `pre_live_migration` prepared. Never touches a guest that runs.",
   errors: {
     ...fromLibvirt,
+    ...fenced,
     "outcome-unknown": "The guest is active here.",
-    unavailable: `${fromLibvirt.unavailable} Or libvirt still takes the copy back.`,
+    unavailable: `${fromLibvirt.unavailable} Or libvirt still takes the copy back, or a definition was not to be removed.`,
   },
-  request: migrationCommand,
+  request: migrationCommand.extend({
+    removeRemnant,
+    mayUndefine: z
+      .boolean()
+      .default(false)
+      .describe("The source has the guest: a shut-off definition that the migration brought is not the last one."),
+  }),
   response: nothing,
 });
 
@@ -157,8 +179,22 @@ export const rollbackLiveMigration = defineCall({
   description:
     "Brings the source back to before: a copy that runs all the same is called off, a guest that we suspended runs again, " +
     "and a start command that is still on its way is dropped when it comes.",
-  errors: { ...fromLibvirt, "outcome-unknown": "The guest has not surely stayed." },
-  request: migrationCommand,
+  errors: {
+    ...fromLibvirt,
+    ...fenced,
+    "outcome-unknown": "The guest has not surely stayed.",
+    unavailable: `${fromLibvirt.unavailable} Or the guest stands still, and may not be resumed yet.`,
+  },
+  request: migrationCommand.extend({
+    stayed: z
+      .boolean()
+      .default(false)
+      .describe("Both hosts' words prove that the guest did not leave, whatever this agent reported."),
+    mayResume: z
+      .boolean()
+      .default(false)
+      .describe("The destination has no copy that runs or could: a guest that the migration stopped may run again."),
+  }),
   response: nothing,
 });
 
@@ -193,7 +229,21 @@ export const findGuest = defineCall({
   request: z.object({ serverUuid: uuid, migrationUuid: uuid.nullable() }),
   response: z.object({
     guest: observedGuest.nullable().describe("Null when libvirt has no definition of it."),
-    job: z.enum(["none", "outgoing", "incoming", "other"]),
+    standing: guestStanding,
+    job: guestJob,
     steering: z.boolean().describe("This agent steers that migration now."),
+    known: z
+      .object({
+        generation: count,
+        destinationHost: hostName,
+        outcome: z.enum(["arrived", "stayed", "unknown"]).nullable(),
+      })
+      .nullable()
+      .describe(
+        "What the agent's file has of that migration: its start command, and how it ended. Null: it never started it.",
+      ),
+    recordsSeenAtMs: count.describe(
+      "The newest time at which this agent was told that the records were written; 0 if never.",
+    ),
   }),
 });

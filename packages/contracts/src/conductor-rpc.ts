@@ -1,11 +1,12 @@
 /** What operators ask of the conductor, and what agents report to it. */
 import { defineCall, defineCast } from "@drover/bus";
 import { z } from "zod";
-import { conductorTopic } from "./conductor-topic.ts";
+import { conductorTopic, REPORT_VERSION } from "./conductor-topic.ts";
 import {
   chosenFlag,
   hostFacts,
   hostName,
+  migrationPolicy,
   migrationProgress,
   nothing,
   observedGuest,
@@ -77,7 +78,21 @@ const agentReport = z.object({
     .describe("The agent's counter for this migration: a repeated or late report is recognised by it."),
 });
 
-const report = { ...conductorTopic, access: "report", deadlineMs: 5_000, idempotent: true } as const;
+const count = z.number().int().nonnegative();
+const recordsSeenAtMs = count
+  .default(0)
+  .describe(
+    "The newest `recordedAtMs` that the agent was answered: records older than that were restored from a backup.",
+  );
+const recordedAtMs = count.default(0).describe("When the host's sign of life was recorded, ms since 1970.");
+
+const report = {
+  ...conductorTopic,
+  version: REPORT_VERSION,
+  access: "report",
+  deadlineMs: 5_000,
+  idempotent: true,
+} as const;
 
 export const reportMigrationEvent = defineCall({
   ...report,
@@ -126,8 +141,13 @@ export const reportHost = defineCall({
   deadlineMs: 10_000,
   reporter: ({ facts }) => facts.host,
   description: "An agent tells what its host is and which guests it has: at start, and when that changes.",
-  request: z.object({ facts: hostFacts, agentVersion: z.string(), guests: z.array(observedGuest).max(10_000) }),
-  response: nothing,
+  request: z.object({
+    facts: hostFacts,
+    agentVersion: z.string(),
+    guests: z.array(observedGuest).max(10_000),
+    recordsSeenAtMs,
+  }),
+  response: z.object({ recordedAtMs }),
 });
 
 export const reportHeartbeat = defineCall({
@@ -135,8 +155,57 @@ export const reportHeartbeat = defineCall({
   method: "report_heartbeat",
   reporter: ({ host }) => host,
   description: "An agent says that it lives.",
-  request: z.object({ host: hostName }),
-  response: z.object({ known: z.boolean().describe("False asks for a full `report_host`.") }),
+  request: z.object({ host: hostName, recordsSeenAtMs }),
+  response: z.object({ known: z.boolean().describe("False asks for a full `report_host`."), recordedAtMs }),
+});
+
+const heldMigration = z
+  .object({
+    migrationUuid: uuid,
+    serverUuid: uuid,
+    started: z
+      .object({
+        generation: count,
+        serverName: z.string(),
+        destinationHost: hostName,
+        memoryKiB: count,
+        policy: migrationPolicy,
+        flags: z.array(chosenFlag),
+        startedAtMs: count,
+      })
+      .nullable()
+      .describe("At the source: the start command, from which a lost record is made again. Null at the destination."),
+  })
+  .meta({ id: "HeldMigration" });
+export type HeldMigration = z.output<typeof heldMigration>;
+
+/** More in one call would be a message that no broker likes; the rest comes with the next. */
+export const MAX_HELD_MIGRATIONS = 500;
+
+export const reportHeldMigrations = defineCall({
+  ...conductorTopic,
+  access: "report",
+  deadlineMs: 10_000,
+  idempotent: true,
+  method: "report_held_migrations",
+  reporter: ({ host }) => host,
+  description:
+    "An agent names the migrations that its file still has something of, at start and while there are any, and is told what " +
+    "became of each. One that the source started and the records do not know is recorded again, as `unknown`.",
+  request: z.object({ host: hostName, held: z.array(heldMigration).max(MAX_HELD_MIGRATIONS) }),
+  response: z.object({
+    verdicts: z.array(
+      z.object({
+        migrationUuid: uuid,
+        verdict: z
+          .enum(["in-progress", "over", "no-record"])
+          .describe("`no-record`: nobody knows it, and this host did not start it."),
+        runsElsewhere: z
+          .boolean()
+          .describe("Another host that is up runs the guest: what stands still or lies shut off here is not needed."),
+      }),
+    ),
+  }),
 });
 
 export const migrationChanged = defineCast({

@@ -15,9 +15,12 @@ export {
 export {
   abortMigration,
   forceCompleteMigration,
+  type HeldMigration,
   liveMigrateInstance,
+  MAX_HELD_MIGRATIONS,
   migrationChanged,
   reportHeartbeat,
+  reportHeldMigrations,
   reportHost,
   reportMigrationEvent,
   reportMigrationOutcome,

@@ -7,9 +7,13 @@ import {
   type DestinationPreparation,
   type EliminatedHost,
   ERROR_CODES,
+  GUEST_STANDINGS,
   type HostFacts,
+  type HostWord,
+  MIGRATION_EVENTS,
   type MigrationPolicy,
   type MigrationProgress,
+  type MigrationProof,
   type ObservedGuest,
   type PreCheck,
   type SerializedError,
@@ -112,6 +116,18 @@ export const observedGuest = z
   })
   .meta({ id: "ObservedGuest" }) satisfies z.ZodType<ObservedGuest>;
 
+export const guestStanding = z
+  .enum(GUEST_STANDINGS)
+  .describe(
+    "Where this host stands with the guest: `absent`, `off` (a definition alone), `running`, `paused` (not by a migration), " +
+      "`paused-by-migration` (stopped to be switched over, or never started here), `post-copy` (runs here, memory still comes " +
+      "in), `left-in-post-copy` (runs on the other host, memory still goes out), `post-copy-broken`.",
+  );
+
+export const guestJob = z
+  .enum(["none", "outgoing", "incoming", "other"])
+  .describe("libvirt's job on the guest at this moment.");
+
 export const preCheck = z
   .object({
     check: z.string().describe("Its name, for programs."),
@@ -142,6 +158,25 @@ export const destinationPreparation = z
     inboundAddress: z.string().describe("Where the source sends the memory to."),
   })
   .meta({ id: "DestinationPreparation" }) satisfies z.ZodType<DestinationPreparation>;
+
+const hostWord = z
+  .object({
+    host: z.string(),
+    standing: z.enum([...GUEST_STANDINGS, "silent"]).describe("`silent`: nobody answered for the host."),
+    job: guestJob,
+  })
+  .meta({ id: "HostWord" }) satisfies z.ZodType<HostWord>;
+
+/** Why a record that was in doubt says what it says. */
+export const migrationProof = z
+  .object({
+    at: z.string().describe("ISO 8601, UTC."),
+    finding: z.enum(MIGRATION_EVENTS).describe("The arrow of the state table that the words stand for."),
+    message: z.string(),
+    source: hostWord,
+    destination: hostWord.nullable().describe("Null when none was ever chosen."),
+  })
+  .meta({ id: "MigrationProof" }) satisfies z.ZodType<MigrationProof>;
 
 /** Who a migration is about; the name is for messages. */
 export const guestReference = z.object({ serverUuid: uuid, serverName: z.string().describe("For messages.") });

@@ -4,7 +4,15 @@
  */
 import { MIGRATION_STATES } from "@drover/model";
 import { z } from "zod";
-import { chosenFlag, hostFacts, migrationPolicy, migrationProgress, powerState, serializedError } from "./schemas.ts";
+import {
+  chosenFlag,
+  hostFacts,
+  migrationPolicy,
+  migrationProgress,
+  migrationProof,
+  powerState,
+  serializedError,
+} from "./schemas.ts";
 
 const time = z.iso.datetime();
 const count = z.int().nonnegative();
@@ -70,6 +78,9 @@ export const migrationView = z
     requestedHost: z.string().nullable(),
     reason: z.string().nullable().describe("Why it waits, failed, was cancelled or is in error."),
     failure: serializedError.nullable(),
+    proof: migrationProof
+      .nullable()
+      .describe("What both hosts said when the record was last decided from their words."),
     flags: z.array(chosenFlag).describe("What libvirt was asked, and why."),
     policy: migrationPolicy,
     requestedBy: z.string(),

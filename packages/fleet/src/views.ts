@@ -44,6 +44,7 @@ export function viewMigration(migration: Migration, known: KnownProgress | undef
     requestedHost,
     reason,
     failure: failure === null ? null : { ...failure, details: { ...failure.details } },
+    proof: migration.proof,
     flags: [...migration.flags],
     policy: migration.policy,
     requestedBy: migration.requestedBy,

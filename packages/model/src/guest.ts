@@ -22,6 +22,31 @@ export interface ObservedGuest {
   readonly migrating: boolean;
 }
 
+/** Every {@link GuestStanding}, for schemas. */
+export const GUEST_STANDINGS = [
+  "absent",
+  "off",
+  "running",
+  "paused",
+  "paused-by-migration",
+  "post-copy",
+  "left-in-post-copy",
+  "post-copy-broken",
+] as const;
+
+/**
+ * Where one host stands with a guest, finer than its power state: what decides whether another copy can run.
+ *
+ * - `absent`: libvirt does not know it. `off`: only a definition is there.
+ * - `running`: it has processors and all its memory here.
+ * - `paused`: it stands still, and no migration made it: a person or a device error did.
+ * - `paused-by-migration`: on the source it was stopped to be switched over; on the destination it was never started.
+ * - `post-copy`: it runs here while memory is still on its source.
+ * - `left-in-post-copy`: it ran here and runs on the destination now, which still fetches memory from here.
+ * - `post-copy-broken`: the same, on either side, and the link between the two is gone.
+ */
+export type GuestStanding = (typeof GUEST_STANDINGS)[number];
+
 /** A guest as one host reported it, and when. */
 export interface GuestSighting extends ObservedGuest {
   readonly host: string;

@@ -12,7 +12,9 @@ export {
   serializeError,
 } from "./error.ts";
 export {
+  GUEST_STANDINGS,
   type GuestSighting,
+  type GuestStanding,
   isActive,
   type ObservedGuest,
   type PowerState,
@@ -24,9 +26,11 @@ export { type LogFields, type Logger, silentLogger } from "./logger.ts";
 export type {
   ChosenFlag,
   DestinationPreparation,
+  HostWord,
   Migration,
   MigrationLogEntry,
   MigrationOutcome,
+  MigrationProof,
   MigrationStepOutputs,
 } from "./migration.ts";
 export {
@@ -40,11 +44,12 @@ export {
   HOLDS_DESTINATION_CLAIM,
   HOLDS_SOURCE_SLOT,
   IN_PROGRESS,
+  MIGRATION_EVENTS,
   MIGRATION_STATES,
   type MigrationEvent,
   type MigrationState,
   nextState,
-  RUNNABLE,
+  RECONCILED,
   SHOWN_STATUS,
   TERMINAL,
   transitions,

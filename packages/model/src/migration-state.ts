@@ -16,15 +16,16 @@
  * | `preparing` | a destination is claimed and made ready; libvirt has not begun | conductor | the stored step is repeated |
  * | `running` | libvirt copies; the guest runs on the source | agent's report | waits for the report |
  * | `post-copy` | the guest runs on the destination, its memory is on both hosts | agent's report | waits for the report |
- * | `post-copy-paused` | the link broke in post-copy; the guest stands still | agent, operator | waits |
+ * | `post-copy-paused` | the link broke in post-copy; the guest stands still | agent, reconciler | asks again |
  * | `post-migrating` | the guest runs on the destination; definitions and leftovers are settled | conductor | repeats the step |
- * | `rolling-back` | the guest runs on the source; what was prepared is released | conductor | repeats the step |
+ * | `rolling-back` | the guest did not arrive; what was prepared is released | conductor | repeats the step |
  * | `unknown` | contact was lost; the guest may be on either host | reconciler | asks again |
- * | `error` | a person must act; the reason says what is where | person | stays |
+ * | `error` | a person must act; the reason says what is where | person, then the reconciler | asks again |
  * | `completed`, `failed`, `cancelled` | over, with the reason; nothing is held | nobody | stays |
  */
 export const transitions = {
-  queued: { schedule: "preparing", cancel: "cancelled", fail: "failed" },
+  // "lose": the record proves to be older than what the agents know, as after a restore of the database.
+  queued: { schedule: "preparing", cancel: "cancelled", fail: "failed", lose: "unknown" },
   // "wait": no destination has a free slot. Only before one is claimed: nothing is held then, and nothing is undone.
   preparing: { wait: "queued", started: "running", fail: "rolling-back", cancel: "rolling-back", lose: "unknown" },
   running: {
@@ -42,11 +43,15 @@ export const transitions = {
     stillCopying: "running",
     stillPostCopy: "post-copy",
     postCopyBroken: "post-copy-paused",
+    foundOff: "rolling-back",
+    foundElsewhere: "rolling-back",
     foundNowhere: "error",
+    foundOnBoth: "error",
   },
   "post-migrating": { done: "completed", lose: "unknown", stuck: "error" },
   "rolling-back": { undone: "failed", undoneOnRequest: "cancelled", lose: "unknown", stuck: "error" },
-  error: { resumed: "post-copy", resolveArrived: "post-migrating", resolveStayed: "rolling-back" },
+  // "reopen": what a person has done shows on the hosts, and the reconciler decides from that.
+  error: { reopen: "unknown" },
   completed: {},
   failed: {},
   cancelled: {},
@@ -58,6 +63,10 @@ export type MigrationState = keyof typeof transitions;
 export type MigrationEvent = { [S in MigrationState]: keyof (typeof transitions)[S] }[MigrationState];
 
 export const MIGRATION_STATES = Object.keys(transitions) as readonly MigrationState[];
+
+export const MIGRATION_EVENTS = [
+  ...new Set(MIGRATION_STATES.flatMap((state) => Object.keys(transitions[state]))),
+] as readonly MigrationEvent[];
 
 /** The state after `event`, or `undefined` where the table has no such arrow. */
 export function nextState(state: MigrationState, event: MigrationEvent): MigrationState | undefined {
@@ -75,8 +84,8 @@ export const TERMINAL = setOf("completed", "failed", "cancelled");
 /** The server counts as migrating; a second migration of it is refused. `error` is in it: its truth is not settled. */
 export const IN_PROGRESS = new Set(MIGRATION_STATES.filter((state) => !TERMINAL.has(state)));
 
-/** The conductor's runner works on these by itself; `error` waits for a person. */
-export const RUNNABLE = new Set([...IN_PROGRESS].filter((state) => state !== "error"));
+/** Both hosts are asked, again and again, until their answers prove what is true. */
+export const RECONCILED = setOf("unknown", "post-copy-paused", "error");
 
 /** The destination's memory and inbound slot are claimed. */
 export const HOLDS_DESTINATION_CLAIM = setOf(

@@ -1,5 +1,6 @@
 import type { SerializedError } from "./error.ts";
-import type { MigrationState } from "./migration-state.ts";
+import type { GuestStanding } from "./guest.ts";
+import type { MigrationEvent, MigrationState } from "./migration-state.ts";
 import type { MigrationPolicy } from "./policy.ts";
 import type { MigrationProgress } from "./progress.ts";
 
@@ -21,6 +22,26 @@ export interface MigrationStepOutputs {
   readonly destination?: DestinationPreparation;
   /** The start command as it was first sent; it is sent again unchanged. */
   readonly move?: { readonly generation: number; readonly notAfterMs: number };
+}
+
+/** What one host said of a guest when both were asked. */
+export interface HostWord {
+  readonly host: string;
+  /** `silent`: nobody answered for it. */
+  readonly standing: GuestStanding | "silent";
+  readonly job: "none" | "outgoing" | "incoming" | "other";
+}
+
+/** Why a record that was in doubt says what it says: both hosts' own words, and what they prove. */
+export interface MigrationProof {
+  /** ISO 8601, UTC. */
+  readonly at: string;
+  /** The arrow of the state table that the words stand for. */
+  readonly finding: MigrationEvent;
+  readonly message: string;
+  readonly source: HostWord;
+  /** Null when no destination was ever chosen. */
+  readonly destination: HostWord | null;
 }
 
 /** What a prepared destination tells the source. */
@@ -56,6 +77,8 @@ export interface Migration {
   readonly reason: string | null;
   readonly failure: SerializedError | null;
   readonly outcome: MigrationOutcome | null;
+  /** What both hosts said when this record was last decided from their words; null when it never was in doubt. */
+  readonly proof: MigrationProof | null;
   /** The agent's sequence number of the last report that was taken in; older ones are ignored. */
   readonly agentSequence: number;
   readonly requestedBy: string;

@@ -5,6 +5,7 @@ import { guestSightings } from "./guest-sightings.ts";
 import { hostRecords } from "./host-records.ts";
 import { acquireLeases, releaseLease, renewLeases } from "./leases.ts";
 import {
+  adoptMigration,
   appendLog,
   createMigration,
   getMigration,
@@ -15,6 +16,9 @@ import {
 import { takeSourceSlot } from "./source-slots.ts";
 import type { Store } from "./store.ts";
 
+/** More than a migration's record is ever written: nothing that agents have seen of it is newer then. */
+const RESTORED_RAISE = 1_000_000;
+
 /** The store over either database: all queries are common to both. */
 export function databaseStore(database: Database): Store {
   return {
@@ -24,6 +28,9 @@ export function databaseStore(database: Database): Store {
       getById: (id) => getMigration(database, { id }),
       list: (filter) => listMigrations(database, filter),
       update: (uuid, expected, change, log) => updateMigration(database, uuid, expected, change, log),
+      updateRestored: (uuid, expected, change, log) =>
+        updateMigration(database, uuid, expected, change, log, RESTORED_RAISE),
+      adopt: (migration, log) => adoptMigration(database, migration, log),
       takeSourceSlot: (uuid, expected, limits, change, log) =>
         takeSourceSlot(database, uuid, expected, limits, change, log),
       readLog: (uuid) => readLog(database, uuid),

@@ -3,7 +3,7 @@ import type { Host, HostFacts } from "@drover/model";
 import { sql } from "kysely";
 import type { Database } from "./database.ts";
 import { hostFromRow } from "./rows.ts";
-import type { HostStore } from "./store.ts";
+import type { HeardOf, HostStore } from "./store.ts";
 
 export function hostRecords(database: Database): HostStore {
   return {
@@ -20,6 +20,22 @@ export function hostRecords(database: Database): HostStore {
         db.selectFrom("hosts").selectAll().where("host", "=", host).executeTakeFirst(),
       );
       return row === undefined ? undefined : hostFromRow(row);
+    },
+    noteRestored: async (host, upToMs) => {
+      await database.query(`noting that records about host ${host} were restored`, (db) =>
+        db
+          .updateTable("hosts")
+          .set({ restored_up_to: upToMs })
+          .where("host", "=", host)
+          .where("restored_up_to", "<", upToMs)
+          .execute(),
+      );
+    },
+    restored: async () => {
+      const rows = await database.query("reading whose records were restored", (db) =>
+        db.selectFrom("hosts").select(["host", "restored_up_to"]).where("restored_up_to", ">", 0).execute(),
+      );
+      return new Map(rows.map((row) => [row.host, row.restored_up_to]));
     },
   };
 }
@@ -42,7 +58,8 @@ async function reportHost(database: Database, facts: HostFacts, agentVersion: st
         conflict.column("host").doUpdateSet({
           facts: sql`excluded.facts`,
           agent_version: sql`excluded.agent_version`,
-          last_seen_at: sql`excluded.last_seen_at`,
+          last_seen_at: sql`case when hosts.last_seen_at > excluded.last_seen_at
+            then hosts.last_seen_at else excluded.last_seen_at end`,
         }),
       )
       .returningAll()
@@ -51,20 +68,21 @@ async function reportHost(database: Database, facts: HostFacts, agentVersion: st
   return hostFromRow(row);
 }
 
-async function heartbeat(
-  database: Database,
-  hosts: readonly string[],
-): Promise<{ readonly unknown: readonly string[] }> {
-  if (hosts.length === 0) return { unknown: [] };
+async function heartbeat(database: Database, hosts: readonly string[]): Promise<ReadonlyMap<string, HeardOf>> {
+  if (hosts.length === 0) return new Map();
   const nowMs = database.now().getTime();
-  const rows = await database.query("recording signs of life", (db) =>
-    db
+  return database.transact("recording signs of life", async (transaction) => {
+    const named = sql<boolean>`host in (select value from ${database.driver.jsonTexts(hosts)})`;
+    const before = await transaction.selectFrom("hosts").select(["host", "last_seen_at"]).where(named).execute();
+    // Conductors' clocks differ: what an agent was told once must never be newer than what is here.
+    await transaction
       .updateTable("hosts")
       .set({ last_seen_at: nowMs })
-      .where(sql<boolean>`host in (select value from ${database.driver.jsonTexts(hosts)})`)
-      .returning("host")
-      .execute(),
-  );
-  const known = new Set(rows.map((row) => row.host));
-  return { unknown: hosts.filter((host) => !known.has(host)) };
+      .where(named)
+      .where("last_seen_at", "<", nowMs)
+      .execute();
+    return new Map(
+      before.map((row) => [row.host, { beforeMs: row.last_seen_at, nowMs: Math.max(row.last_seen_at, nowMs) }]),
+    );
+  });
 }

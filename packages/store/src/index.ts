@@ -2,10 +2,12 @@ export { openPostgresStore, type PostgresStoreOptions } from "./open-postgres-st
 export { openSqliteStore, type SqliteStoreOptions } from "./open-sqlite-store.ts";
 export { openStore, type StoreSettings } from "./open-store.ts";
 export type {
+  AdoptedMigration,
   ClaimStore,
   DestinationClaim,
   ExpectedVersion,
   GuestStore,
+  HeardOf,
   HostStore,
   LogLine,
   MigrationChange,

@@ -1,11 +1,13 @@
-import { type Migration, RUNNABLE } from "@drover/model";
+import type { Migration } from "@drover/model";
 import { sql } from "kysely";
 import type { Database } from "./database.ts";
 import { isInProgress } from "./in-progress.ts";
 import { migrationFromRow } from "./rows.ts";
 
 // A lease says who works on a migration; it is not what keeps two workers from writing (that is the generation). So a
-// conductor whose clock is wrong costs work done twice, never a wrong record.
+// conductor whose clock is wrong costs work done twice, never a wrong record. Whoever takes a lease over that was not
+// given back raises the generation: what the one before still writes is a conflict, and what it still sends is older
+// than what the agents hear from the new one.
 
 export async function acquireLeases(
   database: Database,
@@ -19,7 +21,6 @@ export async function acquireLeases(
       .selectFrom("migrations")
       .select("id")
       .where(isInProgress())
-      .where("state", "in", [...RUNNABLE])
       .where((e) => e.or([e("lease_owner", "is", null), e("lease_expires_at", "<=", nowMs)]))
       .orderBy("created_at")
       .orderBy("id")
@@ -29,6 +30,9 @@ export async function acquireLeases(
     return transaction
       .updateTable("migrations")
       .set({ lease_owner: owner, lease_expires_at: nowMs + leaseMs })
+      .set((e) => ({
+        generation: e("generation", "+", e.case().when("lease_owner", "is", null).then(0).else(1).end()),
+      }))
       .where(
         "id",
         "in",

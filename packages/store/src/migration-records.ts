@@ -1,49 +1,88 @@
 import { randomUUID } from "node:crypto";
 import { DroverError, type Migration, type MigrationLogEntry, type MigrationState } from "@drover/model";
-import { sql, type Transaction } from "kysely";
+import { type Insertable, sql, type Transaction } from "kysely";
 import type { Database } from "./database.ts";
 import { areInProgress, isInProgress } from "./in-progress.ts";
 import { columnsFromChange, logEntryFromRow, migrationFromRow } from "./rows.ts";
-import type { MigrationRow, Tables } from "./schema/tables.ts";
-import type { ExpectedVersion, LogLine, MigrationChange, MigrationFilter, NewMigration } from "./store.ts";
+import type { MigrationRow, MigrationTable, Tables } from "./schema/tables.ts";
+import type {
+  AdoptedMigration,
+  ExpectedVersion,
+  LogLine,
+  MigrationChange,
+  MigrationFilter,
+  NewMigration,
+} from "./store.ts";
 
 const DEFAULT_LIMIT = 1000;
 
 export async function createMigration(database: Database, wanted: NewMigration, log: LogLine): Promise<Migration> {
   const doing = `recording a migration of server ${wanted.serverUuid}`;
   return database.transact(doing, async (transaction) => {
-    const atMs = database.now().getTime();
-    // The partial unique index decides a race: the later insert waits for the earlier transaction, then does nothing.
-    const row = await transaction
-      .insertInto("migrations")
-      .values({
-        uuid: randomUUID(),
-        server_uuid: wanted.serverUuid,
-        server_name: wanted.serverName,
-        state: "queued",
-        generation: 1,
-        source_host: wanted.sourceHost,
-        destination_host: wanted.requestedHost,
-        requested_host: wanted.requestedHost,
-        memory_kib: wanted.memoryKiB,
-        policy: JSON.stringify(wanted.policy),
-        flags: "[]",
-        step: wanted.step,
-        outputs: "{}",
-        agent_sequence: 0,
-        requested_by: wanted.requestedBy,
-        project_id: wanted.projectId,
-        request_id: wanted.requestId,
-        created_at: atMs,
-        updated_at: atMs,
-      })
-      .onConflict((conflict) => conflict.doNothing())
-      .returningAll()
-      .executeTakeFirst();
+    const first = { uuid: randomUUID(), state: "queued", generation: 1, destination_host: wanted.requestedHost };
+    const row = await insertMigration(database, transaction, wanted, { ...first, flags: "[]", outputs: "{}" }, log);
     if (row === undefined) throw await alreadyMigrating(transaction, wanted);
-    await writeLog(transaction, row, log, atMs);
-    return migrationFromRow(row);
+    return row;
   });
+}
+
+export async function adoptMigration(
+  database: Database,
+  adopted: AdoptedMigration,
+  log: LogLine,
+): Promise<Migration | undefined> {
+  const columns = {
+    uuid: adopted.uuid,
+    state: "unknown",
+    generation: adopted.generation,
+    destination_host: adopted.destinationHost,
+    flags: JSON.stringify(adopted.flags),
+    outputs: JSON.stringify(adopted.outputs),
+    started_at: adopted.startedAt.getTime(),
+  };
+  return database.transact(`recording migration ${adopted.uuid} again`, (transaction) =>
+    insertMigration(database, transaction, adopted, columns, log),
+  );
+}
+
+type FirstColumns = Pick<
+  Insertable<MigrationTable>,
+  "uuid" | "state" | "generation" | "destination_host" | "flags" | "outputs" | "started_at"
+>;
+
+/** The partial unique index decides a race: the later insert waits for the earlier transaction, then does nothing. */
+async function insertMigration(
+  database: Database,
+  transaction: Transaction<Tables>,
+  wanted: NewMigration,
+  columns: FirstColumns,
+  log: LogLine,
+): Promise<Migration | undefined> {
+  const atMs = database.now().getTime();
+  const row = await transaction
+    .insertInto("migrations")
+    .values({
+      ...columns,
+      server_uuid: wanted.serverUuid,
+      server_name: wanted.serverName,
+      source_host: wanted.sourceHost,
+      requested_host: wanted.requestedHost,
+      memory_kib: wanted.memoryKiB,
+      policy: JSON.stringify(wanted.policy),
+      step: wanted.step,
+      agent_sequence: 0,
+      requested_by: wanted.requestedBy,
+      project_id: wanted.projectId,
+      request_id: wanted.requestId,
+      created_at: atMs,
+      updated_at: atMs,
+    })
+    .onConflict((conflict) => conflict.doNothing())
+    .returningAll()
+    .executeTakeFirst();
+  if (row === undefined) return undefined;
+  await writeLog(transaction, row, log, atMs);
+  return migrationFromRow(row);
 }
 
 export async function getMigration(
@@ -102,9 +141,10 @@ export async function updateMigration(
   expected: ExpectedVersion,
   change: MigrationChange,
   log?: LogLine,
+  raise = 1,
 ): Promise<Migration> {
   return database.transact(`writing migration ${uuid}`, (transaction) =>
-    compareAndSet(transaction, { uuid, expected, change, log, atMs: database.now().getTime() }),
+    compareAndSet(transaction, { uuid, expected, change, log, raise, atMs: database.now().getTime() }),
   );
 }
 
@@ -113,6 +153,8 @@ export interface CompareAndSet {
   readonly expected: ExpectedVersion;
   readonly change: MigrationChange;
   readonly log: LogLine | undefined;
+  /** What the generation grows by. @default 1 */
+  readonly raise?: number;
   readonly atMs: number;
 }
 
@@ -121,7 +163,7 @@ export async function compareAndSet(transaction: Transaction<Tables>, write: Com
   const row = await transaction
     .updateTable("migrations")
     .set(columnsFromChange(write.change))
-    .set((e) => ({ generation: e("generation", "+", 1), updated_at: write.atMs }))
+    .set((e) => ({ generation: e("generation", "+", write.raise ?? 1), updated_at: write.atMs }))
     .where("uuid", "=", write.uuid)
     .where("state", "=", write.expected.state)
     .where("generation", "=", write.expected.generation)

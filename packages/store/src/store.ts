@@ -24,6 +24,16 @@ export interface NewMigration {
   readonly requestId: string;
 }
 
+/** What an agent's state file knows of a migration whose record is lost. */
+export interface AdoptedMigration extends NewMigration {
+  readonly uuid: string;
+  readonly destinationHost: string;
+  readonly generation: number;
+  readonly flags: Migration["flags"];
+  readonly outputs: Migration["outputs"];
+  readonly startedAt: Date;
+}
+
 /** The fields a conductor may write. Identity, generation and times are the store's own. */
 export type MigrationChange = Partial<
   Omit<
@@ -91,6 +101,8 @@ export interface MigrationStore {
    * @throws `conflict` when state or generation differ, with the present ones in `details`; `not-found`
    */
   update(uuid: string, expected: ExpectedVersion, change: MigrationChange, log?: LogLine): Promise<Migration>;
+  /** Raises the generation by a million as well: beyond whatever agents have seen of a record that is older than they. */
+  updateRestored(uuid: string, expected: ExpectedVersion, change: MigrationChange, log: LogLine): Promise<Migration>;
   /**
    * queued → preparing, only while fewer than `maxOutgoing` migrations hold a slot of the source (and fewer than
    * `maxFleet` in all). Correct under racing conductors. Returns undefined when no slot is free.
@@ -105,7 +117,16 @@ export interface MigrationStore {
   readLog(uuid: string): Promise<readonly MigrationLogEntry[]>;
   appendLog(uuid: string, state: MigrationState, line: LogLine): Promise<void>;
 
-  /** Takes up to `limit` runnable migrations whose lease is free or has run out, for `leaseMs`; oldest first. */
+  /**
+   * Records again a migration that an agent knows and the database does not: as `unknown`, so that both hosts are asked.
+   * Returns undefined when the uuid is there already, or the server has another migration in progress.
+   */
+  adopt(migration: AdoptedMigration, log: LogLine): Promise<Migration | undefined>;
+
+  /**
+   * Takes up to `limit` migrations in progress whose lease is free or has run out, for `leaseMs`; oldest first. A lease
+   * that another owner let run out raises the generation: the fence against that owner.
+   */
   acquireLeases(owner: string, leaseMs: number, limit: number): Promise<readonly Migration[]>;
   /** Prolongs; returns the uuids that `owner` still holds, the others are lost and must not be acted on. */
   renewLeases(owner: string, uuids: readonly string[], leaseMs: number): Promise<readonly string[]>;
@@ -135,13 +156,29 @@ export interface ClaimStore {
   list(): Promise<readonly DestinationClaim[]>;
 }
 
+/** When a host was heard of before a sign of life, and by it; ms since 1970. */
+export interface HeardOf {
+  readonly beforeMs: number;
+  readonly nowMs: number;
+}
+
 export interface HostStore {
   /** Inserts or refreshes, and counts as a sign of life. */
   report(facts: HostFacts, agentVersion: string): Promise<Host>;
-  /** A sign of life for all of `hosts`, in one statement; unknown names are returned: their agents report in full. */
-  heartbeat(hosts: readonly string[]): Promise<{ readonly unknown: readonly string[] }>;
+  /**
+   * A sign of life for all of `hosts`, in one statement. The answer has each known host's `last_seen_at` before and after,
+   * which never goes back; a name that is missing in it is unknown: its agent reports in full.
+   */
+  heartbeat(hosts: readonly string[]): Promise<ReadonlyMap<string, HeardOf>>;
   list(): Promise<readonly Host[]>;
   get(host: string): Promise<Host | undefined>;
+  /**
+   * Writes up to this time, ms since 1970, that concern the host may be missing: the database was restored from a backup,
+   * or a failover lost them. Only a later time is written; nothing happens for an unknown host.
+   */
+  noteRestored(host: string, upToMs: number): Promise<void>;
+  /** The hosts of which that was ever noted. */
+  restored(): Promise<ReadonlyMap<string, number>>;
 }
 
 export interface GuestStore {

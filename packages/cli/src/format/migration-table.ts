@@ -52,6 +52,7 @@ function recordFacts(migration: MigrationView, now: Date): Facts {
     ),
     ...optional("abort", migration.abortRequestedAt && `asked for ${migration.abortRequestedAt}`),
     ...optional("agent's answer", migration.requestAnswer),
+    ...optional("decided by", migration.proof && proofWords(migration.proof)),
     [
       "policy",
       [
@@ -65,6 +66,12 @@ function recordFacts(migration: MigrationView, now: Date): Facts {
       ].join(", "),
     ],
   ];
+}
+
+/** Both hosts' own words, by which a record in doubt was decided. */
+function proofWords({ at, source, destination }: NonNullable<MigrationView["proof"]>): string {
+  const words = [source, ...(destination === null ? [] : [destination])];
+  return `${words.map(({ host, standing }) => `${host}: ${standing}`).join(", ")} (asked at ${at})`;
 }
 
 function progressFacts(progress: ProgressView): Facts {

@@ -57,6 +57,7 @@ export function sampleMigration(over: Partial<MigrationView> = {}): MigrationVie
     requestedHost: null,
     reason: null,
     failure: null,
+    proof: null,
     flags: [{ name: "VIR_MIGRATE_LIVE", reason: "the guest is running" }],
     policy: { ...defaultPolicy },
     requestedBy: "operator",

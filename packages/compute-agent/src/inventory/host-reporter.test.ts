@@ -38,6 +38,7 @@ function startReporter(isReady: () => boolean) {
     agentVersion: "1.2.3",
     isReady,
     read: async () => ({ facts, guests: [] }),
+    records: { recordsSeenAtMs: 0, noteRecords: async () => {} },
   });
   stops.push(() => bus.close());
   stops.push(() => reporter.stop());

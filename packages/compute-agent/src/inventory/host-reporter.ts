@@ -12,6 +12,8 @@ export interface HostReporterOptions {
   /** False while libvirtd is away: then nothing is reported, and the host counts as down after a while. */
   readonly isReady: () => boolean;
   readonly read: () => Promise<{ readonly facts: HostFacts; readonly guests: readonly ObservedGuest[] }>;
+  /** When the records were last written, as far as this agent knows: a conductor knows an older database by it. */
+  readonly records: { readonly recordsSeenAtMs: number; noteRecords(recordedAtMs: number): Promise<void> };
 }
 
 const RETRY_FIRST_MS = 500;
@@ -38,6 +40,11 @@ export class HostReporter {
   /** Resolves when the conductor has taken in the first full report. */
   get reported(): Promise<void> {
     return this.#reported.promise;
+  }
+
+  /** The conductor has taken in what this host is and which guests it has. */
+  get isKnown(): boolean {
+    return this.#known;
   }
 
   start(): void {
@@ -85,12 +92,14 @@ export class HostReporter {
   }
 
   async #reportAll(): Promise<void> {
-    const { bus, agentVersion, read } = this.#options;
+    const { bus, agentVersion, read, records } = this.#options;
     this.#changed = false;
     try {
       const now = await read();
-      const request = { facts: now.facts, agentVersion, guests: [...now.guests] };
-      await bus.call(reportHost, request, { signal: this.#ended.signal });
+      const { recordsSeenAtMs } = records;
+      const request = { facts: now.facts, agentVersion, guests: [...now.guests], recordsSeenAtMs };
+      const { recordedAtMs } = await bus.call(reportHost, request, { signal: this.#ended.signal });
+      await records.noteRecords(recordedAtMs);
       this.#known = true;
       this.#reported.resolve();
     } catch (error) {
@@ -100,9 +109,11 @@ export class HostReporter {
   }
 
   async #beat(): Promise<void> {
-    const { bus, host } = this.#options;
-    const { known } = await bus.call(reportHeartbeat, { host }, { signal: this.#ended.signal });
-    if (known) return;
+    const { bus, host, records } = this.#options;
+    const { recordsSeenAtMs } = records;
+    const answer = await bus.call(reportHeartbeat, { host, recordsSeenAtMs }, { signal: this.#ended.signal });
+    await records.noteRecords(answer.recordedAtMs);
+    if (answer.known) return;
     this.#known = false;
     await this.#reportAll();
   }

@@ -46,6 +46,8 @@ export interface JournalEntry {
   /** The policy's action was taken. */
   readonly limitActed: boolean;
   readonly ended: EndedMigration | null;
+  /** The conductor's clean-up was carried out here: nothing of the migration is left. */
+  readonly settled: boolean;
 }
 
 /** What `pre_live_migration` found, so that a rollback removes only what the migration brought. */
@@ -60,6 +62,8 @@ export interface JournalContent {
   readonly version: 1;
   readonly migrations: readonly JournalEntry[];
   readonly prepared: readonly PreparedEntry[];
+  /** When this agent was last told that the records were written, ms since 1970: a database older than that was restored. */
+  readonly recordsSeenAtMs: number;
 }
 
 const flag = z.object({
@@ -131,11 +135,16 @@ const entry = z.object({
   stopped: z.enum(["requested", "time-limit"]).nullable(),
   limitActed: z.boolean(),
   ended: ended.nullable(),
+  settled: z.boolean().default(false),
 }) satisfies z.ZodType<JournalEntry>;
 
-/** The file's form. A file of a later version fails at `version`, by name. */
+/**
+ * The file's form. A file of a later version fails at `version`, by name. What a release adds has a default and is passed
+ * over by the release before: an agent can be upgraded, and taken back, in the middle of migrations.
+ */
 export const journalContent = z.object({
   version: z.literal(1),
   migrations: z.array(entry),
   prepared: z.array(z.object({ migrationUuid: uuid, serverUuid: uuid, definedBefore: z.boolean(), atMs: z.number() })),
+  recordsSeenAtMs: count.default(0),
 }) satisfies z.ZodType<JournalContent>;

@@ -35,6 +35,7 @@ function entry(migrationUuid: string): JournalEntry {
     stopped: null,
     limitActed: false,
     ended: null,
+    settled: false,
   };
 }
 
@@ -90,6 +91,26 @@ describe("Journal", () => {
     expect(said).toContain(path);
     expect(said).not.toContain("\n");
     expect(await readFile(path, "utf8")).toBe(text);
+  });
+
+  test("a file of the release before is read, and what this one adds has its default", async () => {
+    const { settled: _, ...before } = entry("a");
+    path = join(folder, "state.json");
+    await writeFile(path, JSON.stringify({ version: 1, migrations: [before], prepared: [] }));
+    const journal = await Journal.open(path);
+    expect(journal.get("a")).toEqual(entry("a"));
+    expect(journal.recordsSeenAtMs).toBe(0);
+  });
+
+  test("when the records were last written is kept, on disk within a minute", async () => {
+    const journal = await Journal.open(path);
+    await journal.noteRecords(100_000);
+    await journal.noteRecords(130_000);
+    await journal.noteRecords(120_000);
+    expect(journal.recordsSeenAtMs).toBe(130_000);
+    expect((await Journal.open(path)).recordsSeenAtMs).toBe(100_000);
+    await journal.put(entry("a"));
+    expect((await Journal.open(path)).recordsSeenAtMs).toBe(130_000);
   });
 
   test("a folder that cannot be written is named", async () => {

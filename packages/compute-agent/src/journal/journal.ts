@@ -2,6 +2,8 @@ import { DroverError } from "@drover/model";
 import type { EndedMigration, JournalContent, JournalEntry, PreparedEntry } from "./journal-entry.ts";
 import { readStateFile, writeStateFile } from "./state-file.ts";
 
+/** What the agent was told of the records reaches the disk at least this often, ms; usually with other changes. */
+const RECORDS_SEEN_SAVED_MS = 60_000;
 /** Ended migrations remembered, so that a command that comes late finds its answer. */
 const KEPT_ENDED = 200;
 const KEPT_PREPARED = 1_000;
@@ -16,6 +18,8 @@ export class Journal {
   readonly #path: string;
   readonly #migrations: Map<string, JournalEntry>;
   readonly #prepared: Map<string, PreparedEntry>;
+  #recordsSeenAtMs: number;
+  #recordsSavedAtMs: number;
   #writing: Promise<void> | undefined;
   #next: Promise<void> | undefined;
 
@@ -23,6 +27,8 @@ export class Journal {
     this.#path = path;
     this.#migrations = new Map(content.migrations.map((entry) => [entry.migrationUuid, entry]));
     this.#prepared = new Map(content.prepared.map((entry) => [entry.migrationUuid, entry]));
+    this.#recordsSeenAtMs = content.recordsSeenAtMs;
+    this.#recordsSavedAtMs = content.recordsSeenAtMs;
   }
 
   /** @throws {DroverError} `bad-request` when the file is not readable as ours. */
@@ -85,6 +91,21 @@ export class Journal {
     if (this.#prepared.delete(migrationUuid)) await this.#save();
   }
 
+  preparedEntries(): readonly PreparedEntry[] {
+    return [...this.#prepared.values()];
+  }
+
+  /** When the records were last written, as far as this agent was told; ms since 1970, 0 if never. */
+  get recordsSeenAtMs(): number {
+    return this.#recordsSeenAtMs;
+  }
+
+  /** Remembers it; on disk within a minute, and with the next change. Never rejects. */
+  async noteRecords(recordedAtMs: number): Promise<void> {
+    this.#recordsSeenAtMs = Math.max(this.#recordsSeenAtMs, recordedAtMs);
+    if (this.#recordsSeenAtMs - this.#recordsSavedAtMs >= RECORDS_SEEN_SAVED_MS) await this.#save().catch(() => {});
+  }
+
   /** Resolves when nothing is left to write. Never rejects. */
   async settled(): Promise<void> {
     await Promise.allSettled([this.#writing, this.#next]);
@@ -116,7 +137,14 @@ export class Journal {
   }
 
   #write(): Promise<void> {
-    const content = { version: 1, migrations: this.entries(), prepared: [...this.#prepared.values()] } as const;
+    const recordsSeenAtMs = this.#recordsSeenAtMs;
+    const content = {
+      version: 1,
+      migrations: this.entries(),
+      prepared: this.preparedEntries(),
+      recordsSeenAtMs,
+    } as const;
+    this.#recordsSavedAtMs = recordsSeenAtMs;
     const writing: Promise<void> = writeStateFile(this.#path, content).finally(() => {
       if (this.#writing === writing) this.#writing = undefined;
     });

@@ -7,7 +7,7 @@ import { type JournalContent, journalContent } from "./journal-entry.ts";
 /** Larger than any file that the bounds of the journal allow; a larger one is not ours. */
 const SIZE_LIMIT_BYTES = 16 * 1024 * 1024;
 
-const EMPTY: JournalContent = { version: 1, migrations: [], prepared: [] };
+const EMPTY: JournalContent = { version: 1, migrations: [], prepared: [], recordsSeenAtMs: 0 };
 
 /**
  * Reads the agent's state file; a missing one is empty.

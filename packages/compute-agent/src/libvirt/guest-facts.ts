@@ -4,9 +4,10 @@ import {
   type JobStats,
   type LibvirtConnection,
   VIR_DOMAIN_PAUSED_REASON,
+  VIR_DOMAIN_RUNNING_REASON,
   VIR_DOMAIN_STATE,
 } from "@drover/libvirt";
-import { isActive, type ObservedGuest } from "@drover/model";
+import { type GuestStanding, isActive, type ObservedGuest } from "@drover/model";
 import { powerStateOf } from "../guest/power-state.ts";
 import type { GuestHere } from "../migration/decide-outcome.ts";
 import { isOutgoingMigration, jobStanding } from "../migration/job-reading.ts";
@@ -75,16 +76,64 @@ export async function readGuest(
   return unlessGone(read());
 }
 
+/** What decides about a guest's copies: see {@link GuestStanding}. */
+export interface WhereItStands {
+  readonly guest: ObservedGuest | null;
+  readonly standing: GuestStanding;
+  readonly job: GuestJob;
+}
+
+/** How this host stands with a guest, now. Rejects when libvirt cannot be asked. */
+export async function readStanding(connection: LibvirtConnection, domain: Domain): Promise<WhereItStands> {
+  const found = await readGuest(connection, domain);
+  // The state after the job: a migration that ends in between is seen with its end's state, never with the one before.
+  const state = found === null ? null : await unlessGone(connection.domain.getState(domain));
+  if (found === null || state === null) return { guest: null, standing: "absent", job: "none" };
+  const standing = standingOf(state);
+  return { guest: found.guest, standing, job: standing === "off" ? "none" : found.job };
+}
+
+/** libvirt's state and reason as a standing (reasons for post-copy: 1.3.3; a failed one on its destination: 8.5.0). */
+export function standingOf({ state, reason }: { readonly state: number; readonly reason: number }): GuestStanding {
+  if (!isActive(powerStateOf(state))) return "off";
+  if (state !== VIR_DOMAIN_STATE.VIR_DOMAIN_PAUSED) return RUNNING_STANDINGS.get(reason) ?? "running";
+  return PAUSED_STANDINGS.get(reason) ?? "paused";
+}
+
+const RUNNING_STANDINGS: ReadonlyMap<number, GuestStanding> = new Map([
+  [VIR_DOMAIN_RUNNING_REASON.VIR_DOMAIN_RUNNING_POSTCOPY, "post-copy"],
+  [VIR_DOMAIN_RUNNING_REASON.VIR_DOMAIN_RUNNING_POSTCOPY_FAILED, "post-copy-broken"],
+]);
+
+const PAUSED_STANDINGS: ReadonlyMap<number, GuestStanding> = new Map([
+  [VIR_DOMAIN_PAUSED_REASON.VIR_DOMAIN_PAUSED_MIGRATION, "paused-by-migration"],
+  [VIR_DOMAIN_PAUSED_REASON.VIR_DOMAIN_PAUSED_STARTING_UP, "paused-by-migration"],
+  [VIR_DOMAIN_PAUSED_REASON.VIR_DOMAIN_PAUSED_POSTCOPY, "left-in-post-copy"],
+  [VIR_DOMAIN_PAUSED_REASON.VIR_DOMAIN_PAUSED_POSTCOPY_FAILED, "post-copy-broken"],
+]);
+
 /** Where the guest of a migration that ended stands on this host. Rejects when libvirt cannot be asked. */
 export async function readWhereabouts(connection: LibvirtConnection, domain: Domain): Promise<GuestHere> {
   const state = await unlessGone(connection.domain.getState(domain));
-  if (state === null || !isActive(powerStateOf(state.state))) return "gone";
-  return isLeftInPostCopy(state) ? "left-in-post-copy" : "active";
+  if (state === null) return "gone";
+  switch (standingOf(state)) {
+    case "absent":
+    case "off":
+      return "gone";
+    case "left-in-post-copy":
+    case "post-copy-broken":
+      return "left-in-post-copy";
+    case "paused":
+    case "paused-by-migration":
+      return "paused";
+    case "running":
+    case "post-copy":
+      return "running";
+  }
 }
 
 /** The source's copy of a guest that post-copy moved away (1.3.3). */
-export function isLeftInPostCopy({ state, reason }: { readonly state: number; readonly reason: number }): boolean {
-  if (state !== VIR_DOMAIN_STATE.VIR_DOMAIN_PAUSED) return false;
-  const { VIR_DOMAIN_PAUSED_POSTCOPY, VIR_DOMAIN_PAUSED_POSTCOPY_FAILED } = VIR_DOMAIN_PAUSED_REASON;
-  return reason === VIR_DOMAIN_PAUSED_POSTCOPY || reason === VIR_DOMAIN_PAUSED_POSTCOPY_FAILED;
+export function isLeftInPostCopy(state: { readonly state: number; readonly reason: number }): boolean {
+  const standing = standingOf(state);
+  return standing === "left-in-post-copy" || standing === "post-copy-broken";
 }

@@ -2,8 +2,10 @@ import type { MigrationOutcome } from "@drover/model";
 
 /** Where a guest stands on this host once its migration job is over. */
 export type GuestHere =
-  /** It has processors here, running or paused. */
-  | "active"
+  /** Its processors run here. */
+  | "running"
+  /** It stands still here: a person, we, or libvirt's switch-over stopped it. */
+  | "paused"
   /** Paused, because post-copy moved its processors away: its memory is on both hosts. */
   | "left-in-post-copy"
   /** Only a definition is left, or not even that. */
@@ -37,9 +39,12 @@ export interface DecidedOutcome {
  * | gone | succeeded | any | arrived |
  * | gone | other | completed | arrived |
  * | gone | other | other | unknown: it may have died, or arrived |
- * | active | succeeded | any | unknown: libvirt contradicts itself |
- * | active | other | completed | unknown: the same |
- * | active | other | other | stayed |
+ * | running or paused | succeeded | any | unknown: libvirt contradicts itself |
+ * | running or paused | other | completed | unknown: the same |
+ * | running | other | other | stayed |
+ * | paused | refused | other | stayed |
+ * | paused | not seen | failed or cancelled | stayed |
+ * | paused | not seen | not seen | unknown: libvirt may have been interrupted in the switch-over |
  * | left in post-copy | any | any | unknown: memory is on both hosts |
  * | unreachable | succeeded | any | arrived: libvirt said so |
  * | unreachable | other | any | unknown |
@@ -50,8 +55,12 @@ export function decideOutcome(facts: EndFacts): DecidedOutcome {
     case "gone":
       if (saidArrived) return { outcome: "arrived", cause: null, reason: "the guest runs on the destination" };
       return unknown("the guest is gone from the source, and libvirt did not say that it arrived");
-    case "active":
+    case "running":
+    case "paused":
       if (saidArrived) return unknown("libvirt says that the guest arrived, yet it is still active on the source");
+      if (facts.guest === "paused" && facts.perform === "not-seen" && facts.job === "not-seen") {
+        return unknown("the guest stands still on the source, and nobody knows whether the destination runs it");
+      }
       return stayed(facts);
     case "left-in-post-copy":
       return unknown("the copy broke in post-copy: the guest's memory is on both hosts");

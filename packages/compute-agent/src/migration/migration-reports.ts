@@ -17,6 +17,8 @@ export interface MigrationReportsOptions {
   readonly logger: Logger;
   readonly host: string;
   readonly signal: AbortSignal;
+  /** The conductor knows no such migration. */
+  readonly onUnknown: () => void;
 }
 
 /** Each time a migration is taken up its numbers begin this much higher; 2^31 holds two thousand of them. */
@@ -92,6 +94,7 @@ export class MigrationReports {
       } catch (err) {
         if (isRefusal(err)) {
           logger.error({ ...fields, err }, "the conductor refuses a report; it is dropped");
+          if (errorCodeOf(err) === "not-found") this.#options.onUnknown();
           return false;
         }
         if (attempt === 1) logger.warn({ ...fields, err }, "a report did not reach the conductor; repeating it");

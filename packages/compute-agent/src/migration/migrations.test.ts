@@ -61,12 +61,16 @@ function control(command: StartCommand, later = 1) {
   return { migrationUuid, serverUuid, serverName, generation: generation + later, notAfterMs: Date.now() + 10_000 };
 }
 
+function rollback(command: StartCommand, later = 1) {
+  return { ...control(command, later), stayed: false, mayResume: true };
+}
+
 describe("a rollback", () => {
   test("calls off a copy that runs all the same, and answers when the guest has stayed", async () => {
     const uuid = await addBusyGuest("called-off");
     const command = bed.startCommand(uuid, "called-off");
     await startAndSeeIt(command);
-    await bed.bus.call(rollbackLiveMigration, control(command), { server: "h1" });
+    await bed.bus.call(rollbackLiveMigration, rollback(command), { server: "h1" });
     expect(await runsOn(uuid)).toEqual(["h1"]);
     expect(await outcomeOf(command)).toMatchObject({ outcome: "stayed" });
   });
@@ -76,7 +80,7 @@ describe("a rollback", () => {
     const command = bed.startCommand(uuid, "insisted");
     await startAndSeeIt(command);
     await Promise.all(
-      [1, 2, 3, 4].map((later) => bed.bus.call(rollbackLiveMigration, control(command, later), { server: "h1" })),
+      [1, 2, 3, 4].map((later) => bed.bus.call(rollbackLiveMigration, rollback(command, later), { server: "h1" })),
     );
     expect(await outcomeOf(command)).toMatchObject({ outcome: "stayed" });
     expect(bed.conductor.eventNames(command.migrationUuid)).toEqual(["started", "abort-sent"]);
@@ -90,8 +94,8 @@ describe("a rollback", () => {
     bed.conductor.failures = 1_000;
     await bed.bus.cast(liveMigrationAbort, control(command), { server: "h1" });
     await waitFor("the agent to have tried", () => bed.conductor.failures < 1_000);
-    await bed.bus.call(rollbackLiveMigration, control(command, 2), { server: "h1" });
-    await bed.bus.call(rollbackLiveMigration, control(command, 3), { server: "h1" });
+    await bed.bus.call(rollbackLiveMigration, rollback(command, 2), { server: "h1" });
+    await bed.bus.call(rollbackLiveMigration, rollback(command, 3), { server: "h1" });
     bed.conductor.failures = 0;
     expect(await outcomeOf(command)).toMatchObject({ outcome: "stayed", cause: "aborted" });
     expect(bed.conductor.eventNames(command.migrationUuid)).toEqual(["started", "abort-sent"]);
@@ -100,7 +104,7 @@ describe("a rollback", () => {
   test("that overtakes the start keeps the guest where it is", async () => {
     const uuid = await addBusyGuest("overtaken");
     const command = bed.startCommand(uuid, "overtaken");
-    await bed.bus.call(rollbackLiveMigration, control(command), { server: "h1" });
+    await bed.bus.call(rollbackLiveMigration, rollback(command), { server: "h1" });
     await start(command);
     expect(await outcomeOf(command)).toMatchObject({ outcome: "stayed", cause: "never-started" });
     expect(await runsOn(uuid)).toEqual(["h1"]);
@@ -111,7 +115,7 @@ describe("a rollback", () => {
     const command = bed.startCommand(uuid, "gone");
     await start(command);
     expect(await outcomeOf(command)).toMatchObject({ outcome: "arrived" });
-    await expect(bed.bus.call(rollbackLiveMigration, control(command), { server: "h1" })).rejects.toMatchObject({
+    await expect(bed.bus.call(rollbackLiveMigration, rollback(command), { server: "h1" })).rejects.toMatchObject({
       code: "outcome-unknown",
     });
   });
@@ -324,7 +328,7 @@ describe("force-complete", () => {
     expect((await eventOf(command, "force-complete-sent")).message).toBe("the guest is paused already");
     await bed.bus.cast(liveMigrationAbort, control(command, 2), { server: "h1" });
     expect(await outcomeOf(command)).toMatchObject({ outcome: "stayed", cause: "aborted" });
-    await bed.bus.call(rollbackLiveMigration, control(command, 3), { server: "h1" });
+    await bed.bus.call(rollbackLiveMigration, rollback(command, 3), { server: "h1" });
     expect((await connection.domain.getState(domain)).state).toBe(VIR_DOMAIN_STATE.VIR_DOMAIN_PAUSED);
   });
 });

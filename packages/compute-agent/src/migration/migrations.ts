@@ -4,6 +4,7 @@ import type { Journal } from "../journal/journal.ts";
 import type { EndedMigration, JournalEntry } from "../journal/journal-entry.ts";
 import { domainOf, readGuest } from "../libvirt/guest-facts.ts";
 import type { LibvirtLink } from "../libvirt/libvirt-link.ts";
+import type { CommandFence } from "./command-fence.ts";
 import { inferFlags } from "./infer-flags.ts";
 import { MigrationReports, type MigrationReportsOptions } from "./migration-reports.ts";
 import type { ProgressPublisher } from "./progress-publisher.ts";
@@ -19,16 +20,17 @@ export interface MigrationsOptions {
   readonly publisher: ProgressPublisher;
   readonly clock: Clock;
   readonly logger: Logger;
-  readonly reports: Omit<MigrationReportsOptions, "signal">;
+  readonly reports: Omit<MigrationReportsOptions, "signal" | "onUnknown">;
   readonly signal: AbortSignal;
+  readonly fence: CommandFence;
+  /** The conductor has no record of this migration. */
+  readonly onUnknown: (migrationUuid: string) => void;
   /** A guest began or ended its migration: what is reported of it has changed. */
   readonly onChange: (serverUuid: string) => void;
 }
 
 /** What is remembered of a migration while the agent runs, also of one that it never started. */
 interface Known {
-  /** Generation of the newest command; older ones are dropped. */
-  newestGeneration: number;
   /** Generation of the newest one that libvirt was asked for, by its refusal's name: sent again, it is the same request. */
   readonly obeyed: Map<Refusal, number>;
   readonly reports: MigrationReports;
@@ -112,13 +114,12 @@ export class Migrations {
   }
 
   /**
-   * For a rollback: start commands older than this are out of date, and a copy that is under way all the same is called
-   * off. Resolves when the guest has surely stayed.
+   * For a rollback: a copy that is under way all the same is called off. Resolves when the guest has surely stayed. Start
+   * commands older than this one are out of date: the fence has seen it.
    *
    * @throws {DroverError} `outcome-unknown` when it may have left.
    */
-  async callOff({ migrationUuid, generation, serverName }: RollbackCommand): Promise<void> {
-    this.supersede(migrationUuid, generation);
+  async callOff({ migrationUuid, serverName, stayed }: RollbackCommand): Promise<void> {
     await this.#starting.get(migrationUuid)?.done;
     const migration = this.#steered.get(migrationUuid);
     if (migration !== undefined) {
@@ -127,14 +128,21 @@ export class Migrations {
     }
     const entry = this.#options.journal.get(migrationUuid);
     if (entry === undefined || entry.ended?.outcome === "stayed") return;
+    // What we could not tell by ourselves, both hosts' words have proved.
+    if (stayed && entry.ended !== null) {
+      return await this.#options.journal.end(migrationUuid, { ...entry.ended, outcome: "stayed" });
+    }
     const doing = `calling off the migration of ${serverName}`;
     if (entry.ended === null) throw new DroverError("unavailable", `${doing}: the agent stops before its end`);
     throw new DroverError("outcome-unknown", `${doing}: its outcome is "${entry.ended.outcome}"`);
   }
 
-  /** A later step has been ordered for it: start commands older than this are out of date. */
-  supersede(migrationUuid: string, generation: number): void {
-    this.#remember(migrationUuid, generation);
+  /** Sends the outcomes again that no conductor has taken: their records were lost, and are there again. */
+  reportAgain(migrationUuid: string): void {
+    const entry = this.#options.journal.get(migrationUuid);
+    if (entry === undefined || entry.ended === null || entry.ended.acknowledged) return;
+    if (this.#known.get(migrationUuid)?.reports.isIdle === false) return;
+    this.#track(this.#reportEnded(entry, entry.ended));
   }
 
   /** Resolves when nothing steers any more; after the signal, soon. Never rejects. */
@@ -171,6 +179,7 @@ export class Migrations {
       stopped: null,
       limitActed: false,
       ended: null,
+      settled: false,
     };
     await journal.put(entry);
     return entry;
@@ -248,7 +257,7 @@ export class Migrations {
   #tooLate({ migrationUuid, generation, notAfterMs }: ControlCommand): string | undefined {
     const lateMs = this.#options.clock.now().getTime() - notAfterMs;
     if (lateMs > 0) return `the command came ${lateMs} ms after its time`;
-    const newest = this.#known.get(migrationUuid)?.newestGeneration ?? 0;
+    const newest = this.#options.fence.newest(migrationUuid);
     if (generation < newest) return `the command is of generation ${generation}, and ${newest} was seen before`;
     return undefined;
   }
@@ -266,11 +275,14 @@ export class Migrations {
   #remember(migrationUuid: string, generation: number, incarnation = 0): Known {
     const { signal } = this.#options;
     const known = this.#known.get(migrationUuid) ?? {
-      newestGeneration: generation,
       obeyed: new Map(),
-      reports: new MigrationReports(migrationUuid, incarnation, { ...this.#options.reports, signal }),
+      reports: new MigrationReports(migrationUuid, incarnation, {
+        ...this.#options.reports,
+        signal,
+        onUnknown: () => this.#options.onUnknown(migrationUuid),
+      }),
     };
-    known.newestGeneration = Math.max(known.newestGeneration, generation);
+    this.#options.fence.note(migrationUuid, generation);
     // Set again, so that the order of the map is that of use and the longest unused is forgotten first.
     this.#known.delete(migrationUuid);
     this.#known.set(migrationUuid, known);

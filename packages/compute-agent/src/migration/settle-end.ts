@@ -39,8 +39,10 @@ const SETTLE_MS = 60_000;
 const ASK_AGAIN_MS = 250;
 
 /**
- * Finds out how a copy ended, from the start call's answer, the job's end and where the guest is now, and makes a guest
- * that we had suspended run again if it stayed. Rejects only when the agent stops meanwhile.
+ * Finds out how a copy ended, from the start call's answer, the job's end and where the guest is now. A guest that we had
+ * suspended runs again at once where libvirt says that the copy was called off: then no destination has all of its memory.
+ * After any other failure libvirt itself may not know what the destination did, and the conductor, which asks it, has the
+ * guest resumed. Rejects only when the agent stops meanwhile.
  */
 export async function settleEnd(copy: EndingCopy): Promise<SettledEnd> {
   const guest = await askWhereabouts(copy);
@@ -53,7 +55,7 @@ export async function settleEnd(copy: EndingCopy): Promise<SettledEnd> {
   };
   const decided = decideOutcome(facts);
   copy.logger.info({ ...facts, outcome: decided.outcome, cause: decided.cause }, "the migration has ended");
-  if (decided.outcome === "stayed" && copy.entry.suspended) await resumeGuest(copy);
+  if (decided.outcome === "stayed" && copy.entry.suspended && wasCalledOff(copy.performed)) await resumeGuest(copy);
   return { ...decided, guest, error: errorOf(copy, decided), stats };
 }
 
@@ -91,6 +93,11 @@ function endOf(stats: JobStats | undefined): EndFacts["job"] {
   if (stats === undefined) return "not-seen";
   const standing = jobStanding(stats);
   return standing === "completed" || standing === "failed" || standing === "cancelled" ? standing : "not-seen";
+}
+
+/** "canceled by client": QEMU was stopped before it had sent everything. */
+function wasCalledOff(performed: Performed): boolean {
+  return performed.kind === "refused" && isLibvirtError(performed.error, "VIR_ERR_OPERATION_ABORTED");
 }
 
 /** libvirt may have done it already, and a person may have paused it before: only what we paused is resumed. */

@@ -1,12 +1,12 @@
 import type { Clock } from "@drover/model";
-import type { HostStore } from "@drover/store";
+import type { HeardOf, HostStore } from "@drover/store";
 
 /** Beats are gathered for this long, ms, so that a fleet costs one statement at a time and not one per host. */
 const GATHER_MS = 250;
 
 interface Gathering {
   readonly hosts: Set<string>;
-  readonly written: Promise<{ readonly unknown: readonly string[] }>;
+  readonly written: Promise<ReadonlyMap<string, HeardOf>>;
 }
 
 /** Signs of life of many hosts, written together. */
@@ -20,12 +20,11 @@ export class HeartbeatBatch {
     this.#clock = clock;
   }
 
-  /** Resolves when the beat is written; false when the store does not know the host. */
-  async beat(host: string): Promise<boolean> {
+  /** Resolves when the beat is written; undefined when the store does not know the host. */
+  async beat(host: string): Promise<HeardOf | undefined> {
     this.#gathering ??= this.#gather();
     this.#gathering.hosts.add(host);
-    const { unknown } = await this.#gathering.written;
-    return !unknown.includes(host);
+    return (await this.#gathering.written).get(host);
   }
 
   #gather(): Gathering {

@@ -66,7 +66,7 @@ export async function chooseDestination(context: StepContext, migration: Migrati
 /** The undo: memory and slot are free again. */
 export async function releaseClaim(context: StepContext, migration: Migration): Promise<string> {
   await context.store.claims.release(migration.uuid);
-  context.signals.freed("incoming");
+  context.signals.wake("incoming");
   return "the claim on the destination is released";
 }
 

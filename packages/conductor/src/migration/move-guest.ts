@@ -5,21 +5,25 @@ import {
   liveMigrationForceComplete,
   rollbackLiveMigration,
 } from "@drover/contracts";
-import { COPYING, DroverError, errorChain, isDroverError, type Migration } from "@drover/model";
+import { COPYING, DroverError, errorChain, type GuestStanding, isDroverError, type Migration } from "@drover/model";
 import { rpcContextOf } from "../conductor-context.ts";
 import { commandOf, destinationOf } from "./agent-command.ts";
 import { untilHostIsDown } from "./host-patience.ts";
+import { askHost } from "./reconcile-migration.ts";
 import { isStartOver } from "./start-over.ts";
 import type { StepContext, StepResult } from "./step.ts";
 
-/** A command that nobody took is sent again after this, ms. */
-const RESEND_MS = 2_000;
+/** A command that nobody took is sent again after these pauses, ms; the last one stays. */
+const RESEND_MS = [1_000, 2_000, 4_000, 8_000] as const;
 
 /**
  * One that the broker has is sent again all the same, in case it gets lost there, ms: seldom, since an agent that is away
  * finds all of them when it returns.
  */
-const REPEAT_MS = 10_000;
+const REPEAT_MS = [10_000, 20_000, 30_000] as const;
+
+/** A source that fell silent is looked at a little after its time, ms. */
+const SILENCE_MARGIN_MS = 2_000;
 
 /** An agent that lives is asked this often whether it still steers the copy, ms; and not before it was quiet so long. */
 const ASK_AGENT_MS = 30_000;
@@ -95,7 +99,7 @@ async function accompany(context: StepContext, migration: Migration): Promise<St
   if (silenceMs > limitMs) {
     return { kind: "lost", message: `the agent of ${migration.sourceHost} was not heard of for ${limitMs / 1000} s` };
   }
-  return { kind: "wait", ms: Math.min(ASK_AGENT_MS, limitMs - silenceMs + RESEND_MS) };
+  return { kind: "wait", ms: Math.min(ASK_AGENT_MS, limitMs - silenceMs + SILENCE_MARGIN_MS) };
 }
 
 /** False only when the agent itself says so; one that is silent is another matter. */
@@ -133,35 +137,59 @@ async function sendRequest(
 async function castToSource(context: StepContext, migration: Migration, send: () => Promise<void>): Promise<number> {
   try {
     await send();
-    return REPEAT_MS;
+    return pauseOf(REPEAT_MS, context.waits);
   } catch (error) {
     if (!isDroverError(error, "agent-unreachable") && !isDroverError(error, "unavailable")) throw error;
     context.logger.warn(
       { migrationId: migration.uuid, host: migration.sourceHost, problem: errorChain(error) },
       "the source's agent did not get a command; it is sent again",
     );
-    return RESEND_MS;
+    return pauseOf(RESEND_MS, context.waits);
   }
 }
 
+/** The pause after so many before it; the last of them is repeated. */
+function pauseOf(pausesMs: readonly [number, ...number[]], waits: number): number {
+  return pausesMs[Math.min(waits, pausesMs.length - 1)] ?? pausesMs[0];
+}
+
 /**
- * The undo, and only while the guest is on the source: the agent stops a copy that may have begun, runs a guest that it
- * had paused, and forgets the migration. An agent that is away and never began is not waited for: there is nothing to
+ * The undo, and only while nothing has arrived: the agent stops a copy that may have begun, runs a guest that the migration
+ * had stopped, and forgets the migration. An agent that is away and never began is not waited for: there is nothing to
  * take back.
  *
- * @throws {DroverError} `outcome-unknown` when the guest is not surely on the source.
+ * The destination is asked first. A guest that stands still on the source runs again only where the destination has no copy
+ * that runs or could: libvirt itself may not have learned how its switch-over ended.
+ *
+ * @throws {DroverError} `outcome-unknown` when the guest is not surely on the source; `unavailable` while it must not be
+ *   resumed yet.
  */
 export async function clearMove(context: StepContext, migration: Migration): Promise<string> {
   if (migration.outputs.move === undefined) return "no copy had been asked for";
   const host = migration.sourceHost;
-  const done = `${migration.serverName} runs on ${host} as before`;
+  const proved = migration.proof?.finding;
+  const elsewhere = proved === "foundElsewhere" || proved === "foundOff";
+  const destination = await askHost(context, migration, destinationOf(migration));
+  const there = destination.kind === "answered" ? destination : undefined;
+  if (!elsewhere && there !== undefined && RUNS.has(there.standing)) {
+    throw new DroverError(
+      "outcome-unknown",
+      `${migration.serverName} is ${there.standing} on ${destinationOf(migration)}`,
+    );
+  }
+  const neverStarted = there?.standing === "paused-by-migration" && there.job === "none" && proved === "foundOnSource";
+  const command = {
+    ...commandOf(migration),
+    stayed: proved === "foundOnSource" || elsewhere,
+    mayResume: !elsewhere && there !== undefined && (GONE.has(there.standing) || neverStarted),
+  };
   const clear = async () => {
-    await context.bus.call(rollbackLiveMigration, commandOf(migration), {
+    await context.bus.call(rollbackLiveMigration, command, {
       server: host,
       context: rpcContextOf(migration),
       signal: context.signal,
     });
-    return done;
+    return `nothing of the copy is left on ${host}`;
   };
   if (!isStartOver(migration, context.clock.now())) return await clear();
   return await untilHostIsDown(
@@ -171,3 +199,9 @@ export async function clearMove(context: StepContext, migration: Migration): Pro
     `${host} is down; it did not begin to copy, and will not any more`,
   );
 }
+
+/** The destination has a copy with processors of its own. */
+const RUNS: ReadonlySet<GuestStanding> = new Set(["running", "paused", "post-copy", "post-copy-broken"]);
+
+/** It has none. */
+const GONE: ReadonlySet<GuestStanding> = new Set(["absent", "off"]);

@@ -3,6 +3,7 @@ import type { Migration } from "@drover/model";
 import { rpcContextOf } from "../conductor-context.ts";
 import { commandOf, destinationOf } from "./agent-command.ts";
 import { untilHostIsDown } from "./host-patience.ts";
+import { askHost } from "./reconcile-migration.ts";
 import type { StepContext, StepResult } from "./step.ts";
 
 /** Has the destination make ready what the guest will need, and learns where it takes the copy in. */
@@ -20,11 +21,23 @@ export async function prepareDestination(context: StepContext, migration: Migrat
   };
 }
 
-/** The undo: what was prepared is released. A host that is down keeps only what it cleans up by itself when it returns. */
+/**
+ * The undo: what was prepared is released. A definition that the copy brought is removed only while the source, asked here,
+ * has the guest: it is never the last one that goes. A host that is down is passed over; its agent asks what became of the
+ * migration when it returns, and cleans up then.
+ */
 export async function discardPreparation(context: StepContext, migration: Migration): Promise<string> {
   const host = destinationOf(migration);
+  const begun = migration.outputs.move !== undefined;
+  const source = begun ? await askHost(context, migration, migration.sourceHost) : undefined;
+  const onSource = source?.kind === "answered" && source.standing !== "absent";
+  const command = {
+    ...commandOf(migration),
+    mayUndefine: onSource || migration.proof?.finding === "foundElsewhere",
+    removeRemnant: migration.proof?.finding === "foundOnSource" && onSource,
+  };
   return await untilHostIsDown(context, host, async () => {
-    await context.bus.call(rollbackLiveMigrationAtDestination, commandOf(migration), {
+    await context.bus.call(rollbackLiveMigrationAtDestination, command, {
       server: host,
       context: rpcContextOf(migration),
       signal: context.signal,

@@ -27,6 +27,8 @@ function stateAfter(state: MigrationState, events: readonly MigrationEvent[]): M
 /**
  * Writes one transition by compare-and-set, with the times that follow from it.
  *
+ * @param options.restored The record is older than what agents saw of it: its generation is raised beyond that.
+ *
  * @throws {DroverError} `conflict` when somebody else wrote first: read again and decide again.
  */
 export async function transition(
@@ -35,6 +37,7 @@ export async function transition(
   events: readonly MigrationEvent[],
   change: MigrationChange,
   log: LogLine,
+  { restored = false }: { readonly restored?: boolean } = {},
 ): Promise<Migration> {
   const state = stateAfter(migration.state, events);
   const now = context.clock.now();
@@ -42,9 +45,13 @@ export async function transition(
     ...(events.includes("started") ? { startedAt: now } : {}),
     ...(TERMINAL.has(state) ? { endedAt: now } : {}),
   };
-  const after = await context.store.migrations.update(migration.uuid, migration, { ...change, ...times, state }, log);
+  const whole = { ...change, ...times, state };
+  const { migrations } = context.store;
+  const after = restored
+    ? await migrations.updateRestored(migration.uuid, migration, whole, log)
+    : await migrations.update(migration.uuid, migration, whole, log);
   if (HOLDS_SOURCE_SLOT.has(migration.state) && !HOLDS_SOURCE_SLOT.has(state)) {
-    context.signals.freed(`outgoing of ${migration.sourceHost}`);
+    context.signals.wake(`outgoing of ${migration.sourceHost}`);
   }
   return after;
 }

@@ -5,18 +5,24 @@ import { commandOf } from "./agent-command.ts";
 import { untilHostIsDown } from "./host-patience.ts";
 import type { StepContext, StepResult } from "./step.ts";
 
-/** Removes what is left on the source, and gives the claim back: the guest itself uses the destination's memory now. */
+/**
+ * Removes what is left on the source, and gives the claim back: the guest itself uses the destination's memory now.
+ *
+ * Where the record was decided from both hosts' words, a copy that stood still on the source beside the one that runs is a
+ * remnant and goes too; the source's agent looks once more that it does.
+ */
 export async function releaseSource(context: StepContext, migration: Migration): Promise<StepResult> {
   const host = migration.sourceHost;
   const message = await untilHostIsDown(context, host, async () => {
-    await context.bus.call(postLiveMigration, commandOf(migration), {
-      server: host,
-      context: rpcContextOf(migration),
-      signal: context.signal,
-    });
+    const removeRemnant = migration.proof?.finding === "foundOnDestination";
+    await context.bus.call(
+      postLiveMigration,
+      { ...commandOf(migration), removeRemnant },
+      { server: host, context: rpcContextOf(migration), signal: context.signal },
+    );
     return `nothing is left on ${host}`;
   });
   await context.store.claims.release(migration.uuid);
-  context.signals.freed("incoming");
+  context.signals.wake("incoming");
   return { kind: "done", change: {}, message };
 }

@@ -9,12 +9,13 @@ import {
 } from "@drover/model";
 import type { LogLine, MigrationChange } from "@drover/store";
 import type { ConductorContext } from "../conductor-context.ts";
-import type { Slot } from "../work/migration-signals.ts";
+import type { Waker } from "../work/migration-signals.ts";
 import { liveMigrateSteps } from "./live-migrate.ts";
 import { FIRST_STEP } from "./live-migrate-order.ts";
 import { reconcileMigration } from "./reconcile-migration.ts";
 import { transition } from "./record-change.ts";
 import type { MigrationStep, StepContext } from "./step.ts";
+import { VouchedRecord } from "./vouched-record.ts";
 
 /** A queued migration looks for a slot at least this often; usually it is told when one is free. */
 const QUEUE_LOOK_MS = 5_000;
@@ -28,46 +29,69 @@ const TRIES_PER_STEP = 3;
 /** What the runner does next with a record. */
 type Next =
   | { readonly kind: "look-again" }
-  | { readonly kind: "wait"; readonly ms: number; readonly slot?: Slot }
+  | { readonly kind: "wait"; readonly ms: number; readonly wakers?: readonly Waker[] }
   | { readonly kind: "over" };
 
 const lookAgain: Next = { kind: "look-again" };
 
+/** How a runner is ended. */
+export interface RunnerEnd {
+  /** Nothing new is begun: what is under way may finish, and another conductor goes on from the record. */
+  readonly drain: AbortSignal;
+  /** The lease is lost, or the time to drain is over: calls under way are given up. Aborted only with, or after, `drain`. */
+  readonly stop: AbortSignal;
+}
+
 /**
- * Walks one migration through its steps until it is over, waits for a person, or `stop` is aborted (the lease is lost
- * or the conductor stops). Everything it knows is in the record: it may be cut off on any line and begun elsewhere.
+ * Walks one migration through its steps until it is over or `end` says so. Everything it knows is in the record: it may be
+ * cut off on any line and begun elsewhere.
  *
  * The caller holds the migration's lease. Writes by others (reports, requests) are conflicts here: the record is read
  * again and the decision made anew.
  */
-export async function runMigration(context: ConductorContext, uuid: string, stop: AbortSignal): Promise<void> {
+export async function runMigration(context: ConductorContext, uuid: string, end: RunnerEnd): Promise<void> {
   const logger = context.logger.child({ migrationId: uuid });
   context.signals.watch(uuid);
   try {
-    await walk({ ...context, logger }, uuid, stop);
+    await walk({ ...context, logger }, uuid, end);
   } finally {
     context.signals.forget(uuid);
   }
 }
 
-async function walk(context: ConductorContext, uuid: string, stop: AbortSignal): Promise<void> {
-  let failures = 0;
-  while (!stop.aborted) {
+/** What the runner remembers between two looks at the record: for economy alone. */
+interface Progress {
+  /** Failures just before, one after the other. */
+  failures: number;
+  /** How often it has waited since the record was last written. */
+  waits: number;
+  generation: number;
+  /** The agents were asked whether the record is as new as what they know. */
+  readonly vouched: VouchedRecord;
+}
+
+async function walk(context: ConductorContext, uuid: string, { drain, stop }: RunnerEnd): Promise<void> {
+  const progress: Progress = { failures: 0, waits: 0, generation: 0, vouched: new VouchedRecord() };
+  while (!drain.aborted && !stop.aborted) {
     let next: Next;
     try {
       const migration = await context.store.migrations.get(uuid);
-      next = migration === undefined ? { kind: "over" } : await advance(context, migration, stop, failures);
-      failures = 0;
+      if (migration?.generation !== progress.generation) progress.waits = 0;
+      progress.generation = migration?.generation ?? 0;
+      next = migration === undefined ? { kind: "over" } : await advance(context, migration, stop, progress);
+      progress.failures = 0;
     } catch (error) {
       if (stop.aborted) return;
       if (isDroverError(error, "conflict")) continue;
-      failures += 1;
+      progress.failures += 1;
+      const { failures } = progress;
       const pauseMs = RETRY_MS[Math.min(failures, RETRY_MS.length) - 1] ?? 5_000;
       context.logger.warn({ problem: errorChain(error), failures, pauseMs }, "a step is tried again");
       next = { kind: "wait", ms: pauseMs };
     }
     if (next.kind === "over") return;
-    if (next.kind === "wait") await context.signals.wait(uuid, next.ms, stop, next.slot);
+    progress.waits += 1;
+    if (next.kind === "wait") await context.signals.wait(uuid, next.ms, drain, next.wakers);
   }
 }
 
@@ -75,27 +99,24 @@ async function advance(
   context: ConductorContext,
   migration: Migration,
   stop: AbortSignal,
-  failures: number,
+  progress: Progress,
 ): Promise<Next> {
-  switch (migration.state) {
-    case "queued":
-      return await takeSlot(context, migration);
-    case "preparing":
-    case "running":
-    case "post-copy":
-    case "post-copy-paused":
-    case "post-migrating":
-      return await interruptible(context, migration, stop, failures, (step) => runStep(step, migration));
-    case "rolling-back":
-      return await interruptible(context, migration, stop, failures, (step) => undoStep(step, migration));
-    case "unknown":
-      return await interruptible(context, migration, stop, failures, (step) => reconcileMigration(step, migration));
-    case "error":
-    case "completed":
-    case "failed":
-    case "cancelled":
-      return { kind: "over" };
-  }
+  if (TERMINAL.has(migration.state)) return { kind: "over" };
+  return await interruptible(context, migration, stop, progress, async (step) => {
+    if (await progress.vouched.settleIfOutdated(step, migration)) return lookAgain;
+    switch (migration.state) {
+      case "queued":
+        return await takeSlot(context, migration);
+      case "rolling-back":
+        return await undoStep(step, migration);
+      case "unknown":
+      case "post-copy-paused":
+      case "error":
+        return await reconcileMigration(step, migration);
+      default:
+        return await runStep(step, migration);
+    }
+  });
 }
 
 /** A change of the record ends the calls of its step; what they threw is no failure then. */
@@ -103,12 +124,12 @@ async function interruptible(
   context: ConductorContext,
   migration: Migration,
   stop: AbortSignal,
-  failures: number,
+  { failures, waits }: Progress,
   work: (step: StepContext) => Promise<Next>,
 ): Promise<Next> {
   return await context.signals.interruptible(migration.uuid, stop, async (signal) => {
     try {
-      return await work({ ...context, signal, failures });
+      return await work({ ...context, signal, failures, waits });
     } catch (error) {
       if (signal.aborted) return lookAgain;
       throw error;
@@ -130,7 +151,7 @@ async function takeSlot(context: ConductorContext, migration: Migration): Promis
   if (migration.reason !== reason) {
     await context.store.migrations.update(migration.uuid, migration, { reason }, { event: "wait", message: reason });
   }
-  return { kind: "wait", ms: QUEUE_LOOK_MS, slot: `outgoing of ${migration.sourceHost}` };
+  return { kind: "wait", ms: QUEUE_LOOK_MS, wakers: [`outgoing of ${migration.sourceHost}`] };
 }
 
 async function runStep(context: StepContext, migration: Migration): Promise<Next> {
@@ -146,7 +167,7 @@ async function runStep(context: StepContext, migration: Migration): Promise<Next
         return lookAgain;
       case "queue":
         await move(context, migration, "wait", { reason: result.message }, result.message);
-        return { kind: "wait", ms: QUEUE_LOOK_MS, slot: "incoming" };
+        return { kind: "wait", ms: QUEUE_LOOK_MS, wakers: ["incoming"] };
       case "lost":
         await move(context, migration, "lose", { reason: result.message }, result.message);
         return lookAgain;

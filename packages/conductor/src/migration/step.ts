@@ -8,6 +8,8 @@ export interface StepContext extends ConductorContext {
   readonly signal: AbortSignal;
   /** How often it failed just before, one time after the other. */
   readonly failures: number;
+  /** How often this conductor has waited in it since the record was last written. */
+  readonly waits: number;
 }
 
 /**

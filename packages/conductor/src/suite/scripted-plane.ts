@@ -22,6 +22,7 @@ import {
 } from "@drover/contracts";
 import {
   defaultPolicy,
+  type GuestStanding,
   type Migration,
   type MigrationState,
   type ObservedGuest,
@@ -55,9 +56,18 @@ export interface AgentScript {
   readonly prepare?: (signal: AbortSignal) => Promise<void>;
   readonly start?: (command: StartCommand, agent: ScriptedAgent) => Promise<void>;
   readonly abort?: (command: StartCommand, agent: ScriptedAgent) => Promise<void>;
-  readonly found?: { readonly guest: ObservedGuest | null; readonly job: "none" | "outgoing" | "incoming" };
+  /** How it stands with the guest; a list is answered one after the other, the last of it from then on. */
+  readonly found?: Found | readonly Found[];
   readonly postAtDestination?: () => Promise<void>;
   readonly rollbackAtDestination?: () => Promise<void>;
+}
+
+export interface Found {
+  readonly standing: GuestStanding;
+  readonly job?: "none" | "outgoing" | "incoming";
+  readonly steering?: boolean;
+  readonly known?: { readonly generation: number; readonly destinationHost: string; readonly outcome: null } | null;
+  readonly recordsSeenAtMs?: number;
 }
 
 interface StartCommand {
@@ -72,6 +82,7 @@ class ScriptedAgent {
   readonly #bus: Bus;
   readonly #script: AgentScript;
   #sequence = 0;
+  #asked = 0;
   #startGeneration = 0;
 
   constructor(host: string, bus: Bus, script: AgentScript) {
@@ -156,7 +167,11 @@ class ScriptedAgent {
       }),
       handle(findGuest, async () => {
         this.received.push("find");
-        return { ...(this.#script.found ?? { guest: null, job: "none" as const }), steering: false };
+        const list: readonly Found[] = [this.#script.found ?? { standing: "absent" as const }].flat();
+        const found = list[Math.min(this.#asked, list.length - 1)];
+        this.#asked += 1;
+        const unsaid = { guest: null, standing: "absent", job: "none", steering: false, known: null } as const;
+        return { ...unsaid, recordsSeenAtMs: 0, ...found };
       }),
     ];
   }
@@ -208,6 +223,7 @@ export async function startPlane(
       facts: factsOf(host),
       agentVersion: "test",
       guests: host === "alpha" ? [guest, otherGuest] : [],
+      recordsSeenAtMs: 0,
     });
   }
   return {

@@ -1,7 +1,7 @@
 import type { Clock } from "@drover/model";
 
-/** One of a source's outgoing slots, or an incoming one at any destination. */
-export type Slot = `outgoing of ${string}` | "incoming";
+/** What a runner may wait for beside its record: a source's outgoing slot, an incoming one anywhere, word of a host. */
+export type Waker = `outgoing of ${string}` | "incoming" | `host ${string}`;
 
 interface Watched {
   /** The record changed since its runner last looked. */
@@ -10,8 +10,7 @@ interface Watched {
   wait: AbortController | undefined;
   /** Ends the call that the runner's step is waiting for. */
   interrupt: AbortController | undefined;
-  /** The kind of slot it waits for. */
-  slot: Slot | undefined;
+  wakers: readonly Waker[];
 }
 
 /**
@@ -33,7 +32,7 @@ export class MigrationSignals {
 
   /** Signals for `uuid` are kept from now on, until `forget`. */
   watch(uuid: string): void {
-    this.#watched.set(uuid, { pending: false, wait: undefined, interrupt: undefined, slot: undefined });
+    this.#watched.set(uuid, { pending: false, wait: undefined, interrupt: undefined, wakers: [] });
   }
 
   forget(uuid: string): void {
@@ -55,19 +54,19 @@ export class MigrationSignals {
     return true;
   }
 
-  /** Such a slot may be free: who waits for one looks again, in the order in which they came. */
-  freed(slot: Slot): void {
-    for (const watched of this.#watched.values()) if (watched.slot === slot) watched.wait?.abort();
+  /** It has come: who waits for it looks again, in the order in which they came. */
+  wake(waker: Waker): void {
+    for (const watched of this.#watched.values()) if (watched.wakers.includes(waker)) watched.wait?.abort();
   }
 
-  /** Resolves at the next change of `uuid`, after `ms`, or when `stop` is aborted; with `slot` also when such a one is freed. */
-  async wait(uuid: string, ms: number, stop: AbortSignal, slot?: Slot): Promise<void> {
+  /** Resolves at the next change of `uuid`, after `ms`, when `stop` is aborted, or when one of `wakers` has come. */
+  async wait(uuid: string, ms: number, stop: AbortSignal, wakers: readonly Waker[] = []): Promise<void> {
     const watched = this.#watched.get(uuid);
     if (watched === undefined || stop.aborted) return;
     if (!watched.pending) {
       const wait = new AbortController();
       watched.wait = wait;
-      watched.slot = slot;
+      watched.wakers = wakers;
       try {
         await this.#clock.sleep(ms, AbortSignal.any([wait.signal, stop]));
       } catch (error) {
@@ -76,7 +75,7 @@ export class MigrationSignals {
       }
     }
     watched.wait = undefined;
-    watched.slot = undefined;
+    watched.wakers = [];
     watched.pending = false;
   }
 

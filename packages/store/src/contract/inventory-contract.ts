@@ -24,10 +24,31 @@ export function inventoryContract(context: () => ContractContext): void {
       await hosts.report(hostFacts("east"), "0.1.0");
       const silent = await hosts.report(hostFacts("west"), "0.1.0");
       context().clock.advance(10_000);
-      expect(await hosts.heartbeat(["east", "nowhere"])).toEqual({ unknown: ["nowhere"] });
+      const nowMs = context().clock.now().getTime();
+      const east = { beforeMs: silent.lastSeenAt.getTime(), nowMs };
+      expect(await hosts.heartbeat(["east", "nowhere"])).toEqual(new Map([["east", east]]));
       expect((await hosts.get("east"))?.lastSeenAt).toEqual(context().clock.now());
       expect(await hosts.get("west")).toEqual(silent);
-      expect(await hosts.heartbeat([])).toEqual({ unknown: [] });
+      expect(await hosts.heartbeat([])).toEqual(new Map());
+    });
+
+    it("remember up to when writes about them may be missing, and only ever a later time", async () => {
+      const { hosts } = context().store;
+      await hosts.report(hostFacts("east"), "0.1.0");
+      await hosts.report(hostFacts("west"), "0.1.0");
+      expect(await hosts.restored()).toEqual(new Map());
+      for (const upToMs of [2000, 1000, 3000, 2500]) await hosts.noteRestored("east", upToMs);
+      await hosts.noteRestored("nowhere", 1000);
+      expect(await hosts.restored()).toEqual(new Map([["east", 3000]]));
+    });
+
+    it("were never heard of earlier than was said before, though a conductor's clock is behind", async () => {
+      const { hosts } = context().store;
+      const ahead = (await hosts.report(hostFacts("east"), "0.1.0")).lastSeenAt;
+      context().clock.advance(-5000);
+      const same = { beforeMs: ahead.getTime(), nowMs: ahead.getTime() };
+      expect(await hosts.heartbeat(["east"])).toEqual(new Map([["east", same]]));
+      expect((await hosts.report(hostFacts("east"), "0.1.0")).lastSeenAt).toEqual(ahead);
     });
   });
 

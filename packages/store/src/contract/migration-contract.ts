@@ -168,6 +168,36 @@ export function migrationContract(context: () => ContractContext): void {
     });
   });
 
+  describe("a migration that only an agent knows", () => {
+    it("is recorded again as unknown, once, unless its server has another in progress", async () => {
+      const uuid = crypto.randomUUID();
+      const adopted = {
+        ...newMigration(),
+        uuid,
+        destinationHost: "west",
+        generation: 1_000_007,
+        flags: [],
+        outputs: { move: { generation: 7, notAfterMs: 1 } },
+        startedAt: new Date(1000),
+      };
+      const record = await migrations.adopt(adopted, log);
+      expect(record).toMatchObject({ uuid, state: "unknown", generation: 1_000_007, destinationHost: "west" });
+      expect(record).toMatchObject({ outputs: adopted.outputs, startedAt: new Date(1000), proof: null });
+      expect(await migrations.adopt(adopted, log)).toBeUndefined();
+      expect(await migrations.adopt({ ...adopted, uuid: crypto.randomUUID() }, log)).toBeUndefined();
+      expect((await migrations.readLog(uuid)).map((line) => line.event)).toEqual([log.event]);
+    });
+  });
+
+  describe("a record that is older than what agents saw of it", () => {
+    it("is written with a generation beyond all of them", async () => {
+      const first = await migrations.create(newMigration(), log);
+      const after = await migrations.updateRestored(first.uuid, first, { state: "unknown" }, log);
+      expect(after).toMatchObject({ state: "unknown", generation: 1_000_001 });
+      await expect(migrations.updateRestored(first.uuid, first, {}, log)).rejects.toMatchObject({ code: "conflict" });
+    });
+  });
+
   describe("leases", () => {
     it("are taken oldest first and by one owner at a time", async () => {
       const created: string[] = [];
@@ -198,12 +228,26 @@ export function migrationContract(context: () => ContractContext): void {
       expect(await migrations.acquireLeases("a", 1000, 10)).toHaveLength(1);
     });
 
-    it("are not given for what is over or waits for a person, and leave the generation alone", async () => {
+    it("raise the generation when they are taken over, and only then", async () => {
+      const { uuid } = await migrations.create(newMigration(), log);
+      const [first] = await migrations.acquireLeases("a", 1000, 10);
+      expect(first?.generation).toBe(1);
+      context().clock.advance(1000);
+      const [second] = await migrations.acquireLeases("b", 1000, 10);
+      expect(second?.generation).toBe(2);
+      await expect(
+        migrations.update(uuid, { state: "queued", generation: 1 }, { state: "preparing" }),
+      ).rejects.toMatchObject({ code: "conflict" });
+      await migrations.releaseLease("b", uuid);
+      expect((await migrations.acquireLeases("a", 1000, 10))[0]?.generation).toBe(2);
+    });
+
+    it("are given for what waits for a person too, and not for what is over", async () => {
       const runnable = await migrations.create(newMigration(), log);
       await end(await migrations.create(newMigration(), log));
-      const stuck = await prepare(await migrations.create(newMigration(), log));
-      await migrations.update(stuck.uuid, stuck, { state: "error" });
-      expect(await migrations.acquireLeases("a", 1000, 10)).toEqual([runnable]);
+      const prepared = await prepare(await migrations.create(newMigration(), log));
+      const stuck = await migrations.update(prepared.uuid, prepared, { state: "error" });
+      expect(await migrations.acquireLeases("a", 1000, 10)).toEqual([runnable, stuck]);
     });
   });
 }

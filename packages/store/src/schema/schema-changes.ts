@@ -1,5 +1,6 @@
 import { initial } from "./0001-initial.ts";
+import { recovery } from "./0002-recovery.ts";
 import type { SchemaChange } from "./schema-change.ts";
 
 /** Every change in order; the last one's number is the version that this code works with. */
-export const schemaChanges: readonly SchemaChange[] = [initial];
+export const schemaChanges: readonly SchemaChange[] = [initial, recovery];

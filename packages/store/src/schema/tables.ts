@@ -23,6 +23,7 @@ interface HostTable {
   readonly disabled_reason: string | null;
   readonly registered_at: number;
   readonly last_seen_at: number;
+  readonly restored_up_to: Generated<number>;
 }
 
 interface GuestTable {
@@ -69,6 +70,7 @@ export interface MigrationTable {
   readonly updated_at: number;
   readonly started_at: number | null;
   readonly ended_at: number | null;
+  readonly proof: string | null;
   readonly lease_owner: string | null;
   readonly lease_expires_at: number | null;
 }

@@ -1,0 +1,78 @@
+import type { HeldMigration, reportHeldMigrations } from "@drover/contracts";
+import { isActive, isHostUp, type Migration, TERMINAL } from "@drover/model";
+import type { ConductorContext } from "../conductor-context.ts";
+import { STEP_OF_THE_COPY } from "../migration/live-migrate-order.ts";
+
+type Report = ReturnType<(typeof reportHeldMigrations.request)["parse"]>;
+type Verdict = ReturnType<(typeof reportHeldMigrations.response)["parse"]>["verdicts"][number];
+
+/** What a record is written with that nobody asked this database for. */
+const NOBODY = "unknown: the record was lost";
+
+/** Agents raise it by one with each command: a record made again is beyond all that they have seen. */
+const ADOPTED_RAISE = 1_000_000;
+
+/**
+ * Tells an agent what became of the migrations that its file still has something of. One that it started and that no record
+ * knows is recorded again as `unknown`: the database lost it, and both hosts are asked where the guest is.
+ */
+export async function judgeHeldMigrations(context: ConductorContext, { host, held }: Report): Promise<Verdict[]> {
+  const verdicts: Verdict[] = [];
+  for (const one of held) {
+    const record = (await context.store.migrations.get(one.migrationUuid)) ?? (await adopt(context, host, one));
+    verdicts.push({
+      migrationUuid: one.migrationUuid,
+      verdict: record === undefined ? "no-record" : TERMINAL.has(record.state) ? "over" : "in-progress",
+      runsElsewhere: await runsElsewhere(context, host, one.serverUuid),
+    });
+  }
+  return verdicts;
+}
+
+async function adopt(
+  context: ConductorContext,
+  host: string,
+  { migrationUuid, serverUuid, started }: HeldMigration,
+): Promise<Migration | undefined> {
+  if (started === null) return undefined;
+  const { generation, startedAtMs, flags, policy, serverName, destinationHost, memoryKiB } = started;
+  const message = `the agent of ${host} started it, and the database does not know it: recorded again`;
+  const record = await context.store.migrations.adopt(
+    {
+      uuid: migrationUuid,
+      serverUuid,
+      serverName,
+      sourceHost: host,
+      destinationHost,
+      requestedHost: null,
+      memoryKiB,
+      policy,
+      flags,
+      step: STEP_OF_THE_COPY,
+      generation: generation + ADOPTED_RAISE,
+      outputs: { move: { generation, notAfterMs: startedAtMs } },
+      startedAt: new Date(startedAtMs),
+      requestedBy: NOBODY,
+      projectId: NOBODY,
+      requestId: NOBODY,
+    },
+    { event: "adopted", message },
+  );
+  if (record !== undefined) {
+    context.logger.warn(
+      { migrationId: migrationUuid, host },
+      "a migration that the database had lost is recorded again",
+    );
+    context.signals.changed(migrationUuid);
+  }
+  return record;
+}
+
+async function runsElsewhere({ store, clock }: ConductorContext, host: string, serverUuid: string): Promise<boolean> {
+  for (const sighting of await store.guests.byServer(serverUuid)) {
+    if (sighting.host === host || !isActive(sighting.powerState) || sighting.migrating) continue;
+    const known = await store.hosts.get(sighting.host);
+    if (known !== undefined && isHostUp(known, clock.now())) return true;
+  }
+  return false;
+}
