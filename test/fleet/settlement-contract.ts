@@ -1,5 +1,6 @@
 import type { MigrationView } from "@drover/api-client";
 import { LibvirtConnection, VIR_DOMAIN_STATE } from "@drover/libvirt";
+import { waitFor } from "@drover/testkit";
 import { expect } from "vitest";
 import { isOver, untilMigration, untilServerIsOn } from "../integration/watching.ts";
 import { HOSTS, type HostName, type SimulatedPlane } from "./simulated-plane.ts";
@@ -15,7 +16,8 @@ export interface Settlement {
 /**
  * The leak check: waits until the migration is over, and expects of all hosts' libvirt, asked by ourselves, of the store
  * and of the API that the guest runs on `host` and nowhere else, that no other host keeps a definition of it, that no
- * claim is held, that the record says how it ended, and that the guest can be migrated again.
+ * claim is held nor anything in an agent's state file, that the record says how it ended, and that the guest can be
+ * migrated again.
  */
 export async function expectSettled(
   plane: SimulatedPlane,
@@ -30,7 +32,7 @@ export async function expectSettled(
   if (state !== "completed") expect(`${ended.reason} ${ended.failure?.message}`).toMatch(says);
   expect(ended.failure === null).toBe(state !== "failed");
   expect(await whereabouts(plane, uuid)).toEqual([{ host, running: true }]);
-  expect(await plane.store.claims.list()).toEqual([]);
+  await expectNothingHeld(plane);
   await untilServerIsOn(plane.client, name, host);
 
   const next = HOSTS.find((other) => other !== host && other !== ended.destinationHost) ?? "gamma";
@@ -38,8 +40,20 @@ export async function expectSettled(
   const second = await untilMigration(plane.client, again.id, "over", isOver);
   expect(second.state, `again: ${second.reason}`).toBe("completed");
   expect(await whereabouts(plane, uuid)).toEqual([{ host: next, running: true }]);
-  expect(await plane.store.claims.list()).toEqual([]);
+  await expectNothingHeld(plane);
   return ended;
+}
+
+/** An agent writes down that its last report was taken a moment after the record is over. */
+async function expectNothingHeld(plane: SimulatedPlane): Promise<void> {
+  expect(await plane.store.claims.list()).toEqual([]);
+  await waitFor("the agents to hold nothing", async () => {
+    const held = await Promise.all(
+      HOSTS.map(async (host) => (await plane.heldBy(host)).map((what) => `${host}: ${what}`)),
+    );
+    if (held.flat().length > 0) throw new Error(held.flat().join("; "));
+    return true;
+  });
 }
 
 /** Every host that knows the guest, as its libvirt says. */

@@ -1,18 +1,20 @@
 /** A whole Drover in this process: three simulated hosts with an agent each, and every other service, over HTTP. */
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { apiConfig, startApi } from "@drover/api";
 import { type DroverClient, openDrover } from "@drover/api-client";
 import { openInProcessBus } from "@drover/bus";
+import { FaultyBus } from "@drover/bus/testing";
 import { type ComputeAgent, computeConfig, startComputeAgent } from "@drover/compute-agent";
 import { conductorConfig, startConductor } from "@drover/conductor";
 import { type GuestOptions, type RunningFleet, startSimulatedFleet } from "@drover/libvirt-sim";
-import { defaultPolicy, type MigrationPolicy, silentLogger, systemClock } from "@drover/model";
+import { type Clock, defaultPolicy, type MigrationPolicy, silentLogger, systemClock } from "@drover/model";
 import { openMemoryProgress } from "@drover/progress";
 import { schedulerConfig, startScheduler } from "@drover/scheduler";
 import { openSqliteStore, type Store } from "@drover/store";
 import { waitFor } from "@drover/testkit";
+import { type CrashableStore, crashableStore } from "./crashable-store.ts";
 
 /** The hosts; guests begin on alpha, and beta is where they are sent. */
 export const HOSTS = ["alpha", "beta", "gamma"] as const;
@@ -20,7 +22,11 @@ export type HostName = (typeof HOSTS)[number];
 
 export interface SimulatedPlane extends AsyncDisposable {
   readonly fleet: RunningFleet;
+  /** All services send over it: requests between them can be made to go wrong. */
+  readonly bus: FaultyBus;
   readonly store: Store;
+  /** The conductor's own way to the store: it can be made to crash at one of its writes. */
+  readonly conductorStore: CrashableStore;
   readonly client: DroverClient;
   /** Starts a guest on alpha; resolves with its UUID when Drover knows it. */
   addGuest(guest: Partial<GuestOptions> & { readonly name: string }): Promise<string>;
@@ -29,18 +35,31 @@ export interface SimulatedPlane extends AsyncDisposable {
   startAgent(host: HostName): Promise<void>;
   stopConductor(): Promise<void>;
   startConductor(): Promise<void>;
+  /** What the host's agent has in its state file of migrations that are not over for it, in words. */
+  heldBy(host: HostName): Promise<readonly string[]>;
 }
 
 export interface PlaneOptions {
   readonly policy?: Partial<MigrationPolicy>;
   /** `[conductor]` */
   readonly conductor?: Readonly<Record<string, number>>;
+  /** Of all services and hosts, but not of the bus: what is promised to its callers by its deadlines stays so. */
+  readonly clock?: Clock;
 }
 
-const clock = systemClock;
 const logger = silentLogger;
 
+/** The part of an agent's state file that says what it holds. */
+interface StateFile {
+  readonly prepared: readonly { readonly migrationUuid: string }[];
+  readonly migrations: readonly {
+    readonly migrationUuid: string;
+    readonly ended: { readonly acknowledged: boolean } | null;
+  }[];
+}
+
 export async function startSimulatedPlane(options: PlaneOptions = {}): Promise<SimulatedPlane> {
+  const clock = options.clock ?? systemClock;
   await using started = new AsyncDisposableStack();
   const directory = await mkdtemp(join(tmpdir(), "drover-fleet-"));
   started.defer(() => rm(directory, { recursive: true }));
@@ -53,7 +72,7 @@ export async function startSimulatedPlane(options: PlaneOptions = {}): Promise<S
     timings: { prepareMs: 100 },
   });
   started.defer(() => fleet.close());
-  const bus = openInProcessBus({ logger, clock });
+  const bus = new FaultyBus(openInProcessBus({ logger, clock: systemClock }));
   started.defer(() => bus.close());
   const store = await openSqliteStore({ path: ":memory:", clock, logger });
   started.defer(() => store.close());
@@ -64,16 +83,18 @@ export async function startSimulatedPlane(options: PlaneOptions = {}): Promise<S
 
   const policy = { ...defaultPolicy, ...options.policy };
   const config = conductorConfig.parse(options.conductor ?? {});
-  const conduct = () => startConductor({ bus, store, progress, clock, logger, policy, config });
+  const conductorStore = crashableStore(store);
+  const conduct = () => startConductor({ bus, store: conductorStore, progress, clock, logger, policy, config });
   let conductor = await conduct();
   started.defer(() => conductor.stop());
 
+  const stateFile = (name: HostName) => join(directory, `${name}.json`);
   const agents = new Map<HostName, ComputeAgent>();
   const startAgent = async (name: HostName) => {
     const { uri, peerUri } = fleet.host(name);
     const section = { host: name, libvirt_uri: uri, libvirt_migration_uri: peerUri };
     const compute = { ...computeConfig.parse({ ...section, live_migration_inbound_addr: "127.0.0.1" }) };
-    const state_path = join(directory, `${name}.json`);
+    const state_path = stateFile(name);
     agents.set(name, await startComputeAgent({ bus, progress, clock, logger, config: { ...compute, state_path } }));
   };
   const stopAgent = async (name: HostName) => {
@@ -88,7 +109,9 @@ export async function startSimulatedPlane(options: PlaneOptions = {}): Promise<S
   const stack = started.move();
   return {
     fleet,
+    bus,
     store,
+    conductorStore,
     client: openDrover({ url: api.address }),
     startAgent,
     stopAgent,
@@ -100,7 +123,18 @@ export async function startSimulatedPlane(options: PlaneOptions = {}): Promise<S
     },
     stopConductor: () => conductor.stop(),
     startConductor: async () => {
+      conductorStore.revive();
       conductor = await conduct();
+    },
+    heldBy: async (host) => {
+      const text = await readFile(stateFile(host), "utf8").catch(() => `{"prepared":[],"migrations":[]}`);
+      const { prepared, migrations }: StateFile = JSON.parse(text);
+      return [
+        ...prepared.map(({ migrationUuid }) => `a preparation for ${migrationUuid}`),
+        ...migrations
+          .filter(({ ended }) => ended?.acknowledged !== true)
+          .map(({ migrationUuid, ended }) => `${migrationUuid}, ${ended === null ? "under way" : "not acknowledged"}`),
+      ];
     },
     [Symbol.asyncDispose]: () => stack.disposeAsync(),
   };

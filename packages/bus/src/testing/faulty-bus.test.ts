@@ -46,7 +46,7 @@ describe("a call that", () => {
     [{ kind: "lose-request" }, "deadline-exceeded", 0],
     [{ kind: "hold-up" }, "deadline-exceeded", 0],
   ])("meets $kind is told of it, and the next one passes", async (fault, code, ran) => {
-    const armed = bus.onRequest({ method: "count", ...hosta }, fault);
+    const armed = bus.onRequest({ ...count, ...hosta }, fault);
     await expect(bus.call(count, {}, hosta)).rejects.toMatchObject({ code });
     expect([armed.met, runs]).toEqual([1, ran]);
     expect(await bus.call(count, {}, hosta)).toEqual({ run: ran + 1 });
@@ -55,31 +55,31 @@ describe("a call that", () => {
   });
 
   test.each(["repeat", "double"] as const)("meets %s is carried out twice", async (kind) => {
-    bus.onRequest({ method: "count" }, { kind });
+    bus.onRequest(count, { kind });
     expect(await bus.call(count, {}, hosta)).toEqual({ run: 2 });
     expect(runs).toBe(2);
   });
 
   test("goes to another server, or is of another method, passes", async () => {
-    const elsewhere = bus.onRequest({ method: "count", server: "hostb" }, { kind: "fail-before", error });
-    const other = bus.onRequest({ method: "note" }, { kind: "fail-before", error });
+    const elsewhere = bus.onRequest({ ...count, server: "hostb" }, { kind: "fail-before", error });
+    const other = bus.onRequest(note, { kind: "fail-before", error });
     expect(await bus.call(count, {}, hosta)).toEqual({ run: 1 });
     expect([elsewhere.met, other.met]).toEqual([0, 0]);
   });
 
   test("meets a fault for several is told so as often, or until it is disarmed", async () => {
-    bus.onRequest({ method: "count" }, { kind: "fail-before", error }, 2);
+    bus.onRequest(count, { kind: "fail-before", error }, 2);
     await expect(bus.call(count, {}, hosta)).rejects.toThrow("the test says no");
     await expect(bus.call(count, {}, hosta)).rejects.toThrow("the test says no");
     expect(await bus.call(count, {}, hosta)).toEqual({ run: 1 });
-    const armed = bus.onRequest({ method: "count" }, { kind: "fail-before", error }, Number.POSITIVE_INFINITY);
+    const armed = bus.onRequest(count, { kind: "fail-before", error }, Number.POSITIVE_INFINITY);
     await expect(bus.call(count, {}, hosta)).rejects.toThrow("the test says no");
     armed.disarm();
     expect(await bus.call(count, {}, hosta)).toEqual({ run: 2 });
   });
 
   test("is called off while its reply gets lost rejects with its signal's reason", async () => {
-    bus.onRequest({ method: "count" }, { kind: "lose-reply" });
+    bus.onRequest(count, { kind: "lose-reply" });
     const stop = new AbortController();
     const call = bus.call(count, {}, { ...hosta, signal: stop.signal });
     stop.abort(new Error("called off"));
@@ -97,7 +97,7 @@ describe("a cast that", () => {
     [{ kind: "repeat" }, false, 2],
     [{ kind: "double" }, false, 2],
   ])("meets $kind arrives as often as that says", async (fault, fails, arrived) => {
-    const armed = bus.onRequest({ method: "note" }, fault);
+    const armed = bus.onRequest(note, fault);
     const told = bus.cast(note, {}, hosta).then(
       () => false,
       () => true,

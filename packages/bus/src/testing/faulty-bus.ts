@@ -23,9 +23,8 @@ export type RequestFault =
   /** Held up on its way: its sender learns what it does of a lost one, and it arrives with {@link ArmedFault.arrive}. */
   | { readonly kind: "hold-up" };
 
-/** Which requests: of a method, and only those to `server` where one is named. */
-export interface FaultTarget {
-  readonly method: string;
+/** Which requests: of a contract, and only those to `server` where one is named. */
+export interface FaultTarget extends Pick<CastContract<never>, "topic" | "method"> {
   readonly server?: string;
 }
 
@@ -39,7 +38,8 @@ export interface ArmedFault {
   arrive(): Promise<void>;
 }
 
-interface Armed extends FaultTarget {
+interface Armed {
+  readonly target: FaultTarget;
   readonly fault: RequestFault;
   left: number;
   met: number;
@@ -60,7 +60,7 @@ export class FaultyBus implements Bus {
 
   /** Lets the next `times` requests to `target` go wrong. What was armed first is used up first. */
   onRequest(target: FaultTarget, fault: RequestFault, times = 1): ArmedFault {
-    const armed: Armed = { ...target, fault, left: times, met: 0, heldUp: [] };
+    const armed: Armed = { target, fault, left: times, met: 0, heldUp: [] };
     this.#armed.add(armed);
     return {
       get met() {
@@ -77,7 +77,7 @@ export class FaultyBus implements Bus {
     options: CallOptions = {},
   ): Promise<Response> {
     options.signal?.throwIfAborted();
-    const armed = this.#meet(contract.method, options.server);
+    const armed = this.#meet(contract, options.server);
     const send = () => this.#bus.call(contract, request, options);
     if (armed === undefined) return await send();
     const { fault } = armed;
@@ -108,7 +108,7 @@ export class FaultyBus implements Bus {
   }
 
   async cast<Request>(contract: CastContract<Request>, request: Request, options: CastOptions = {}): Promise<void> {
-    const armed = this.#meet(contract.method, options.server);
+    const armed = this.#meet(contract, options.server);
     const send = () => this.#bus.cast(contract, request, options);
     if (armed === undefined) return await send();
     const { fault } = armed;
@@ -156,9 +156,11 @@ export class FaultyBus implements Bus {
     return this.#bus.close();
   }
 
-  #meet(method: string, server: string | undefined): Armed | undefined {
+  #meet({ topic, method }: FaultTarget, server: string | undefined): Armed | undefined {
     for (const armed of this.#armed) {
-      if (armed.method !== method || (armed.server !== undefined && armed.server !== server)) continue;
+      const { target } = armed;
+      if (target.topic !== topic || target.method !== method) continue;
+      if (target.server !== undefined && target.server !== server) continue;
       armed.met += 1;
       armed.left -= 1;
       if (armed.left <= 0) this.#armed.delete(armed);

@@ -1,0 +1,68 @@
+/** The ways in which the walk leads a migration from alpha to beta, so that each step and each undo gets its turn. */
+import { preLiveMigration } from "@drover/contracts";
+import { LibvirtError } from "@drover/libvirt";
+import { DroverError } from "@drover/model";
+import type { Settlement } from "./settlement-contract.ts";
+import type { PlaneOptions, SimulatedPlane } from "./simulated-plane.ts";
+
+/** One way, and how it ends when nothing else goes wrong. */
+export interface Course extends Settlement {
+  /** Whose undo is the first to run; without it none does. */
+  readonly failsAt?: string;
+  readonly conductor?: PlaneOptions["conductor"];
+  /** Before the migration is asked for. */
+  readonly before?: (plane: SimulatedPlane) => void;
+  /** While memory is being copied. */
+  readonly during?: (plane: SimulatedPlane, migrationId: number) => Promise<void>;
+}
+
+/** By the hurried clock: at 5 MiB/s the guest's 300 MiB take a minute, six seconds for who watches. */
+const linkOf =
+  (mibps: number): NonNullable<Course["before"]> =>
+  (plane) =>
+    plane.fleet.faults.setLinkBandwidth("alpha", "beta", mibps);
+
+export const straight: Course = { state: "completed", host: "beta" };
+
+/** The conductor waits for a start that nobody answers, and not for a minute. */
+export const soonDoubted: Course = { ...straight, conductor: { start_timeout_s: 15 } };
+
+/** So long that its source is asked whether it still steers the copy. */
+export const long: Course = { ...straight, before: linkOf(8) };
+
+export const forced: Course = {
+  ...straight,
+  before: linkOf(20),
+  during: async (plane, id) => void (await plane.client.forceComplete(id)),
+};
+
+export const aborted: Course = {
+  state: "cancelled",
+  host: "alpha",
+  says: /aborted on request of admin/,
+  failsAt: "move-guest",
+  before: linkOf(5),
+  during: async (plane, id) => void (await plane.client.abort(id)),
+};
+
+export const preparationRefused: Course = {
+  state: "failed",
+  host: "alpha",
+  says: /beta has no room/,
+  failsAt: "prepare-destination",
+  before: (plane) => {
+    const error = new DroverError("libvirt", "beta has no room for it");
+    plane.bus.onRequest(preLiveMigration, { kind: "fail-before", error });
+  },
+};
+
+export const copyRefused: Course = {
+  state: "failed",
+  host: "alpha",
+  says: /no copy today/,
+  failsAt: "move-guest",
+  before: (plane) => {
+    const error = LibvirtError.refusal("VIR_ERR_OPERATION_FAILED", "operation failed: no copy today");
+    plane.fleet.faults.onCall("alpha", "domainMigratePerform3Params", { kind: "refuse", error });
+  },
+};
