@@ -85,11 +85,12 @@ export class Deadlines {
   #restSoon(): void {
     if (this.#mayRest) return;
     this.#mayRest = true;
-    setTimeout(() => {
+    const rest = () => {
       this.#mayRest = false;
       if (this.#byTick.size > 0) return;
       this.#sleeping?.timer.abort();
       this.#sleeping = undefined;
-    }, IDLE_MS);
+    };
+    this.#clock.sleep(IDLE_MS).then(rest, rest);
   }
 }

@@ -3,7 +3,7 @@ import { Bound } from "./bound.ts";
 import type { Bus, BusStatus, CallOptions, CastOptions, RpcServer, ServeOptions } from "./bus.ts";
 import type { CallContract, CastContract } from "./contract.ts";
 import { decodeReply, decodeRequest, encodeReply, encodeRequest, type RequestEnvelope } from "./envelope.ts";
-import { type Consumer, type LocalMessage, LocalQueue } from "./local-queue.ts";
+import { type Consumer, type Deliver, type LocalMessage, LocalQueue } from "./local-queue.ts";
 import {
   busClosed,
   callCutOff,
@@ -39,6 +39,8 @@ const SENDER: Sender = { user: TRUST.ownUser, throughExchange: false };
 export interface InProcessBusOptions {
   readonly logger?: Logger;
   readonly clock?: Clock;
+  /** When a queue hands on what it has: a simulation's, which takes its time. @default after the sender's turn */
+  readonly deliver?: Deliver;
 }
 
 /**
@@ -48,7 +50,7 @@ export interface InProcessBusOptions {
  * Weaker than a broker in one thing: what waits, or is parked, is lost with the process.
  */
 export function openInProcessBus(options: InProcessBusOptions = {}): Bus {
-  return new InProcessBus(options.logger ?? silentLogger, options.clock ?? systemClock);
+  return new InProcessBus(options.logger ?? silentLogger, options.clock ?? systemClock, options.deliver);
 }
 
 interface LocalServer {
@@ -60,6 +62,7 @@ interface LocalServer {
 class InProcessBus implements Bus {
   readonly #logger: Logger;
   readonly #clock: Clock;
+  readonly #deliver: Deliver | undefined;
   readonly #pending: PendingCalls;
   readonly #calls = new Bound("calls");
   /** Topics' and servers' queues, by name: declared by the first server, and kept. */
@@ -68,9 +71,10 @@ class InProcessBus implements Bus {
   readonly #parked = new Map<string, ParkedRecord>();
   #status: BusStatus = "connected";
 
-  constructor(logger: Logger, clock: Clock) {
+  constructor(logger: Logger, clock: Clock, deliver: Deliver | undefined) {
     this.#logger = logger;
     this.#clock = clock;
+    this.#deliver = deliver;
     this.#pending = new PendingCalls(clock);
   }
 
@@ -102,7 +106,7 @@ class InProcessBus implements Bus {
     const queues = [
       this.#declare(queueName(topic, undefined)),
       this.#declare(queueName(topic, name)),
-      new LocalQueue(queueName(topic, name), true),
+      new LocalQueue(queueName(topic, name), true, this.#deliver),
     ];
     const shares = queues.map((queue) => {
       const consumer: Consumer = {
@@ -170,7 +174,7 @@ class InProcessBus implements Bus {
   }
 
   #declare(name: string): LocalQueue {
-    const queue = this.#queues.get(name) ?? new LocalQueue(name);
+    const queue = this.#queues.get(name) ?? new LocalQueue(name, false, this.#deliver);
     this.#queues.set(name, queue);
     return queue;
   }

@@ -21,18 +21,23 @@ export interface Consumer {
   readonly receive: (message: LocalMessage) => void;
 }
 
+/** Runs a delivery after the turn of the event loop that asked for it, not within. */
+export type Deliver = (delivery: () => void) => void;
+
 /** A queue in this process's memory, with the consumers that are there now taking turns. */
 export class LocalQueue {
   readonly name: string;
   /** It takes what is for all servers, and goes with its one. */
   readonly fanout: boolean;
+  readonly #deliver: Deliver;
   #messages: LocalMessage[] = [];
   readonly #consumers: Consumer[] = [];
   #pumping = false;
 
-  constructor(name: string, fanout = false) {
+  constructor(name: string, fanout = false, deliver: Deliver = setImmediate) {
     this.name = name;
     this.fanout = fanout;
+    this.#deliver = deliver;
   }
 
   get isServed(): boolean {
@@ -79,7 +84,7 @@ export class LocalQueue {
   #pump(): void {
     if (this.#pumping) return;
     this.#pumping = true;
-    setImmediate(() => {
+    this.#deliver(() => {
       this.#pumping = false;
       for (;;) {
         const consumer = this.#messages.length === 0 ? undefined : this.#nextFree();

@@ -11,6 +11,7 @@ import { GuestInventory } from "./inventory/guest-inventory.ts";
 import { HostReporter } from "./inventory/host-reporter.ts";
 import { readHostFacts } from "./inventory/read-host-facts.ts";
 import { Journal } from "./journal/journal.ts";
+import type { StateFile } from "./journal/state-file.ts";
 import { LibvirtLink } from "./libvirt/libvirt-link.ts";
 import { CommandFence } from "./migration/command-fence.ts";
 import { Migrations } from "./migration/migrations.ts";
@@ -25,6 +26,8 @@ export interface ComputeAgentOptions {
   /** `state_path` must be given; only a process entry knows `data_dir`. */
   readonly config: ComputeConfig & { readonly state_path: string };
   readonly agentVersion?: string;
+  /** Keeps the agent's state instead of `state_path`. */
+  readonly stateFile?: StateFile;
   readonly libvirt?: ConnectionOptions;
   /** Rejects when the inbound address does not resolve. @default the machine's resolver; simulated hosts have their own names */
   readonly resolveAddress?: (address: string) => Promise<unknown>;
@@ -50,7 +53,7 @@ export async function startComputeAgent(options: ComputeAgentOptions): Promise<C
   const { bus, progress, clock, config } = options;
   const { host } = config;
   const logger = options.logger.child({ host });
-  const journal = await Journal.open(config.state_path);
+  const journal = await Journal.open(options.stateFile ?? config.state_path);
   const ended = new AbortController();
   const link = new LibvirtLink({
     uri: config.libvirt_uri,

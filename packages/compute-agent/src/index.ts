@@ -1,2 +1,3 @@
 export { type ComputeAgent, type ComputeAgentOptions, startComputeAgent } from "./compute-agent.ts";
 export { type ComputeConfig, computeConfig } from "./compute-config.ts";
+export type { StateFile } from "./journal/state-file.ts";

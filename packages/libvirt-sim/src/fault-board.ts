@@ -35,21 +35,30 @@ export class FaultBoard {
   readonly #network: Network;
   readonly #host: (name: string) => SimulatedHost;
   readonly #setHostUp: (host: SimulatedHost, up: boolean) => void;
+  readonly #setLibvirtd: (host: SimulatedHost, runs: boolean) => void;
 
   constructor(
     network: Network,
     host: (name: string) => SimulatedHost,
     setHostUp: (host: SimulatedHost, up: boolean) => void,
+    setLibvirtd: (host: SimulatedHost, runs: boolean) => void,
   ) {
     this.#network = network;
     this.#host = host;
     this.#setHostUp = setHostUp;
+    this.#setLibvirtd = setLibvirtd;
   }
 
   /** Lets the next `times` calls of `procedure` on `host` go wrong. */
   onCall(host: string, procedure: ProcedureName, fault: CallFault, times = 1): void {
     this.#host(host);
     this.#calls.push({ host, procedure, fault, left: times });
+  }
+
+  /** Takes back what is armed for calls and switch-overs and was not used up. */
+  disarm(): void {
+    this.#calls.length = 0;
+    this.#deaths.length = 0;
   }
 
   /** The machine goes away: connections break, nobody reaches it, migrations to and from it fail. Its guests stay. */
@@ -59,6 +68,18 @@ export class FaultBoard {
 
   hostUp(name: string): void {
     this.#setHostUp(this.#host(name), true);
+  }
+
+  /**
+   * libvirtd ends, as by `systemctl stop` or a crash; QEMU goes on. What becomes of migrations is what libvirt 9.0 does when
+   * it starts again (`qemuProcessRecoverMigrationOut` and `…In`, qemu_process.c): see `SimulatedMigration.libvirtdDied`.
+   */
+  libvirtdDown(name: string): void {
+    this.#setLibvirtd(this.#host(name), false);
+  }
+
+  libvirtdUp(name: string): void {
+    this.#setLibvirtd(this.#host(name), true);
   }
 
   /** `reset` breaks migrations on the link at once, `silent` lets them hang until keepalive gives up, `up` mends it. */

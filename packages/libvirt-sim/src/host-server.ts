@@ -1,5 +1,6 @@
 import { rm } from "node:fs/promises";
-import { createServer, type Server, type Socket } from "node:net";
+import { createServer, type Server } from "node:net";
+import type { Duplex } from "node:stream";
 import {
   type LibvirtHandlers,
   type LibvirtServerSession,
@@ -24,6 +25,8 @@ export interface HostServerOptions {
   readonly socketPath: string;
   readonly maxClientRequests: number | undefined;
   readonly logger: Logger;
+  /** False leaves out libvirtd's own pings: over streams that cannot fall silent they only cost. */
+  readonly keepalive: boolean;
 }
 
 /** The sockets of one host: libvirtd's side of the protocol for each client, with the host's faults in between. */
@@ -40,6 +43,7 @@ export class HostServer {
     this.#fleet = fleet;
     this.#host = host;
     this.#options = options;
+    fleet.listensOn(host, options.socketPath);
     this.#handlers = withRefusals(host.name, fleet.faults, {
       ...connectHandlers(host),
       ...nodeHandlers(host),
@@ -71,7 +75,6 @@ export class HostServer {
     // A socket that a killed process left behind refuses connections and blocks its name.
     await rm(socketPath, { force: true });
     await this.#listenOn({ path: socketPath });
-    this.#fleet.listensOn(this.#host, socketPath);
     const { tcpPort } = this.#host.spec;
     if (tcpPort === null) return;
     const server = await this.#listenOn({ host: "127.0.0.1", port: tcpPort });
@@ -92,7 +95,7 @@ export class HostServer {
   async #listenOn(
     where: { readonly path: string } | { readonly host: string; readonly port: number },
   ): Promise<Server> {
-    const server = createServer((socket) => this.#accept(socket));
+    const server = createServer((socket) => this.accept(socket));
     await new Promise<void>((resolve, reject) => {
       server.once("error", reject);
       server.listen(where, () => {
@@ -104,14 +107,17 @@ export class HostServer {
     return server;
   }
 
-  #accept(socket: Socket): void {
-    if (!this.#host.up) {
-      socket.destroy();
+  /** Serves one client on a stream that it has opened; one that cannot be answered now is cut off at once. */
+  accept(stream: Duplex): void {
+    if (!this.#host.answers) {
+      stream.destroy();
       return;
     }
-    const { maxClientRequests, logger } = this.#options;
-    const session = serveConnection(socket, this.#handlers, {
+    const { maxClientRequests, logger, keepalive } = this.#options;
+    const session = serveConnection(stream, this.#handlers, {
       ...(maxClientRequests === undefined ? {} : { maxClientRequests }),
+      ...(keepalive ? {} : { keepalive: { intervalMs: 0, count: 0 } }),
+      sleep: (ms) => this.#fleet.clock.sleep(ms),
       onReply: (reply) => this.#fateOf(reply),
     });
     this.#sessions.add(session);

@@ -1,6 +1,7 @@
 export { demoFleet } from "./demo-fleet.ts";
 export type { CallFault, FaultBoard, SwitchOverDeath } from "./fault-board.ts";
 export type { GuestOptions } from "./guest-spec.ts";
+export type { GuestTruth } from "./guest-truth.ts";
 export type { HostOptions } from "./host-spec.ts";
 export type { MemoryLoad } from "./memory-load.ts";
 export type { LinkCondition, LinkSpec } from "./network.ts";

@@ -49,6 +49,7 @@ export class SimulatedFleet implements MigrationWorld {
       this.network,
       (name) => this.host(name),
       (host, up) => this.#setHostUp(host, up),
+      (host, runs) => this.#setLibvirtd(host, runs),
     );
   }
 
@@ -105,6 +106,7 @@ export class SimulatedFleet implements MigrationWorld {
       address.transport === "unix" ? this.#socketPaths.get(address.socketPath) : this.#byAddress(address.host);
     if (host === undefined) throw cannotResolve(label, port);
     if (!host.up || !from.up) throw cannotConnect(label, port, "No route to host");
+    if (!host.libvirtdRuns) throw cannotConnect(label, port, "Connection refused");
     const link = this.network.condition(from.name, host.name);
     if (link === "silent") await this.clock.sleep(CONNECT_TIMEOUT_MS);
     if (link !== "up")
@@ -124,6 +126,14 @@ export class SimulatedFleet implements MigrationWorld {
 
   #byAddress(address: string): SimulatedHost | undefined {
     return [...this.hosts.values()].find((host) => host.name === address || host.spec.addresses.includes(address));
+  }
+
+  #setLibvirtd(host: SimulatedHost, runs: boolean): void {
+    if (host.libvirtdRuns === runs) return;
+    host.libvirtdRuns = runs;
+    if (runs) return;
+    for (const migration of this.#migrations) migration.libvirtdDied(host);
+    this.#hostWentDown(host);
   }
 
   #setHostUp(host: SimulatedHost, up: boolean): void {

@@ -45,6 +45,7 @@ export class SimulatedHost {
   readonly #listeners = new Set<(event: HostEvent) => void>();
   #lastId = 0;
   #up = true;
+  #libvirtdRuns = true;
 
   constructor(spec: HostSpec, surroundings: HostSurroundings) {
     this.spec = spec;
@@ -67,6 +68,25 @@ export class SimulatedHost {
 
   set up(up: boolean) {
     this.#up = up;
+  }
+
+  /** Clients are answered: the machine is there, and libvirtd runs on it. */
+  get answers(): boolean {
+    return this.#up && this.#libvirtdRuns;
+  }
+
+  get libvirtdRuns(): boolean {
+    return this.#libvirtdRuns;
+  }
+
+  /** Ends or starts libvirtd alone; its guests run on. What it keeps in memory alone is lost. */
+  set libvirtdRuns(runs: boolean) {
+    this.#libvirtdRuns = runs;
+    if (runs) return;
+    for (const guest of this.#guests.values()) {
+      guest.completedJob = null;
+      guest.dirtyRate = null;
+    }
   }
 
   guests(): SimulatedGuest[] {

@@ -73,6 +73,8 @@ export class SimulatedMigration {
   #stoppedAtMs: number | null = null;
   #lastFigures: JobFigures | null = null;
   #moved = false;
+  /** The source's libvirtd died before it knew that the destination had started the guest. */
+  #unconfirmed = false;
 
   constructor(world: MigrationWorld, source: SimulatedHost, guest: SimulatedGuest, request: MigrationRequest) {
     if (!guest.active) throw notRunning();
@@ -117,7 +119,7 @@ export class SimulatedMigration {
       await this.#confirm();
     } catch (error) {
       if (this.inPostCopy && this.#arrival !== null) this.#breakPostCopy(this.#arrival);
-      else this.#rollBack();
+      else if (!this.#unconfirmed) this.#rollBack();
       throw error;
     } finally {
       if (!this.inPostCopy || this.#arrival === null) this.#finish();
@@ -153,6 +155,21 @@ export class SimulatedMigration {
   failWith(error: LibvirtError): void {
     this.#failure ??= error;
     this.#copy?.failWith(error);
+  }
+
+  /**
+   * The libvirtd of one end is gone, and the connection between the two with it. As libvirt 9.0 has it:
+   *
+   * - Before the guest runs on the destination, the destination kills what it was taking in, at the loss of the
+   *   connection or when it starts again (phase PREPARE), and the source's guest goes on (PERFORM3: cancelled, and resumed).
+   * - After that, until it was confirmed, a source that starts again does not know the result of the finish: the guest
+   *   stays there paused for migration, without a job (PERFORM3_DONE: "third party needs to check what to do next").
+   * - In post-copy QEMU goes on by itself, and libvirt finishes what it finds finished (since 8.5).
+   */
+  libvirtdDied(host: SimulatedHost): void {
+    if (this.inPostCopy || (host !== this.source && host !== this.destination)) return;
+    if (!this.#moved) this.failWith(operationFailed("Lost connection to destination host"));
+    else if (host === this.source) this.#unconfirmed = true;
   }
 
   /** `virDomainAbortJob`: accepted at once, effective when the copy stops; too late once the guest is switching over. */
@@ -244,6 +261,7 @@ export class SimulatedMigration {
       this.#arrival = null;
     }
     await this.#world.clock.sleep(this.#world.timings.confirmMs);
+    if (this.#unconfirmed) throw operationFailed("the result of the migration is not known");
     source.endMigrated(
       guest,
       jobParams(final, { completed: true, operation: "out" }),

@@ -1,14 +1,19 @@
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
+import type { Duplex } from "node:stream";
 import { type Clock, type Logger, silentLogger, systemClock } from "@drover/model";
 import type { FaultBoard } from "./fault-board.ts";
 import { FleetFile, restoreFleet, snapshotFleet } from "./fleet-file.ts";
 import { type GuestOptions, guestDefinition } from "./guest-spec.ts";
+import { type GuestTruth, truthOf } from "./guest-truth.ts";
 import { HostServer } from "./host-server.ts";
 import { type HostOptions, hostSpec } from "./host-spec.ts";
 import type { LinkSpec } from "./network.ts";
 import { SimulatedFleet } from "./simulated-fleet.ts";
 import { DEFAULT_TIMINGS, type MigrationTimings } from "./simulated-migration.ts";
+
+/** Stands in URIs for the folder of a fleet without sockets. */
+const NOWHERE = "/simulated";
 
 /** Hosts, guests and the network between them. */
 export interface FleetSpec {
@@ -21,8 +26,11 @@ export interface FleetSpec {
 }
 
 export interface SimulatedFleetOptions extends FleetSpec {
-  /** Folder for the hosts' sockets; made if it is missing. A socket's path must stay under 108 bytes. */
-  readonly directory: string;
+  /**
+   * Folder for the hosts' sockets; made if it is missing. A socket's path must stay under 108 bytes.
+   * @default no sockets: {@link RunningFleet.accept} is the only way in
+   */
+  readonly directory?: string;
   /** Keeps hosts' guests here across restarts. Once the file exists, `guests` is not looked at any more. */
   readonly stateFile?: string;
   /** @default the machine's clock */
@@ -56,6 +64,14 @@ export interface RunningFleet {
   readonly faults: FaultBoard;
   /** @throws {RangeError} for a name that is not in the fleet. */
   host(name: string): SimulatedHostHandle;
+  /** Serves a client of `host` on a stream of its own; cuts it at once while nobody answers there. */
+  accept(host: string, stream: Duplex): void;
+  /** Pauses a guest where it runs, as a person does with `virsh suspend`. */
+  suspend(uuid: string): void;
+  /** The host's libvirtd would answer a client now. */
+  answers(host: string): boolean;
+  /** Every definition on every host as it is at this moment, without asking over the protocol. */
+  guests(): readonly GuestTruth[];
   /** Defines a guest, and starts it unless it was asked not to. Returns its UUID. */
   addGuest(guest: GuestOptions): string;
   /** Changes how a guest uses its memory, also while it is copied. */
@@ -89,19 +105,22 @@ export async function startSimulatedFleet(options: SimulatedFleetOptions): Promi
     file.save(() => snapshotFleet(fleet));
   }
 
-  await mkdir(options.directory, { recursive: true });
+  const directory = options.directory ?? NOWHERE;
+  if (options.directory !== undefined) await mkdir(directory, { recursive: true });
   const servers = new Map(
     [...fleet.hosts.values()].map((host) => [
       host.name,
       new HostServer(fleet, host, {
-        socketPath: join(options.directory, `${host.name}.sock`),
+        socketPath: join(directory, `${host.name}.sock`),
+        keepalive: options.directory !== undefined,
         maxClientRequests: options.maxClientRequests,
         logger: logger.child({ host: host.name }),
       }),
     ]),
   );
   fleet.onHostDown((host) => servers.get(host.name)?.disconnectAll());
-  const started = await Promise.allSettled([...servers.values()].map((server) => server.listen()));
+  const listening = options.directory === undefined ? [] : [...servers.values()];
+  const started = await Promise.allSettled(listening.map((server) => server.listen()));
   const failed = started.find((result) => result.status === "rejected");
   if (failed !== undefined) {
     await Promise.all([...servers.values()].map((server) => server.close()));
@@ -109,7 +128,7 @@ export async function startSimulatedFleet(options: SimulatedFleetOptions): Promi
   }
 
   const handles = [...servers.values()].map((server) => server.handle);
-  logger.info({ hosts: handles.length, directory: options.directory }, "Simulated libvirtd fleet is listening");
+  logger.info({ hosts: handles.length, directory }, "Simulated libvirtd fleet is listening");
   return {
     hosts: handles,
     faults: fleet.faults,
@@ -117,6 +136,15 @@ export async function startSimulatedFleet(options: SimulatedFleetOptions): Promi
       const { name: known } = fleet.host(name);
       return handles.find((handle) => handle.name === known) ?? unreachable(name);
     },
+    accept: (name, stream) => (servers.get(fleet.host(name).name) ?? unreachable(name)).accept(stream),
+    suspend: (uuid) => {
+      for (const host of fleet.hosts.values()) {
+        const guest = host.findByUuid(uuid);
+        if (guest?.running) host.suspend(guest);
+      }
+    },
+    answers: (name) => fleet.host(name).answers,
+    guests: () => [...fleet.hosts.values()].flatMap((host) => host.guests().map((guest) => truthOf(host, guest))),
     addGuest: (guest) => addGuest(fleet, guest),
     setGuestLoad: (uuid, load) => fleet.setGuestLoad(uuid, load),
     close: async () => {

@@ -14,11 +14,14 @@ import type { Procedure } from "./procedures/procedure.ts";
 import { type ArgsOf, type ProcedureName, procedures, type RetOf } from "./procedures/procedure-table.ts";
 import type { Domain } from "./procedures/shared-structures.ts";
 import { type DialOptions, dial } from "./transport/dial.ts";
-import { parseLibvirtUri } from "./transport/libvirt-uri.ts";
+import { type LibvirtAddress, parseLibvirtUri } from "./transport/libvirt-uri.ts";
 import type { CallOptions } from "./wire/call-options.ts";
 import { RpcChannel, type RpcChannelOptions } from "./wire/rpc-channel.ts";
 
-export interface ConnectionOptions extends RpcChannelOptions, DialOptions {}
+export interface ConnectionOptions extends RpcChannelOptions, DialOptions {
+  /** Opens the stream to libvirtd, as {@link dial} does: for streams that are no sockets of this machine. @default dial */
+  readonly dial?: (address: LibvirtAddress, options: DialOptions) => Promise<Duplex>;
+}
 
 export interface SubscriptionOptions extends CallOptions {
   /** Only events of this domain. @default every domain */
@@ -69,7 +72,7 @@ export class LibvirtConnection {
    */
   static async open(uri: string, options: ConnectionOptions = {}): Promise<LibvirtConnection> {
     const address = parseLibvirtUri(uri);
-    const socket = await dial(address, options);
+    const socket = await (options.dial ?? dial)(address, options);
     return LibvirtConnection.openOver(socket, address.driverUri, options);
   }
 

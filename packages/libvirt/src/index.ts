@@ -88,3 +88,4 @@ export { booleanParam, exactNumber, numberParam, stringParam, stringParams } fro
 export { type CallOptions, DEFAULT_DEADLINE_MS } from "./wire/call-options.ts";
 export type { KeepaliveOptions } from "./wire/keepalive.ts";
 export type { RpcChannelOptions } from "./wire/rpc-channel.ts";
+export type { StartTimer } from "./wire/start-timer.ts";

@@ -1,6 +1,6 @@
 import { DroverError } from "@drover/model";
 import type { EndedMigration, JournalContent, JournalEntry, PreparedEntry } from "./journal-entry.ts";
-import { readStateFile, writeStateFile } from "./state-file.ts";
+import { readStateFile, type StateFile, stateFileOnDisk, writeStateFile } from "./state-file.ts";
 
 /** What the agent was told of the records reaches the disk at least this often, ms; usually with other changes. */
 const RECORDS_SEEN_SAVED_MS = 60_000;
@@ -15,7 +15,7 @@ const KEPT_PREPARED = 1_000;
  * burst of starts costs two writes, not one each.
  */
 export class Journal {
-  readonly #path: string;
+  readonly #file: StateFile;
   readonly #migrations: Map<string, JournalEntry>;
   readonly #prepared: Map<string, PreparedEntry>;
   #recordsSeenAtMs: number;
@@ -23,8 +23,8 @@ export class Journal {
   #writing: Promise<void> | undefined;
   #next: Promise<void> | undefined;
 
-  private constructor(path: string, content: JournalContent) {
-    this.#path = path;
+  private constructor(file: StateFile, content: JournalContent) {
+    this.#file = file;
     this.#migrations = new Map(content.migrations.map((entry) => [entry.migrationUuid, entry]));
     this.#prepared = new Map(content.prepared.map((entry) => [entry.migrationUuid, entry]));
     this.#recordsSeenAtMs = content.recordsSeenAtMs;
@@ -32,8 +32,9 @@ export class Journal {
   }
 
   /** @throws {DroverError} `bad-request` when the file is not readable as ours. */
-  static async open(path: string): Promise<Journal> {
-    return new Journal(path, await readStateFile(path));
+  static async open(where: string | StateFile): Promise<Journal> {
+    const file = typeof where === "string" ? stateFileOnDisk(where) : where;
+    return new Journal(file, await readStateFile(file));
   }
 
   get(migrationUuid: string): JournalEntry | undefined {
@@ -145,7 +146,7 @@ export class Journal {
       recordsSeenAtMs,
     } as const;
     this.#recordsSavedAtMs = recordsSeenAtMs;
-    const writing: Promise<void> = writeStateFile(this.#path, content).finally(() => {
+    const writing: Promise<void> = writeStateFile(this.#file, content).finally(() => {
       if (this.#writing === writing) this.#writing = undefined;
     });
     return writing;

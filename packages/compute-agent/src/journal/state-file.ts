@@ -9,19 +9,44 @@ const SIZE_LIMIT_BYTES = 16 * 1024 * 1024;
 
 const EMPTY: JournalContent = { version: 1, migrations: [], prepared: [], recordsSeenAtMs: 0 };
 
+/** Where the agent's state is kept: a file on disk, or what stands for one in a simulation. */
+export interface StateFile {
+  /** Names it in messages. */
+  readonly path: string;
+  /** The whole content; undefined when nothing was written yet. */
+  read(): Promise<string | undefined>;
+  /** Replaces the whole content: after a crash at any moment either the old or the new one is there. */
+  replace(text: string): Promise<void>;
+}
+
+/** The state file on this machine's disk. */
+export function stateFileOnDisk(path: string): StateFile {
+  return { path, read: () => readIfThere(path), replace: (text) => replaceDurably(path, text) };
+}
+
+async function readIfThere(path: string): Promise<string | undefined> {
+  try {
+    const { size } = await stat(path);
+    if (size > SIZE_LIMIT_BYTES) throw new RangeError(`it is ${size} bytes long, more than ${SIZE_LIMIT_BYTES}`);
+    return await readFile(path, "utf8");
+  } catch (error) {
+    if (error instanceof Error && "code" in error && error.code === "ENOENT") return undefined;
+    throw error;
+  }
+}
+
 /**
  * Reads the agent's state file; a missing one is empty.
  *
  * @throws {DroverError} `bad-request` when it cannot be read as ours: starting without it would leave migrations under
  *   way without their policy, so a person decides.
  */
-export async function readStateFile(path: string): Promise<JournalContent> {
+export async function readStateFile(file: StateFile): Promise<JournalContent> {
+  const { path } = file;
   try {
-    const { size } = await stat(path);
-    if (size > SIZE_LIMIT_BYTES) throw new RangeError(`it is ${size} bytes long, more than ${SIZE_LIMIT_BYTES}`);
-    return journalContent.parse(JSON.parse(await readFile(path, "utf8")));
+    const text = await file.read();
+    return text === undefined ? EMPTY : journalContent.parse(JSON.parse(text));
   } catch (error) {
-    if (error instanceof Error && "code" in error && error.code === "ENOENT") return EMPTY;
     throw new DroverError(
       "bad-request",
       `reading the agent's state file ${path} (state_path in [compute]): restore it, or move it away; migrations ` +
@@ -44,21 +69,26 @@ function inOneLine(error: unknown): string {
  * Replaces the file as a whole: after a crash on any line either the old or the new content is there. On return it is
  * on disk, not in a cache. Readable for its owner alone.
  */
-export async function writeStateFile(path: string, content: JournalContent): Promise<void> {
-  const folder = dirname(path);
-  const temporary = `${path}.new`;
+export async function writeStateFile(file: StateFile, content: JournalContent): Promise<void> {
+  const { path } = file;
   try {
-    await mkdir(folder, { recursive: true, mode: 0o700 });
-    await writeDurably(temporary, JSON.stringify(content));
-    await rename(temporary, path);
-    // The rename itself is durable only once the folder is.
-    await syncFolder(folder);
+    await file.replace(JSON.stringify(content));
   } catch (error) {
     throw new DroverError("unavailable", `writing the agent's state file ${path} (state_path in [compute])`, {
       cause: error,
       details: { path },
     });
   }
+}
+
+async function replaceDurably(path: string, text: string): Promise<void> {
+  const folder = dirname(path);
+  const temporary = `${path}.new`;
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+  await writeDurably(temporary, text);
+  await rename(temporary, path);
+  // The rename itself is durable only once the folder is.
+  await syncFolder(folder);
 }
 
 async function writeDurably(path: string, text: string): Promise<void> {

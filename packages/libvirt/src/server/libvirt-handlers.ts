@@ -47,6 +47,8 @@ export interface ServerOptions {
   readonly keepalive?: { readonly intervalMs: number; readonly count: number };
   /** Send the byte with which libvirtd confirms a TLS client; for TLS sockets only. @default false */
   readonly confirmTls?: boolean;
+  /** Waits out a delayed reply. @default by the machine's timers */
+  readonly sleep?: (ms: number) => Promise<unknown>;
   /** Called before each reply; decides its fate. @default sends all */
   readonly onReply?: (reply: OutgoingReply) => ReplyFate | Promise<ReplyFate>;
 }

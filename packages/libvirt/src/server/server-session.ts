@@ -214,7 +214,7 @@ export class LibvirtServerSession {
         this.#socket.write(bytes.subarray(0, fate.bytes), () => this.destroy());
         return;
       case "delay":
-        await delay(fate.delayMs);
+        await (this.#options.sleep ?? delay)(fate.delayMs);
         break;
       default:
     }

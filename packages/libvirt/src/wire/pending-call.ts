@@ -1,6 +1,7 @@
 import { DroverError, isDroverError } from "@drover/model";
 import { type CallOptions, DEFAULT_DEADLINE_MS } from "./call-options.ts";
 import type { Frame } from "./message.ts";
+import type { StartTimer } from "./start-timer.ts";
 
 /** Who is told what becomes of a call; one of `resolve` and `reject` is called, once. */
 export interface PendingCallOutcome {
@@ -30,7 +31,7 @@ export class PendingCall {
   readonly #reject: (error: unknown) => void;
   readonly #signal: AbortSignal | undefined;
   readonly #onAbort: () => void;
-  #timer: NodeJS.Timeout | undefined;
+  readonly #stopTimer: () => void;
   #settled = false;
   sent = false;
 
@@ -38,6 +39,7 @@ export class PendingCall {
     call: { name: string; procedure: number; changes: boolean; serial: number; frame: Buffer },
     options: CallOptions,
     settle: PendingCallOutcome,
+    startTimer: StartTimer,
   ) {
     this.name = call.name;
     this.procedure = call.procedure;
@@ -48,13 +50,10 @@ export class PendingCall {
     this.#reject = (error) => settle.reject(error);
     this.#signal = options.signal;
     const deadlineMs = options.deadlineMs ?? DEFAULT_DEADLINE_MS;
-    // A timer takes no more than 2^31 - 1 ms and would fire at once.
-    if (deadlineMs <= 0x7fff_ffff) {
-      this.#timer = setTimeout(() => {
-        this.reject(this.#late(deadlineMs));
-        settle.abandoned(this);
-      }, deadlineMs);
-    }
+    this.#stopTimer = startTimer(deadlineMs, () => {
+      this.reject(this.#late(deadlineMs));
+      settle.abandoned(this);
+    });
     this.#onAbort = () => {
       this.reject(this.#signal?.reason);
       settle.abandoned(this);
@@ -103,7 +102,7 @@ export class PendingCall {
   #finish(): boolean {
     if (this.#settled) return false;
     this.#settled = true;
-    clearTimeout(this.#timer);
+    this.#stopTimer();
     this.#signal?.removeEventListener("abort", this.#onAbort);
     return true;
   }

@@ -21,6 +21,7 @@ import {
   REMOTE_PROGRAM,
 } from "./message.ts";
 import { PendingCall } from "./pending-call.ts";
+import { machineTimer, type StartTimer } from "./start-timer.ts";
 
 export interface RpcChannelOptions {
   readonly keepalive?: KeepaliveOptions;
@@ -31,6 +32,8 @@ export interface RpcChannelOptions {
    * @default 4
    */
   readonly maxOutstandingCalls?: number;
+  /** Measures calls' deadlines; for who owns the time. Keepalive is by the machine's timers always. @default the machine's */
+  readonly startTimer?: StartTimer;
 }
 
 /**
@@ -44,6 +47,7 @@ export class RpcChannel {
   readonly #splitter: FrameSplitter;
   readonly #keepalive: Keepalive;
   readonly #maxOutstanding: number;
+  readonly #startTimer: StartTimer;
   readonly #onEvent: (frame: Frame) => void;
   readonly #outstanding = new Map<number, PendingCall>();
   #waiting: PendingCall[] = [];
@@ -56,6 +60,7 @@ export class RpcChannel {
     this.#onEvent = onEvent;
     this.#splitter = new FrameSplitter(options.frameLimitBytes);
     this.#maxOutstanding = options.maxOutstandingCalls ?? 4;
+    this.#startTimer = options.startTimer ?? machineTimer;
     this.#keepalive = new Keepalive(
       options.keepalive ?? DEFAULT_KEEPALIVE,
       () => this.#socket.write(keepaliveFrame(KEEPALIVE_PING)),
@@ -130,6 +135,7 @@ export class RpcChannel {
         reject: answer.reject,
         abandoned: (abandoned) => this.#dropIfWaiting(abandoned),
       },
+      this.#startTimer,
     );
     if (this.#closed !== undefined) {
       call.interrupt(this.#closed.cause);
