@@ -1,5 +1,5 @@
 import { abortMigration, forceCompleteMigration, liveMigrateInstance } from "@drover/contracts";
-import { errorCodeOf } from "@drover/model";
+import { errorChain } from "@drover/model";
 import type { FaultScene } from "./faults.ts";
 import type { KnownGuest } from "./invariants.ts";
 
@@ -23,7 +23,7 @@ export async function askToMigrate(
     ledger.note("operator", `${guest.name}: migration ${migrationId}`);
     return migrationUuid;
   } catch (error) {
-    ledger.note("operator", `${guest.name}: ${errorCodeOf(error)}`);
+    ledger.note("operator", `${guest.name}: ${errorChain(error)}`);
     return undefined;
   }
 }
@@ -35,7 +35,7 @@ async function askDuring({ plane, ledger }: FaultScene, name: string, migrationU
     const { answer } = await plane.broker.call(contract, { migrationUuid, requestedBy: REQUESTED_BY });
     ledger.note("operator", `${kind} ${name}: ${answer}`);
   } catch (error) {
-    ledger.note("operator", `${kind} ${name}: ${errorCodeOf(error)}`);
+    ledger.note("operator", `${kind} ${name}: ${errorChain(error)}`);
   }
 }
 
