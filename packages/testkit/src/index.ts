@@ -10,6 +10,11 @@ export {
   startDroverProcess,
 } from "./drover/drover-process.ts";
 export { type DroverOptions, type RunningDrover, startDrover } from "./drover/start-drover.ts";
+// Trouble.
+export type { Fault } from "./faults/fault.ts";
+export { type LabFaults, labFaults, libvirtdOf, type Mortal } from "./faults/lab-faults.ts";
+export { CONTROL_PLANE, type CutMode, type LabLink } from "./faults/link-faults.ts";
+export type { SmallDisk } from "./faults/small-disk.ts";
 export { type ConsoleReport, parseConsole, parseConsoleLine } from "./guest/console-report.ts";
 export type { CompleteGuestSpec, GuestSpec } from "./guest/guest-definition.ts";
 export { type GuestImage, guestImage } from "./guest/guest-image.ts";

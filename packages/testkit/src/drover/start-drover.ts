@@ -27,6 +27,8 @@ export interface DroverOptions {
   readonly apiPort?: number;
   /** Configuration for all processes, over what follows from the rest: `DROVER_*` variables. */
   readonly env?: Readonly<Record<string, string>>;
+  /** Configuration of one host's agent, over all of that. @default none */
+  readonly agentEnv?: (host: LabHost) => Readonly<Record<string, string>>;
   /** How many conductors. @default 1 */
   readonly conductors?: number;
   /** Let it outlive this process, until {@link stopGroup} is called with this name. @default none */
@@ -80,7 +82,12 @@ export async function startDrover(options: DroverOptions): Promise<RunningDrover
     const scheduler = await start({ service: "scheduler" });
     const api = await start({ service: "api" });
     const agents = await Promise.all(
-      hosts.map((host) => start({ service: "compute-agent", label: `agent-${host.name}`, host }, agentSettings(host))),
+      hosts.map((host) =>
+        start(
+          { service: "compute-agent", label: `agent-${host.name}`, host },
+          { ...agentSettings(host), ...options.agentEnv?.(host) },
+        ),
+      ),
     );
     const processes = [...conductors, scheduler, api, ...agents];
     await Promise.all(processes.map((process) => process.waitUntilReady()));

@@ -25,6 +25,8 @@ const PACKAGES: Readonly<Record<Tier, readonly string[]>> = {
     "libvirt-daemon-driver-qemu",
     "libvirt-clients",
     "iproute2",
+    // For links that are cut between two parts of a lab.
+    "nftables",
     // For the guest's image.
     "busybox-static",
     "gcc",
