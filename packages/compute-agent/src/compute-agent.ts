@@ -111,6 +111,7 @@ export async function startComputeAgent(options: ComputeAgentOptions): Promise<C
   ]);
   reporter.start();
   held.start();
+  void reporter.reported.then(() => held.soon());
 
   let stopping: Promise<void> | undefined;
   const stop = async (): Promise<void> => {

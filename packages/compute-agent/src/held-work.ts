@@ -20,6 +20,8 @@ export interface HeldWorkOptions {
 
 /** While the file holds anything, the conductor is asked this often, ms: what is under way is in it too. */
 const ASK_AGAIN_MS = 30_000;
+/** Woken in a row, as by one refused report after another, it still leaves this pause, ms. */
+const WOKEN_PAUSE_MS = 250;
 /** Not ready, or an answer that did not come: tried again after this, ms. */
 const TRY_AGAIN_MS = 2_000;
 
@@ -58,8 +60,7 @@ export class HeldWork {
       this.#wake = new AbortController();
       const ms = await this.#askOnce();
       await this.#options.clock.sleep(ms, AbortSignal.any([signal, this.#wake.signal])).catch(() => {});
-      // Woken in a row, as by one refused report after another, it still leaves a pause.
-      if (this.#wake.signal.aborted) await this.#options.clock.sleep(TRY_AGAIN_MS, signal).catch(() => {});
+      if (this.#wake.signal.aborted) await this.#options.clock.sleep(WOKEN_PAUSE_MS, signal).catch(() => {});
     }
   }
 

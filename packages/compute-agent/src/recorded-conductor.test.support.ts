@@ -21,6 +21,10 @@ export interface RecordedConductor {
   heartbeats: number;
   /** Reports of migrations fail so many times more before they are taken. */
   failures: number;
+  /** Migrations of which there is no record. */
+  readonly unknown: Set<string>;
+  /** What reports of hosts are answered. */
+  newestSequence: number;
   /** What agents said they still hold. */
   readonly held: HeldReport[];
   /** What they are answered about each of it. */
@@ -35,7 +39,8 @@ export interface RecordedConductor {
 }
 
 export async function recordConductor(bus: Bus): Promise<RecordedConductor> {
-  const failIfAsked = (): void => {
+  const failIfAsked = ({ migrationUuid }: { readonly migrationUuid: string }): void => {
+    if (recorded.unknown.has(migrationUuid)) throw new DroverError("not-found", `no migration ${migrationUuid}`);
     if (recorded.failures === 0) return;
     recorded.failures -= 1;
     throw new DroverError("unavailable", "the store is away");
@@ -46,7 +51,7 @@ export async function recordConductor(bus: Bus): Promise<RecordedConductor> {
     handlers: [
       handle(reportHost, async (request) => {
         recorded.hosts.push(request);
-        return { recordedAtMs: 0 };
+        return { recordedAtMs: 0, newestSequence: recorded.newestSequence };
       }),
       handle(reportHeartbeat, async () => {
         recorded.heartbeats += 1;
@@ -57,12 +62,12 @@ export async function recordConductor(bus: Bus): Promise<RecordedConductor> {
         return { verdicts: request.held.map(({ migrationUuid }) => ({ migrationUuid, ...recorded.verdict })) };
       }),
       handle(reportMigrationEvent, async (request) => {
-        failIfAsked();
+        failIfAsked(request);
         recorded.events.push(request);
         return {};
       }),
       handle(reportMigrationOutcome, async (request) => {
-        failIfAsked();
+        failIfAsked(request);
         recorded.outcomes.push(request);
         return {};
       }),
@@ -75,6 +80,8 @@ export async function recordConductor(bus: Bus): Promise<RecordedConductor> {
     heartbeats: 0,
     failures: 0,
     known: true,
+    unknown: new Set(),
+    newestSequence: 0,
     held: [],
     verdict: { verdict: "in-progress", runsElsewhere: false },
     server,

@@ -102,13 +102,13 @@ function agentHandlers(context: ConductorContext): readonly RpcHandler[] {
   const { store, signals, restored } = context;
   const heartbeats = new HeartbeatBatch(store.hosts, context.clock);
   return [
-    handle(reportHost, async ({ facts, agentVersion, guests, recordsSeenAtMs }) => {
+    handle(reportHost, async ({ facts, agentVersion, guests, recordsSeenAtMs, sequence }) => {
       const before = await store.hosts.get(facts.host);
       const { lastSeenAt } = await store.hosts.report(facts, agentVersion);
       await restored.notice(facts.host, recordsSeenAtMs, before?.lastSeenAt.getTime() ?? 0);
-      await store.guests.replaceSightings(facts.host, guests);
+      const newestSequence = await store.guests.replaceSightings(facts.host, guests, sequence);
       signals.wake(`host ${facts.host}`);
-      return { recordedAtMs: lastSeenAt.getTime() };
+      return { recordedAtMs: lastSeenAt.getTime(), newestSequence };
     }),
     handle(reportHeartbeat, async ({ host, recordsSeenAtMs }) => {
       const heard = await heartbeats.beat(host);

@@ -6,7 +6,7 @@ import type { GuestStore } from "./store.ts";
 
 export function guestSightings(database: Database): GuestStore {
   return {
-    replaceSightings: (host, guests) => replaceSightings(database, host, guests),
+    replaceSightings: (host, guests, sequence = 0) => replaceSightings(database, host, guests, sequence),
     byServer: async (serverUuid) => {
       const rows = await database.query(`reading where server ${serverUuid} is`, (db) =>
         db.selectFrom("guests").selectAll().where("uuid", "=", serverUuid).orderBy("host").execute(),
@@ -28,12 +28,28 @@ export function guestSightings(database: Database): GuestStore {
   };
 }
 
-async function replaceSightings(database: Database, host: string, guests: readonly ObservedGuest[]): Promise<void> {
-  await database.transact(`recording the guests of host ${host}`, async (transaction) => {
+async function replaceSightings(
+  database: Database,
+  host: string,
+  guests: readonly ObservedGuest[],
+  sequence: number,
+): Promise<number> {
+  return await database.transact(`recording the guests of host ${host}`, async (transaction) => {
     // Two reports of one host, handled at once, must not be mixed.
     await database.driver.lock(transaction, `guests ${host}`);
+    const known = await transaction
+      .selectFrom("hosts")
+      .select("report_sequence")
+      .where("host", "=", host)
+      .executeTakeFirst();
+    const newest = known?.report_sequence ?? 0;
+    if (sequence !== 0 && sequence < newest) return newest;
+    if (sequence > newest) {
+      await transaction.updateTable("hosts").set({ report_sequence: sequence }).where("host", "=", host).execute();
+    }
     await transaction.deleteFrom("guests").where("host", "=", host).execute();
-    if (guests.length === 0) return;
+    const counts = Math.max(newest, sequence);
+    if (guests.length === 0) return counts;
     const rows = database.driver.jsonObjects(guests.map(rowOfGuest));
     // One parameter whatever the number of guests: no driver's limit on parameters is near.
     await sql`insert into guests
@@ -43,6 +59,7 @@ async function replaceSightings(database: Database, host: string, guests: readon
         cast(e.value ->> 'memoryKiB' as bigint), cast(e.value ->> 'migrating' as integer),
         cast(${database.now().getTime()} as bigint)
       from ${rows} as e`.execute(transaction);
+    return counts;
   });
 }
 

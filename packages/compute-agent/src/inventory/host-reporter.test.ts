@@ -77,3 +77,14 @@ test("while libvirtd is away nothing is said of the host, so that it counts as d
   ready = true;
   await waitFor("the report", () => conductor.hosts.length > 0);
 });
+
+test("an agent whose predecessor had counted further counts on from there, and reports again", async () => {
+  const { bus, reporter } = startReporter(() => true);
+  const conductor = await recordConductor(bus);
+  conductor.newestSequence = 41;
+  await waitFor("the report to be repeated", () => conductor.hosts.length > 1);
+  expect(conductor.hosts.map(({ sequence }) => sequence)).toEqual([1, 42]);
+  reporter.changed();
+  await waitFor("the next one", () => conductor.hosts.length > 2);
+  expect(conductor.hosts[2]?.sequence).toBe(43);
+});

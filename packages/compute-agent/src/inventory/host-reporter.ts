@@ -30,6 +30,8 @@ export class HostReporter {
   #changed = false;
   #known = false;
   #failures = 0;
+  /** Of the newest report; an agent begins anew, and is told how far the one before it had come. */
+  #sequence = 0;
   #running: Promise<void> = Promise.resolve();
   readonly #reported = Promise.withResolvers<void>();
 
@@ -96,10 +98,16 @@ export class HostReporter {
     this.#changed = false;
     try {
       const now = await read();
-      const { recordsSeenAtMs } = records;
-      const request = { facts: now.facts, agentVersion, guests: [...now.guests], recordsSeenAtMs };
-      const { recordedAtMs } = await bus.call(reportHost, request, { signal: this.#ended.signal });
+      this.#sequence += 1;
+      const stamp = { recordsSeenAtMs: records.recordsSeenAtMs, sequence: this.#sequence };
+      const request = { facts: now.facts, agentVersion, guests: [...now.guests], ...stamp };
+      const { recordedAtMs, newestSequence } = await bus.call(reportHost, request, { signal: this.#ended.signal });
       await records.noteRecords(recordedAtMs);
+      if (newestSequence > this.#sequence) {
+        // An agent that ran here before has counted further: this report was left out, and the next one is not.
+        this.#sequence = newestSequence;
+        return await this.#reportAll();
+      }
       this.#known = true;
       this.#reported.resolve();
     } catch (error) {

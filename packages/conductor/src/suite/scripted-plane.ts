@@ -224,6 +224,7 @@ export async function startPlane(
       agentVersion: "test",
       guests: host === "alpha" ? [guest, otherGuest] : [],
       recordsSeenAtMs: 0,
+      sequence: 0,
     });
   }
   return {

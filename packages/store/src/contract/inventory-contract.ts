@@ -53,6 +53,19 @@ export function inventoryContract(context: () => ContractContext): void {
   });
 
   describe("guests", () => {
+    it("are those of the newest report, whatever comes late", async () => {
+      const { guests, hosts } = context().store;
+      await hosts.report(hostFacts("east"), "0.1.0");
+      const [old, now] = [observedGuest({ name: "old" }), observedGuest({ name: "now" })];
+      expect(await guests.replaceSightings("east", [now], 7)).toBe(7);
+      expect(await guests.replaceSightings("east", [old], 6)).toBe(7);
+      expect((await guests.byHost("east")).map(({ name }) => name)).toEqual(["now"]);
+      expect(await guests.replaceSightings("east", [now, old], 7)).toBe(7);
+      expect(await guests.byHost("east")).toHaveLength(2);
+      expect(await guests.replaceSightings("east", [])).toBe(7);
+      expect(await guests.byHost("east")).toEqual([]);
+    });
+
     it("are what their host reported last", async () => {
       const { guests } = context().store;
       const stays = observedGuest({ name: "stays “here”" });

@@ -24,6 +24,7 @@ interface HostTable {
   readonly registered_at: number;
   readonly last_seen_at: number;
   readonly restored_up_to: Generated<number>;
+  readonly report_sequence: Generated<number>;
 }
 
 interface GuestTable {

@@ -1,0 +1,83 @@
+import { findGuest, liveMigration, preLiveMigration } from "@drover/contracts";
+import { LibvirtConnection, VIR_DOMAIN_STATE } from "@drover/libvirt";
+import { waitFor } from "@drover/testkit";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { type AgentBed, startAgentBed } from "./agent-bed.test.support.ts";
+
+let bed: AgentBed;
+beforeEach(async () => {
+  bed = await startAgentBed();
+});
+afterEach(async () => {
+  await bed.close();
+});
+
+async function standingOn(server: string, serverUuid: string): Promise<string> {
+  return (await bed.bus.call(findGuest, { serverUuid, migrationUuid: null }, { server })).standing;
+}
+
+/** A guest that h2 was made ready for, and of which it has a shut-off definition that was not there before. */
+async function leftOnH2(name: string) {
+  const uuid = await bed.addGuest({ name });
+  const command = bed.startCommand(uuid, name);
+  await bed.bus.call(preLiveMigration, { ...command, sourceHost: "h1" }, { server: "h2" });
+  bed.fleet.addGuest({ host: "h2", name, uuid, memoryMiB: 512, running: false });
+  return { uuid, command };
+}
+
+/** The agent of a host comes back, as after a crash, and has asked what became of what it holds. */
+async function comeBack(host: string): Promise<void> {
+  await bed.stopAgent(host);
+  bed.conductor.held.length = 0;
+  await bed.startAgent(host);
+  await waitFor("the agent to ask", () => bed.conductor.held.some((report) => report.host === host));
+}
+
+describe("an agent that returns", () => {
+  test("removes the definition that a migration brought, once it is over and another host runs the guest", async () => {
+    const { uuid } = await leftOnH2("left");
+    bed.conductor.verdict = { verdict: "over", runsElsewhere: true };
+    await comeBack("h2");
+    await waitFor("the definition to go", async () => (await standingOn("h2", uuid)) === "absent");
+    expect(await standingOn("h1", uuid)).toBe("running");
+  });
+
+  test.each([
+    ["while the migration is in progress", { verdict: "in-progress", runsElsewhere: true }],
+    ["while no other host is known to run the guest", { verdict: "over", runsElsewhere: false }],
+  ] as const)("leaves it %s", async (_when, verdict) => {
+    const { uuid, command } = await leftOnH2("left");
+    bed.conductor.verdict = verdict;
+    await comeBack("h2");
+    await comeBack("h2");
+    expect(bed.conductor.held[0]?.held).toMatchObject([{ migrationUuid: command.migrationUuid, started: null }]);
+    expect(await standingOn("h2", uuid)).toBe("off");
+  });
+
+  test("never touches a guest that runs, whatever it is told", async () => {
+    const { uuid } = await leftOnH2("alive");
+    await using connection = await LibvirtConnection.open(bed.fleet.host("h2").uri);
+    await connection.domain.create(await connection.domain.lookupByUUID(uuid));
+    bed.conductor.verdict = { verdict: "over", runsElsewhere: true };
+    await comeBack("h2");
+    // Its stop waits for what it was doing.
+    await bed.stopAgent("h2");
+    expect((await connection.domain.getState(await connection.domain.lookupByUUID(uuid))).state).toBe(
+      VIR_DOMAIN_STATE.VIR_DOMAIN_RUNNING,
+    );
+  });
+
+  test("tells of a migration whose record is lost, and sends its outcome once more when it is there again", async () => {
+    const uuid = await bed.addGuest({ name: "forgotten" });
+    const command = bed.startCommand(uuid, "forgotten");
+    bed.conductor.unknown.add(command.migrationUuid);
+    await bed.bus.cast(liveMigration, command, { server: "h1" });
+    const held = await waitFor("the agent to tell", () =>
+      bed.conductor.held.flatMap((report) => report.held).find((one) => one.migrationUuid === command.migrationUuid),
+    );
+    expect(held.started).toMatchObject({ generation: command.generation, destinationHost: "h2", serverName: "forgotten" });
+    bed.conductor.unknown.clear();
+    await comeBack("h1");
+    await waitFor("the outcome", () => bed.conductor.outcome(command.migrationUuid)?.outcome === "arrived");
+  });
+});
