@@ -75,7 +75,11 @@ describe("an agent that returns", () => {
     const held = await waitFor("the agent to tell", () =>
       bed.conductor.held.flatMap((report) => report.held).find((one) => one.migrationUuid === command.migrationUuid),
     );
-    expect(held.started).toMatchObject({ generation: command.generation, destinationHost: "h2", serverName: "forgotten" });
+    expect(held.started).toMatchObject({
+      generation: command.generation,
+      destinationHost: "h2",
+      serverName: "forgotten",
+    });
     bed.conductor.unknown.clear();
     await comeBack("h1");
     await waitFor("the outcome", () => bed.conductor.outcome(command.migrationUuid)?.outcome === "arrived");

@@ -148,13 +148,17 @@ export const reportHost = defineCall({
     recordsSeenAtMs,
     sequence: count
       .default(0)
-      .describe("The agent's counter: a report that is older than the one recorded is left out. 0 counts as the newest."),
+      .describe(
+        "The agent's counter: a report that is older than the one recorded is left out. 0 counts as the newest.",
+      ),
   }),
   response: z.object({
     recordedAtMs,
     newestSequence: count
       .default(0)
-      .describe("That of the report that counts. Above the agent's own, its report was left out: it counts on from there."),
+      .describe(
+        "That of the report that counts. Above the agent's own, its report was left out: it counts on from there.",
+      ),
   }),
 });
 

@@ -10,6 +10,7 @@ import {
   type MigrationEvent,
   type MigrationProof,
   nextState,
+  RECONCILED,
   type SerializedError,
 } from "@drover/model";
 import type { MigrationChange } from "@drover/store";
@@ -248,15 +249,15 @@ export async function reconcileMigration(
     elsewhere: await runsElsewhere(context, migration, destinationHost),
     startIsOver: isStartOver(migration, context.clock.now()),
   });
+  const hosts = destinationHost === null ? [migration.sourceHost] : [migration.sourceHost, destinationHost];
+  const wakers = hosts.map((host): Waker => `host ${host}`);
   const events = finding.kind === "proved" ? arrowsTo(migration, finding.event) : undefined;
   if (finding.kind === "unclear" || events === undefined) {
     if (migration.reason !== finding.message) {
       const log = { event: "reconcile", message: finding.message };
       await context.store.migrations.update(migration.uuid, migration, { reason: finding.message }, log);
     }
-    const ms = migration.state === "unknown" ? ASK_AGAIN_MS : ASK_PATIENTLY_MS;
-    const hosts = destinationHost === null ? [migration.sourceHost] : [migration.sourceHost, destinationHost];
-    return { kind: "wait", ms, wakers: hosts.map((host): Waker => `host ${host}`) };
+    return { kind: "wait", ms: migration.state === "unknown" ? ASK_AGAIN_MS : ASK_PATIENTLY_MS, wakers };
   }
   const proof: MigrationProof = {
     at: context.clock.now().toISOString(),
@@ -266,9 +267,12 @@ export async function reconcileMigration(
     destination: destinationHost === null ? null : wordOf(destinationHost, destination),
   };
   const change = { ...changeFor(finding, migration, source), destinationHost, proof };
-  await transition(context, migration, events, change, { event: finding.event, message: finding.message });
+  const after = await transition(context, migration, events, change, {
+    event: finding.event,
+    message: finding.message,
+  });
   context.logger.info({ finding: finding.event, proof }, "a migration in doubt was decided from what both hosts run");
-  return { kind: "look-again" };
+  return RECONCILED.has(after.state) ? { kind: "wait", ms: ASK_PATIENTLY_MS, wakers } : { kind: "look-again" };
 }
 
 /** By way of `unknown` from where the table has no such arrow; undefined where the record is there already. */

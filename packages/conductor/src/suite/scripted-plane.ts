@@ -60,6 +60,8 @@ export interface AgentScript {
   readonly found?: Found | readonly Found[];
   readonly postAtDestination?: () => Promise<void>;
   readonly rollbackAtDestination?: () => Promise<void>;
+  readonly rollbackAtSource?: (command: { readonly mayResume: boolean; readonly stayed: boolean }) => Promise<void>;
+  readonly release?: (command: { readonly removeRemnant: boolean }) => Promise<void>;
 }
 
 export interface Found {
@@ -147,12 +149,18 @@ class ScriptedAgent {
         await script.postAtDestination?.();
         return {};
       }),
-      handle(postLiveMigration, async () => this.#noted("release")),
+      handle(postLiveMigration, async (command) => {
+        await script.release?.(command);
+        return this.#noted("release");
+      }),
       handle(rollbackLiveMigrationAtDestination, async () => {
         await script.rollbackAtDestination?.();
         return this.#noted("rollback-destination");
       }),
-      handle(rollbackLiveMigration, async () => this.#noted("rollback-source")),
+      handle(rollbackLiveMigration, async (command) => {
+        await script.rollbackAtSource?.(command);
+        return this.#noted("rollback-source");
+      }),
     ];
   }
 
@@ -189,6 +197,9 @@ export interface Plane {
   readonly beta: ScriptedAgent;
   /** Resolves with the record once it is in `state`. */
   until(uuid: string, ...states: readonly MigrationState[]): Promise<Migration>;
+  /** Ends the conductor as a drain does, or starts another over the same records. */
+  stopConductor(): Promise<void>;
+  startConductor(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -209,15 +220,17 @@ export async function startPlane(
     server: "scheduler-1",
     handlers: [handle(selectDestinations, async () => ({ candidates: [{ host: "beta", weight: 1 }], eliminated: [] }))],
   });
-  const conductor = await startConductor({
-    bus,
-    store,
-    progress,
-    clock: systemClock,
-    logger: silentLogger,
-    config: conductorConfig.parse(config),
-    policy: defaultPolicy,
-  });
+  const conduct = () =>
+    startConductor({
+      bus,
+      store,
+      progress,
+      clock: systemClock,
+      logger: silentLogger,
+      config: conductorConfig.parse(config),
+      policy: defaultPolicy,
+    });
+  let conductor = await conduct();
   for (const host of ["alpha", "beta"]) {
     await bus.call(reportHost, {
       facts: factsOf(host),
@@ -233,6 +246,10 @@ export async function startPlane(
     alpha,
     beta,
     until: (uuid, ...states) => untilState(store, uuid, states),
+    stopConductor: () => conductor.stop(),
+    startConductor: async () => {
+      conductor = await conduct();
+    },
     close: async () => {
       await conductor.stop();
       await bus.close();

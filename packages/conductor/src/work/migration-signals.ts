@@ -59,6 +59,11 @@ export class MigrationSignals {
     for (const watched of this.#watched.values()) if (watched.wakers.includes(waker)) watched.wait?.abort();
   }
 
+  /** Something is new that may concern each of them: all look again. */
+  wakeAll(): void {
+    for (const uuid of this.#watched.keys()) this.heard(uuid);
+  }
+
   /** Resolves at the next change of `uuid`, after `ms`, when `stop` is aborted, or when one of `wakers` has come. */
   async wait(uuid: string, ms: number, stop: AbortSignal, wakers: readonly Waker[] = []): Promise<void> {
     const watched = this.#watched.get(uuid);

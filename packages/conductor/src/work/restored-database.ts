@@ -32,17 +32,18 @@ export class RestoredDatabase {
     await this.notice(host, recordsSeenAtMs, known?.lastSeenAt.getTime() ?? 0);
   }
 
-  /** As {@link compare}, with the row's time as it was before this sign of life. */
-  async notice(host: string, recordsSeenAtMs: number, recordedAtMs: number): Promise<void> {
+  /** As {@link compare}, with the row's time as it was before this sign of life. Resolves true if that is news. */
+  async notice(host: string, recordsSeenAtMs: number, recordedAtMs: number): Promise<boolean> {
     // Never ahead of our clock: what is written from now on is not outdated.
     const upToMs = Math.min(recordsSeenAtMs, this.#clock.now().getTime());
-    if (recordsSeenAtMs <= recordedAtMs || upToMs <= (this.#upToMs.get(host) ?? 0)) return;
+    if (recordsSeenAtMs <= recordedAtMs || upToMs <= (this.#upToMs.get(host) ?? 0)) return false;
     this.#logger.error(
       { host, agentWasToldAt: new Date(recordsSeenAtMs), databaseHas: new Date(recordedAtMs) },
       "the database is older than what an agent was told: it was restored; older records are looked at before they are acted on",
     );
     this.#upToMs.set(host, upToMs);
     await this.#store.hosts.noteRestored(host, upToMs);
+    return true;
   }
 
   /** Records of the migration that were last written before this time, ms since 1970, are outdated; 0 if none is. */

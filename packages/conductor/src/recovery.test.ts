@@ -1,0 +1,199 @@
+import { liveMigrateInstance, reportHeartbeat, reportHeldMigrations } from "@drover/contracts";
+import { defaultPolicy, type Migration, systemClock } from "@drover/model";
+import { afterEach, describe, expect, it } from "vitest";
+import { type AgentScript, type Found, guest, type Plane, startPlane } from "./suite/scripted-plane.ts";
+
+const request = { serverUuid: guest.uuid, host: null, blockMigration: null, requestedBy: "olga", projectId: "admin" };
+const copies: AgentScript = {
+  start: async ({ migrationUuid }, agent) => agent.report(migrationUuid, "started"),
+};
+
+let plane: Plane;
+afterEach(async () => {
+  expect(await plane.store.claims.list()).toEqual([]);
+  await plane.close();
+});
+
+/** A migration of `web` that runs; what both hosts say of it is asked once its agent has said that it cannot tell. */
+async function doubt(source: AgentScript, destination: AgentScript): Promise<string> {
+  plane = await startPlane({ alpha: { ...copies, ...source }, beta: destination });
+  const { migrationUuid } = await plane.bus.call(liveMigrateInstance, request);
+  await plane.until(migrationUuid, "running");
+  await plane.alpha.outcome(migrationUuid, { outcome: "unknown", cause: null });
+  return migrationUuid;
+}
+
+describe("a migration in doubt", () => {
+  it("that arrived beside a remnant on its source is completed, and the remnant is let go with the proof", async () => {
+    const released: boolean[] = [];
+    const uuid = await doubt(
+      {
+        found: { standing: "paused-by-migration" },
+        release: async ({ removeRemnant }) => void released.push(removeRemnant),
+      },
+      { found: { standing: "running" } },
+    );
+    const migration = await plane.until(uuid, "completed");
+    expect(released).toEqual([true]);
+    expect(migration.proof).toMatchObject({
+      finding: "foundOnDestination",
+      source: { host: "alpha", standing: "paused-by-migration" },
+      destination: { host: "beta", standing: "running" },
+    });
+  });
+
+  it("that stands still on its source runs again only once the destination has said that it has nothing", async () => {
+    const asked: boolean[] = [];
+    const uuid = await doubt(
+      { found: { standing: "paused" }, rollbackAtSource: async ({ mayResume }) => void asked.push(mayResume) },
+      { found: [{ standing: "paused-by-migration", job: "incoming" }, { standing: "absent" }] },
+    );
+    const migration = await plane.until(uuid, "failed");
+    expect(asked).toEqual([true]);
+    expect(migration.proof).toMatchObject({ finding: "foundOnSource", destination: { standing: "absent" } });
+  });
+
+  it("whose guest shut itself off is failed, and says so", async () => {
+    const uuid = await doubt({ found: { standing: "off" } }, { found: { standing: "absent" } });
+    const migration = await plane.until(uuid, "failed");
+    expect(migration.failure?.message).toMatch(/web: the guest was shut off while it was moved/);
+  });
+
+  it.each<[string, Found, Found, RegExp]>([
+    [
+      "runs twice",
+      { standing: "running" },
+      { standing: "running" },
+      /running on the source and running on the destination/,
+    ],
+    ["runs nowhere", { standing: "absent" }, { standing: "absent" }, /neither host knows the guest/],
+  ])("whose guest %s waits in error for a person, and goes on by itself once that is mended", async (...test) => {
+    const [, source, destination, says] = test;
+    // Asked once each before the person acts; what they say after it is the last of the list.
+    const uuid = await doubt(
+      { found: [source, { standing: "absent" }] },
+      { found: [destination, { standing: "running" }] },
+    );
+    const stuck = await plane.until(uuid, "error");
+    expect(stuck.reason).toMatch(says);
+    const log = await plane.store.migrations.readLog(uuid);
+    expect(log.map(({ event }) => event).filter((event) => event.startsWith("found"))).toHaveLength(1);
+    // A conductor that comes anew asks again, as each does now and then.
+    await plane.stopConductor();
+    await plane.startConductor();
+    expect(await plane.until(uuid, "completed")).toMatchObject({ outcome: "arrived", reason: null, failure: null });
+  });
+
+  it("whose post-copy broke says that neither copy may be ended, and completes when it has gone on by itself", async () => {
+    const uuid = await doubt(
+      { found: [{ standing: "post-copy-broken", job: "outgoing" }, { standing: "off" }] },
+      { found: [{ standing: "post-copy-broken" }, { standing: "running" }] },
+    );
+    expect((await plane.until(uuid, "post-copy-paused")).reason).toMatch(/end neither/);
+    await plane.stopConductor();
+    await plane.startConductor();
+    await plane.until(uuid, "completed");
+  });
+});
+
+describe("a conductor that stops", () => {
+  it("hands over what it works on, and another goes on", async () => {
+    plane = await startPlane({ alpha: copies });
+    const { migrationUuid } = await plane.bus.call(liveMigrateInstance, request);
+    await plane.until(migrationUuid, "running");
+    await plane.stopConductor();
+    expect(await plane.store.migrations.acquireLeases("nobody", 1, 10)).toHaveLength(1);
+    await plane.store.migrations.releaseLease("nobody", migrationUuid);
+    await plane.startConductor();
+    await plane.alpha.outcome(migrationUuid, { outcome: "arrived", cause: null });
+    await plane.until(migrationUuid, "completed");
+  });
+});
+
+describe("a database that was restored from a backup", () => {
+  /** A record in a state of long ago, written over what became of it since. */
+  async function restored(state: "queued" | "preparing" | "running", known: Found["known"] = null): Promise<Migration> {
+    plane = await startPlane({ alpha: { found: { standing: "running", known } }, beta: {} });
+    await plane.stopConductor();
+    const created = await plane.store.migrations.create(
+      {
+        ...{ serverUuid: guest.uuid, serverName: "web", sourceHost: "alpha", requestedHost: "beta", memoryKiB: 1 },
+        ...{
+          policy: defaultPolicy,
+          step: "choose-destination",
+          requestedBy: "olga",
+          projectId: "admin",
+          requestId: "r",
+        },
+      },
+      { event: "queued", message: "long ago" },
+    );
+    if (state === "queued") return created;
+    const move = { generation: 3, notAfterMs: 0 };
+    const outputs = { destination: { libvirtUri: "qemu+tcp://beta/system", inboundAddress: "beta" }, move };
+    const late = state === "preparing" ? {} : { step: "move-guest", outputs, destinationHost: "beta" };
+    return await plane.store.migrations.update(created.uuid, created, { state, ...late });
+  }
+
+  /** An agent's sign of life, by which it is known that records written until now are missing. */
+  async function noticed(): Promise<void> {
+    await plane.startConductor();
+    await systemClock.sleep(2);
+    const recordsSeenAtMs = systemClock.now().getTime();
+    await plane.bus.call(reportHeartbeat, { host: "alpha", recordsSeenAtMs });
+  }
+
+  it("a queued migration is not begun: it may have been called off, or done, since", async () => {
+    const { uuid } = await restored("queued");
+    await plane.store.hosts.noteRestored("alpha", systemClock.now().getTime() + 1);
+    await plane.startConductor();
+    const migration = await plane.until(uuid, "cancelled");
+    expect(migration.reason).toMatch(/restored from a backup.*ask for it again/);
+    expect(plane.alpha.received).not.toContain("start");
+    expect(migration.generation).toBeGreaterThan(1_000_000);
+  });
+
+  it("one that was being prepared is rolled back", async () => {
+    const { uuid } = await restored("preparing");
+    await plane.store.hosts.noteRestored("alpha", systemClock.now().getTime() + 1);
+    await plane.startConductor();
+    expect((await plane.until(uuid, "failed")).failure?.message).toMatch(/restored from a backup/);
+    expect(plane.alpha.received).not.toContain("start");
+  });
+
+  it("one that ran is decided from what both hosts run", async () => {
+    const { uuid } = await restored("running");
+    await noticed();
+    const migration = await plane.until(uuid, "failed");
+    expect(migration.proof).toMatchObject({ finding: "foundOnSource", source: { standing: "running" } });
+  });
+
+  it("an agent is believed for its own host alone", async () => {
+    const { uuid } = await restored("running");
+    await plane.startConductor();
+    await plane.bus.call(reportHeartbeat, { host: "gamma", recordsSeenAtMs: systemClock.now().getTime() });
+    expect(await plane.store.hosts.restored()).toEqual(new Map());
+    await noticed();
+    expect([...(await plane.store.hosts.restored()).keys()]).toEqual(["alpha"]);
+    await plane.until(uuid, "failed");
+  });
+
+  it("a migration that it lost is recorded again from what its agent knows, and followed to its end", async () => {
+    plane = await startPlane({ alpha: { found: { standing: "absent" } }, beta: { found: { standing: "running" } } });
+    const migrationUuid = crypto.randomUUID();
+    const started = {
+      ...{ generation: 5, serverName: "web", destinationHost: "beta", memoryKiB: guest.memoryKiB },
+      ...{ policy: defaultPolicy, flags: [], startedAtMs: systemClock.now().getTime() },
+    };
+    const held = [{ migrationUuid, serverUuid: guest.uuid, started }];
+    const first = await plane.bus.call(reportHeldMigrations, { host: "alpha", held });
+    expect(first.verdicts).toMatchObject([{ migrationUuid, verdict: "in-progress" }]);
+    const migration = await plane.until(migrationUuid, "completed");
+    expect(migration).toMatchObject({ outcome: "arrived", requestedBy: expect.stringMatching(/record was lost/) });
+    const second = await plane.bus.call(reportHeldMigrations, { host: "alpha", held });
+    expect(second.verdicts).toMatchObject([{ migrationUuid, verdict: "over", runsElsewhere: false }]);
+    const stranger = [{ migrationUuid: crypto.randomUUID(), serverUuid: guest.uuid, started: null }];
+    const third = await plane.bus.call(reportHeldMigrations, { host: "beta", held: stranger });
+    expect(third.verdicts).toMatchObject([{ verdict: "no-record", runsElsewhere: true }]);
+  });
+});
