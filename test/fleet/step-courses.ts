@@ -7,36 +7,46 @@ import type { PlaneOptions, SimulatedPlane } from "./simulated-plane.ts";
 
 /** One way, and how it ends when nothing else goes wrong. */
 export interface Course extends Settlement {
+  readonly title: string;
   /** Whose undo is the first to run; without it none does. */
   readonly failsAt?: string;
   readonly conductor?: PlaneOptions["conductor"];
+  /** @default one of 300 MiB in use */
+  readonly guest?: { readonly memoryMiB: number; readonly touchedMiB: number };
   /** Before the migration is asked for. */
   readonly before?: (plane: SimulatedPlane) => void;
   /** While memory is being copied. */
   readonly during?: (plane: SimulatedPlane, migrationId: number) => Promise<void>;
 }
 
-/** By the hurried clock: at 5 MiB/s the guest's 300 MiB take a minute, six seconds for who watches. */
+/** At 5 MiB/s 300 MiB take a minute, by the hurried clock. A quiet guest writes 8 MiB/s: below, no copy ends by itself. */
 const linkOf =
   (mibps: number): NonNullable<Course["before"]> =>
   (plane) =>
     plane.fleet.faults.setLinkBandwidth("alpha", "beta", mibps);
 
-export const straight: Course = { state: "completed", host: "beta" };
+export const straight: Course = { title: "any migration", state: "completed", host: "beta" };
 
 /** The conductor waits for a start that nobody answers, and not for a minute. */
-export const soonDoubted: Course = { ...straight, conductor: { start_timeout_s: 15 } };
+export const soonDoubted: Course = { ...straight, title: "one soon doubted", conductor: { start_timeout_s: 15 } };
 
 /** So long that its source is asked whether it still steers the copy. */
-export const long: Course = { ...straight, before: linkOf(8) };
+export const long: Course = {
+  ...straight,
+  title: "a long one",
+  guest: { memoryMiB: 2048, touchedMiB: 1200 },
+  before: linkOf(30),
+};
 
 export const forced: Course = {
   ...straight,
+  title: "a forced one",
   before: linkOf(20),
   during: async (plane, id) => void (await plane.client.forceComplete(id)),
 };
 
 export const aborted: Course = {
+  title: "an aborted one",
   state: "cancelled",
   host: "alpha",
   says: /aborted on request of admin/,
@@ -46,6 +56,7 @@ export const aborted: Course = {
 };
 
 export const preparationRefused: Course = {
+  title: "one whose destination refuses",
   state: "failed",
   host: "alpha",
   says: /beta has no room/,
@@ -57,6 +68,7 @@ export const preparationRefused: Course = {
 };
 
 export const copyRefused: Course = {
+  title: "one whose copy is refused",
   state: "failed",
   host: "alpha",
   says: /no copy today/,

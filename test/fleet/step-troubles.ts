@@ -28,10 +28,14 @@ const troublesOfCalls: readonly RequestTrouble[] = [
   { what: "is done, and its reply is lost", fault: { kind: "lose-reply" }, effect: "silence" },
   { what: "is done, and its reply is always lost", fault: { kind: "lose-reply" }, effect: "silence", lasts: true },
   { what: "is done again", fault: { kind: "repeat" }, effect: "none" },
+];
+
+/** For calls that change something: asked too often or too late, the others change nothing. */
+const troublesOfChanges: readonly RequestTrouble[] = [
   { what: "is done twice at once", fault: { kind: "double" }, effect: "none" },
-  { what: "is late, and arrives when all is over", fault: { kind: "hold-up" }, effect: "silence" },
+  { what: "is late, and comes after the end", fault: { kind: "hold-up" }, effect: "silence" },
   {
-    what: "is always late, and all of it arrives when all is over",
+    what: "is always late, and comes after the end",
     fault: { kind: "hold-up" },
     effect: "silence",
     lasts: true,
@@ -52,19 +56,33 @@ const troublesOfCasts: readonly RequestTrouble[] = [
   { what: "is lost by the broker", fault: { kind: "lose-request" }, effect: "silence" },
   { what: "is always lost by the broker", fault: { kind: "lose-request" }, effect: "silence", lasts: true },
   { what: "is delivered twice", fault: { kind: "double" }, effect: "none" },
-  { what: "is late, and arrives when all is over", fault: { kind: "hold-up" }, effect: "silence" },
+  { what: "is late, and comes after the end", fault: { kind: "hold-up" }, effect: "silence" },
   {
-    what: "is always late, and all of it arrives when all is over",
+    what: "is always late, and comes after the end",
     fault: { kind: "hold-up" },
     effect: "silence",
     lasts: true,
   },
 ];
 
-export function troublesOf({ contract }: StepRequest): readonly RequestTrouble[] {
+function troublesOf({ contract }: StepRequest): readonly RequestTrouble[] {
   if (contract.kind === "cast") return troublesOfCasts;
   const mayDoubt = contract.errors?.["outcome-unknown"] !== undefined;
-  return mayDoubt ? [...troublesOfCalls, ...troublesOfDoubt] : troublesOfCalls;
+  return [
+    ...troublesOfCalls,
+    ...(contract.access === "read" ? [] : troublesOfChanges),
+    ...(mayDoubt ? troublesOfDoubt : []),
+  ];
+}
+
+/** All of them, for all of the requests, with what a test's title is made of. */
+export function troubleCases(requests: readonly StepRequest[]) {
+  return requests.flatMap((request) =>
+    troublesOf(request).map((trouble) => {
+      const { contract, course } = request;
+      return { request, trouble, method: contract.method, what: trouble.what, course: course.title };
+    }),
+  );
 }
 
 /** More than a step's tries: what helps in the end is that the step is repeated, not that a try was left. */
@@ -79,11 +97,12 @@ export function timesOf({ lasts = false }: RequestTrouble, { patience }: StepReq
 /** How the migration must end with this trouble at a request of `step`. */
 export function endingOf(trouble: RequestTrouble, { patience, course }: StepRequest, step: string): Course {
   const { effect, lasts = false } = trouble;
+  const { title } = course;
   const silenceFails = patience === "none" || (patience === "some" && lasts);
   const refusalFails = patience === "none" || patience === "some" || patience === "for-silence";
   const fails = (effect === "silence" && silenceFails) || (effect === "refusal" && refusalFails);
-  if (fails) return { state: "failed", host: "alpha", says: /the test says|reply is lost/, failsAt: step };
+  if (fails) return { title, state: "failed", host: "alpha", says: /the test says|reply is lost/, failsAt: step };
   const givenUp = patience === "for-a-while" && effect === "silence" && lasts;
-  if (givenUp) return { state: "failed", host: "alpha", says: /did not say whether the copy began/, failsAt: step };
-  return course;
+  if (!givenUp) return course;
+  return { title, state: "failed", host: "alpha", says: /did not say whether the copy began/, failsAt: step };
 }

@@ -39,10 +39,9 @@ export async function walkWithCrash(course: Course, event: string, when: "before
   await expectEnding(plane, await leading, course);
 }
 
-async function startPlane({ conductor = {}, before }: Course): Promise<SimulatedPlane> {
+async function startPlane({ conductor = {}, guest, before }: Course): Promise<SimulatedPlane> {
   const plane = await startSimulatedPlane({ clock: hurriedClock(HURRY), conductor });
-  // It writes less than the slowest link of a course carries.
-  await plane.addGuest({ name: "web", dirtyMiBps: 1 });
+  await plane.addGuest({ name: "web", dirtyMiBps: 1, ...guest });
   before?.(plane);
   return plane;
 }

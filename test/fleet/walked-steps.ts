@@ -41,7 +41,10 @@ import {
  */
 export type Patience = "none" | "some" | "for-silence" | "for-a-while" | "for-ever";
 
-type Contract = Pick<CallContract<unknown, unknown> | CastContract<unknown>, "kind" | "topic" | "method" | "errors">;
+type Contract = Pick<
+  CallContract<unknown, unknown> | CastContract<unknown>,
+  "kind" | "topic" | "method" | "access" | "errors"
+>;
 
 export interface StepRequest {
   readonly contract: Contract;
