@@ -21,7 +21,6 @@ const doubt = new DroverError("outcome-unknown", "the test says that the guest m
 
 const troublesOfCalls: readonly RequestTrouble[] = [
   { what: "is taken by nobody", fault: { kind: "fail-before", error: nobody }, effect: "silence" },
-  { what: "is always taken by nobody", fault: { kind: "fail-before", error: nobody }, effect: "silence", lasts: true },
   { what: "is refused", fault: { kind: "fail-before", error: refusal }, effect: "refusal" },
   { what: "is done, and refused all the same", fault: { kind: "fail-after", error: refusal }, effect: "refusal" },
   { what: "is done, and seems to be taken by nobody", fault: { kind: "fail-after", error: nobody }, effect: "silence" },

@@ -33,7 +33,7 @@ export async function walkWithCrash(course: Course, event: string, when: "before
   await using plane = await startPlane(course);
   const crash = plane.conductorStore.crashAt(event, when);
   const leading = lead(plane, course);
-  await crash.happened;
+  await Promise.race([crash.happened, leading.then(() => crash.happened)]);
   await plane.stopConductor();
   await plane.startConductor();
   await expectEnding(plane, await leading, course);
