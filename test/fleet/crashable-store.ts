@@ -2,7 +2,7 @@ import { DroverError } from "@drover/model";
 import type { Store } from "@drover/store";
 
 /** A conductor's death, at one of its writes. */
-export interface Crash {
+interface Crash {
   /** Resolves when it has happened: from then on nothing of that conductor reaches the store, nor it the conductor. */
   readonly happened: Promise<void>;
 }

@@ -39,7 +39,7 @@ import {
  * - `for-a-while`: it is sent again whatever happens; when that does not help for long, both hosts are asked.
  * - `for-ever`: it is sent again until it succeeds.
  */
-export type Patience = "none" | "some" | "for-silence" | "for-a-while" | "for-ever";
+type Patience = "none" | "some" | "for-silence" | "for-a-while" | "for-ever";
 
 type Contract = Pick<
   CallContract<unknown, unknown> | CastContract<unknown>,
@@ -61,7 +61,7 @@ export interface WalkedStep {
   readonly undo?: WalkedUndo;
 }
 
-export interface WalkedUndo {
+interface WalkedUndo {
   readonly requests: readonly StepRequest[];
   readonly writes: readonly string[];
   /** A later step fails, or this one where none after it is undone. */
