@@ -82,7 +82,8 @@ export class ChaosPlane {
       hosts: hosts.map((name) => ({ name, memoryMiB: 16_384 })),
       guests,
       defaultLinkMiBps: linkMiBps,
-      timings: { prepareMs: 100 },
+      // Some are slow to confirm: a libvirtd that ends then leaves the most doubt behind.
+      timings: { prepareMs: 100, confirmMs: random.pick([10, 10, 200]) },
     });
     const broker = openInProcessBus({
       clock,

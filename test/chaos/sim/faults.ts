@@ -79,16 +79,28 @@ const CALLS = [
   "domainGetXMLDesc",
 ] as const;
 
+/** Mostly one that a guest is leaving or coming to. */
+function pickHost({ plane, random, hosts }: FaultScene): string {
+  const busy = plane.fleet.guests().flatMap(({ host, job }) => (job === "none" ? [] : [host]));
+  return busy.length > 0 && random.chance(0.7) ? random.pick(busy) : random.pick(hosts);
+}
+
+function pickAgent(scene: FaultScene): Restartable {
+  const name = `agent-${pickHost(scene)}`;
+  return scene.plane.agents.find((agent) => agent.name === name) ?? scene.random.pick(scene.plane.agents);
+}
+
 export const FAULTS: readonly Fault[] = [
-  { name: "kill an agent", strike: (scene) => killAndRestart(scene, scene.random.pick(scene.plane.agents)) },
+  { name: "kill an agent", strike: (scene) => killAndRestart(scene, pickAgent(scene)) },
   { name: "kill a conductor", strike: (scene) => killAndRestart(scene, scene.random.pick(scene.plane.conductors)) },
   { name: "freeze a conductor", strike: (scene) => freeze(scene, scene.random.pick(scene.plane.conductors)) },
-  { name: "freeze an agent", strike: (scene) => freeze(scene, scene.random.pick(scene.plane.agents)) },
+  { name: "freeze an agent", strike: (scene) => freeze(scene, pickAgent(scene)) },
   { name: "kill the scheduler", strike: (scene) => killAndRestart(scene, scene.plane.scheduler) },
   {
     name: "restart a libvirtd",
-    strike: ({ plane, clock, random, ledger, hosts }) => {
-      const host = random.pick(hosts);
+    strike: (scene) => {
+      const { plane, clock, random, ledger } = scene;
+      const host = pickHost(scene);
       ledger.note(host, "libvirtd ends");
       plane.fleet.faults.libvirtdDown(host);
       clock.after(lasting(random), () => plane.fleet.faults.libvirtdUp(host));
@@ -96,8 +108,9 @@ export const FAULTS: readonly Fault[] = [
   },
   {
     name: "take a host down",
-    strike: ({ plane, clock, random, ledger, hosts }) => {
-      const host = random.pick(hosts);
+    strike: (scene) => {
+      const { plane, clock, random, ledger } = scene;
+      const host = pickHost(scene);
       ledger.note(host, "cannot be reached");
       plane.fleet.faults.hostDown(host);
       clock.after(lasting(random), () => plane.fleet.faults.hostUp(host));
@@ -105,8 +118,9 @@ export const FAULTS: readonly Fault[] = [
   },
   {
     name: "break a link",
-    strike: ({ plane, clock, random, ledger, hosts }) => {
-      const one = random.pick(hosts);
+    strike: (scene) => {
+      const { plane, clock, random, ledger, hosts } = scene;
+      const one = pickHost(scene);
       const other = random.pick(hosts.filter((host) => host !== one));
       const condition = random.pick(["reset", "silent"] as const);
       ledger.note(one, `the link to ${other} is ${condition}`);
@@ -131,8 +145,9 @@ export const FAULTS: readonly Fault[] = [
   },
   {
     name: "trouble with libvirt's calls",
-    strike: ({ plane, random, ledger, hosts }) => {
-      const host = random.pick(hosts);
+    strike: (scene) => {
+      const { plane, random, ledger } = scene;
+      const host = pickHost(scene);
       const call = random.pick(CALLS);
       const fault = random.pick([SLOW, CUT, REFUSED]);
       const times = 1 + random.below(4);
@@ -162,6 +177,7 @@ export function repairAll({ plane, hosts, ledger }: FaultScene): void {
     plane.fleet.faults.libvirtdUp(host);
     for (const other of hosts) if (other !== host) plane.fleet.faults.setLink(host, other, "up");
   }
+  ledger.callOff();
   plane.fleet.faults.disarm();
   for (const who of plane.processes) {
     who.process.disarm();

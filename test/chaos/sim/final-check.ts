@@ -1,4 +1,6 @@
-import { TERMINAL } from "@drover/model";
+import { VIR_DOMAIN_PAUSED_REASON } from "@drover/libvirt";
+import type { GuestTruth } from "@drover/libvirt-sim";
+import { isActive, TERMINAL } from "@drover/model";
 import type { ChaosPlane } from "./chaos-plane.ts";
 import { describe, type KnownGuest } from "./invariants.ts";
 
@@ -17,6 +19,17 @@ export interface Unsettled {
   readonly what: string;
 }
 
+/** States in which a record says that it waits for a person. */
+const FOR_A_PERSON: ReadonlySet<string> = new Set(["post-copy-paused", "error"]);
+
+/** Its post-copy broke: half of its memory is here, half there, and only a person can decide. */
+export function isInTwoHalves(truth: readonly GuestTruth[], uuid: string): boolean {
+  const { VIR_DOMAIN_PAUSED_POSTCOPY_FAILED } = VIR_DOMAIN_PAUSED_REASON;
+  return truth.some(
+    (guest) => guest.uuid === uuid && guest.paused && guest.reason === VIR_DOMAIN_PAUSED_POSTCOPY_FAILED,
+  );
+}
+
 /** What must be true of a plane that was left alone for long enough. Empty when all of it is. */
 export async function unsettled(
   plane: ChaosPlane,
@@ -25,17 +38,28 @@ export async function unsettled(
 ): Promise<readonly Unsettled[]> {
   const found: Unsettled[] = [];
   const nameOf = (migrationUuid: string) => `migration ${records.get(migrationUuid)?.id ?? "of nobody"}`;
-  for (const { id, serverName, state, step, reason } of await plane.store.migrations.list({})) {
+  const truth = plane.fleet.guests();
+  const halved = new Set<string>();
+  for (const { uuid, id, serverUuid, serverName, state, step, reason } of await plane.store.migrations.list({})) {
     if (TERMINAL.has(state)) continue;
-    const rule = state === "error" ? "a person is needed only where libvirt left two halves" : "every migration ends";
+    const inTwoHalves = isInTwoHalves(truth, serverUuid);
+    if (inTwoHalves) halved.add(uuid);
+    if (inTwoHalves && FOR_A_PERSON.has(state)) continue;
+    const rule = inTwoHalves
+      ? "a broken post-copy is told as what it is"
+      : state === "error"
+        ? "a person is needed only where libvirt left two halves"
+        : "every migration ends";
     found.push({ rule, what: `migration ${id} of ${serverName} is ${state} at ${step}: ${reason}` });
   }
   for (const { migrationUuid, host } of await plane.store.claims.list()) {
+    if (halved.has(migrationUuid)) continue;
     found.push({ rule: "no claim stays", what: `${nameOf(migrationUuid)} holds one on ${host}` });
   }
   for (const [host, disk] of plane.disks) {
     const journal: JournalText = JSON.parse(disk.text ?? `{"migrations":[],"prepared":[]}`);
     for (const { migrationUuid } of journal.prepared) {
+      if (halved.has(migrationUuid)) continue;
       found.push({ rule: "nothing stays prepared", what: `${nameOf(migrationUuid)} on ${host}` });
     }
     for (const { migrationUuid, ended } of journal.migrations) {
@@ -44,14 +68,32 @@ export async function unsettled(
       found.push({ rule: "every outcome is acknowledged", what });
     }
   }
-  const truth = plane.fleet.guests();
   for (const guest of guests) {
+    if (isInTwoHalves(truth, guest.uuid)) continue;
     const here = truth.filter(({ uuid }) => uuid === guest.uuid);
     const where = here.map(describe).join(", ");
     if (here.length > 1) found.push({ rule: "no definition is left behind", what: `${guest.name} is ${where}` });
     if (!guest.paused && !here.some(({ running }) => running)) {
       found.push({ rule: "a guest is not left standing", what: `${guest.name} is ${where}` });
     }
+  }
+  return found;
+}
+
+/** What Drover believes of where guests are, where it is not so. */
+export async function sightingsThatErr(
+  plane: ChaosPlane,
+  guests: readonly KnownGuest[],
+): Promise<readonly Unsettled[]> {
+  const truth = plane.fleet.guests();
+  const found: Unsettled[] = [];
+  for (const { uuid, name } of guests) {
+    const sightings = await plane.store.guests.byServer(uuid);
+    const believed = sightings.filter(({ powerState }) => isActive(powerState)).map(({ host }) => host);
+    const active = truth.filter((guest) => guest.uuid === uuid && guest.active).map(({ host }) => host);
+    if (believed.sort().join(", ") === active.sort().join(", ")) continue;
+    const what = `${name} is believed on ${believed.join(", ") || "no host"} and is on ${active.join(", ")}`;
+    found.push({ rule: "what is believed of guests follows the hosts", what });
   }
   return found;
 }

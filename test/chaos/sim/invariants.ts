@@ -36,7 +36,7 @@ export class Invariants {
       const where = here.map(describe).join(", ");
       if (this.#shown.get(guest.uuid) !== where) {
         this.#shown.set(guest.uuid, where);
-        this.#ledger.note(guest.name, where);
+        this.#ledger.moved(guest.name, where);
       }
       if (here.filter(({ running }) => running).length > 1) {
         this.#ledger.violated("a guest runs on one host at most", `${guest.name} is ${where}`);
@@ -57,7 +57,7 @@ export class Invariants {
     this.#records.set(uuid, migration);
     if (before === undefined || before.state !== state || before.step !== step || before.reason !== reason) {
       const at = step === null ? "" : ` at ${step}`;
-      this.#ledger.note(`record ${id}`, `${serverName}: ${state}${at}${reason === null ? "" : ` (${reason})`}`);
+      this.#ledger.moved(`record ${id}`, `${serverName}: ${state}${at}${reason === null ? "" : ` (${reason})`}`);
     }
     if (before === undefined) return;
     if (generation <= before.generation) {

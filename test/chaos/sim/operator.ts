@@ -43,13 +43,17 @@ async function askDuring({ plane, ledger }: FaultScene, name: string, migrationU
 export function planRequest(scene: FaultScene, guests: readonly KnownGuest[], atMs: number): void {
   const { clock, random, hosts } = scene;
   const guest = random.pick(guests);
-  const host = random.chance(0.6) ? random.pick(hosts) : null;
+  const names = random.chance(0.6);
+  const choice = random.fraction();
   const later = [0.35, 0.35, 0.1].flatMap((probability) =>
     random.chance(probability)
       ? [{ afterMs: random.between(0, 5_000), kind: random.pick(["abort", "force"] as const) }]
       : [],
   );
   clock.after(atMs, () => {
+    const here = scene.plane.fleet.guests().find(({ uuid, running }) => uuid === guest.uuid && running)?.host;
+    const others = hosts.filter((other) => other !== here || choice < 0.05);
+    const host = names ? (others[Math.floor(choice * others.length)] ?? null) : null;
     void askToMigrate(scene, guest, host).then((migrationUuid) => {
       if (migrationUuid === undefined) return;
       for (const { afterMs, kind } of later) {

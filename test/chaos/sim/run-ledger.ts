@@ -13,6 +13,7 @@ export class RunLedger {
   readonly #lines: string[] = [];
   readonly #violations: Violation[] = [];
   readonly #seen = new Set<string>();
+  readonly #ambushes = new Set<{ left: number; readonly strike: () => void }>();
 
   constructor(clock: VirtualClock) {
     this.#clock = clock;
@@ -29,6 +30,27 @@ export class RunLedger {
   note(who: string, what: string): void {
     const seconds = (this.#clock.monotonicMs() / 1000).toFixed(3).padStart(9);
     this.#lines.push(`${seconds}  ${who.padEnd(12)} ${what}`);
+  }
+
+  /** A guest or a record has moved on: what lies in wait for that strikes. */
+  moved(who: string, what: string): void {
+    this.note(who, what);
+    for (const ambush of this.#ambushes) {
+      ambush.left -= 1;
+      if (ambush.left > 0) continue;
+      this.#ambushes.delete(ambush);
+      ambush.strike();
+    }
+  }
+
+  /** Calls `strike` at the `count`-th time from now that a guest or a record moves on: trouble comes where things happen. */
+  lieInWait(count: number, strike: () => void): void {
+    this.#ambushes.add({ left: count, strike });
+  }
+
+  /** Nothing lies in wait any more. */
+  callOff(): void {
+    this.#ambushes.clear();
   }
 
   /** The same one is counted once in a run, however often it is seen. */

@@ -1,7 +1,7 @@
 import { defaultPolicy, type Logger, type MigrationPolicy, TERMINAL } from "@drover/model";
 import { ChaosPlane } from "./chaos-plane.ts";
 import { FAULTS, type FaultScene, repairAll } from "./faults.ts";
-import { type Unsettled, unsettled } from "./final-check.ts";
+import { isInTwoHalves, sightingsThatErr, type Unsettled, unsettled } from "./final-check.ts";
 import { Invariants, type KnownGuest } from "./invariants.ts";
 import { askToMigrate, planRequest } from "./operator.ts";
 import { RunLedger, type Violation } from "./run-ledger.ts";
@@ -105,15 +105,19 @@ function planPolicy(random: SeededRandom): MigrationPolicy {
 
 /** The part of the run in which things go wrong: some kinds of trouble, some requests, at moments drawn for each. */
 async function trouble(scene: FaultScene, guests: readonly KnownGuest[], step: () => void): Promise<void> {
-  const { clock, random } = scene;
-  const lastsMs = random.pick([6_000, 15_000, 30_000, 100_000]);
+  const { clock, random, ledger } = scene;
+  const lastsMs = random.pick([5_000, 8_000, 12_000, random.chance(0.3) ? 100_000 : 20_000]);
   const kinds = FAULTS.filter(() => random.chance(0.35));
   const requests = 1 + random.below(guests.length * 2);
   for (let index = 0; index < requests; index += 1) planRequest(scene, guests, random.between(0, lastsMs * 0.5));
-  const strikes = kinds.length === 0 ? 0 : random.below(7);
+  const strikes = kinds.length === 0 ? 0 : random.below(9);
   for (let index = 0; index < strikes; index += 1) {
     const { strike } = random.pick(kinds);
-    clock.after(random.between(0, lastsMs * 0.8), () => strike(scene));
+    if (random.chance(0.5)) clock.after(random.between(0, lastsMs * 0.8), () => strike(scene));
+    else {
+      const afterMs = random.chance(0.5) ? random.between(0, 15) : random.between(0, 400);
+      ledger.lieInWait(1 + random.below(24), () => void clock.after(afterMs, () => strike(scene)));
+    }
   }
   await clock.pass(clock.monotonicMs() + lastsMs, step);
 }
@@ -149,8 +153,9 @@ async function untilSettled(
   }
 }
 
-/** Long enough for the inventories to say where everybody is. */
-const REPORTED_MS = 12_000;
+/** libvirtd is dialled again after 5 s at most, and a report that did not arrive is repeated after 10 s. */
+const REPORTED_WITHIN_MS = 30_000;
+const ASKED_MS = 12_000;
 const AGAIN_WITHIN_MS = 60_000;
 
 /** The last promise: nothing that happened keeps a guest from being migrated. */
@@ -161,13 +166,16 @@ async function migrateAgain(
   step: () => void,
 ): Promise<void> {
   const { clock, ledger, plane } = scene;
-  await clock.pass(clock.monotonicMs() + REPORTED_MS, step);
+  const misreported = await untilSettled(scene, step, REPORTED_WITHIN_MS, () => sightingsThatErr(plane, guests));
+  for (const { rule, what } of misreported) ledger.violated(rule, what);
+  const truth = plane.fleet.guests();
   for (const guest of guests) {
+    if (isInTwoHalves(truth, guest.uuid)) continue;
     let asked: { readonly uuid: string | undefined } | undefined;
     void askToMigrate(scene, guest, null).then((uuid) => {
       asked = { uuid };
     });
-    await clock.pass(clock.monotonicMs() + REPORTED_MS, step, () => asked !== undefined);
+    await clock.pass(clock.monotonicMs() + ASKED_MS, step, () => asked !== undefined);
     const record = () => checks.records.find(({ uuid }) => uuid === asked?.uuid);
     const isOver = () => {
       const state = record()?.state;
