@@ -1,16 +1,17 @@
 /**
  * `npm run chaos -- --sim [--runs N] [--seed S]`: plays Drover against trouble drawn from a seed. With `--runs` so many seeds
- * from S on; without it the one seed, with its trace. Ends with 1 when a promise was broken, with 2 for bad options.
+ * from S on; without it the one seed, with its trace.
  *
- * `--lab` is for real hosts; it needs what `npm run lab` needs.
+ * `npm run chaos -- --lab [--runs N] [--seed S]`: the reliability matrix on real guests, for which it needs what
+ * `npm run lab` needs. With `--runs` beyond the number of cells they are repeated in other orders.
+ *
+ * Both end with 1 when a promise was broken, with 2 for bad options.
  */
-import { existsSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { build } from "../../scripts/build.ts";
-import { runSimulation } from "./sim/run-simulation.ts";
 
 const USAGE = `usage: npm run chaos -- --sim [--runs N] [--seed S] [--workers N] [--log]
-       npm run chaos -- --lab [--runs N] [--seed S]`;
+       npm run chaos -- --lab [--runs N] [--seed S] [--only PART@STATE,…] [--out FOLDER] [--report]`;
 
 function complain(problem: string): never {
   console.error(`chaos: ${problem}\n${USAGE}`);
@@ -27,6 +28,9 @@ function readOptions() {
         seed: { type: "string" },
         workers: { type: "string" },
         log: { type: "boolean", default: false },
+        only: { type: "string" },
+        out: { type: "string" },
+        report: { type: "boolean", default: false },
       },
     }).values;
   } catch (error) {
@@ -43,22 +47,18 @@ function wholeNumber(option: string, text: string | undefined, least: number): n
   return value;
 }
 
-/** The mode for real hosts, if this checkout has it. */
-async function loadLab(): Promise<{ runLab(options: { runs?: number; seed?: number }): Promise<number> }> {
-  const script = new URL("./lab/run-lab.ts", import.meta.url);
-  if (!existsSync(script)) complain("--lab is not there in this checkout; use --sim");
-  return await import(script.href);
-}
-
-const values = readOptions();
+const { only, out, report: reportOnly, log, ...values } = readOptions();
 if (values.sim === values.lab) complain("name one of --sim and --lab");
 const runs = wholeNumber("runs", values.runs, 1);
 const seed = wholeNumber("seed", values.seed, 0);
 const workers = wholeNumber("workers", values.workers, 1);
 build("building Drover");
 if (values.lab) {
-  const { runLab } = await loadLab();
-  process.exitCode = await runLab({ ...(runs === undefined ? {} : { runs }), ...(seed === undefined ? {} : { seed }) });
+  const { runLab } = await import("./lab/run-lab.ts");
+  const say = (line: string) => console.error(line);
+  const passed = await runLab({ runs, seed, only: only?.split(","), out, reportOnly, say });
+  process.exitCode = passed ? 0 : 1;
 } else {
-  process.exitCode = await runSimulation({ runs, seed, workers, log: values.log });
+  const { runSimulation } = await import("./sim/run-simulation.ts");
+  process.exitCode = await runSimulation({ runs, seed, workers, log });
 }

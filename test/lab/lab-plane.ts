@@ -24,6 +24,8 @@ export interface LabPlaneOptions {
   readonly bus?: BusDriver;
   /** Configuration for all processes: `DROVER_*` variables. */
   readonly env?: Readonly<Record<string, string>>;
+  /** How many conductors. @default 1 */
+  readonly conductors?: number;
 }
 
 export interface LabPlane extends AsyncDisposable {
@@ -44,7 +46,7 @@ export interface LabPlane extends AsyncDisposable {
 }
 
 /** Starts everything; nothing is left when this rejects. */
-export async function startLabPlane({ bus = "amqp", env = {} }: LabPlaneOptions = {}): Promise<LabPlane> {
+export async function startLabPlane({ bus = "amqp", env = {}, conductors }: LabPlaneOptions = {}): Promise<LabPlane> {
   const started = new AsyncDisposableStack();
   try {
     const lab = started.use(await startLab({ hosts: 2 }));
@@ -64,6 +66,7 @@ export async function startLabPlane({ bus = "amqp", env = {} }: LabPlaneOptions 
         progressUrl: redis.url,
         hosts: lab.hosts,
         env,
+        conductors,
       }),
     );
     const client = openDrover({ url: drover.url });
