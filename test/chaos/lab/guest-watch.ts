@@ -44,6 +44,7 @@ export function watchGuest(guest: LabGuest, hosts: readonly LabHost[]): GuestWat
   const runningTwice: string[] = [];
   const newest = new Map<LabHost, Seen>(hosts.map((host) => [host, "away"]));
   const connections = new Map<LabHost, LibvirtHost>();
+  let twiceBefore = false;
   const seconds = () => ((performance.now() - startMs) / 1000).toFixed(1);
 
   const ask = async (host: LabHost): Promise<Seen> => {
@@ -71,7 +72,10 @@ export function watchGuest(guest: LabGuest, hosts: readonly LabHost[]): GuestWat
       }
       newest.set(host, seen);
     }
-    if (answers.filter(([, seen]) => isRunning(seen)).length > 1) runningTwice.push(seconds());
+    // The two answers of one round are not of one moment: a switch-over may lie between them. Those of two rounds prove it.
+    const twice = answers.every(([, seen]) => isRunning(seen));
+    if (twice && twiceBefore) runningTwice.push(seconds());
+    twiceBefore = twice;
   };
   const watching = (async () => {
     while (!stop.signal.aborted) {

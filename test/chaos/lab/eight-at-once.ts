@@ -1,0 +1,77 @@
+/** Every agent and every conductor dies at once, in the middle of eight migrations. */
+import type { MigrationView } from "@drover/api-client";
+import { createOwnedFolder, type DroverProcess, startDroverProcess, waitFor } from "@drover/testkit";
+import { expect, it } from "vitest";
+import { isOver } from "../../integration/watching.ts";
+import type { ChaosPlane } from "./chaos-plane.ts";
+
+const EIGHT = { memoryMiB: 160, workingSetMiB: 16, dirtyMiBps: 1, verifyMiBps: 8 };
+
+/** MiB/s for all of them together: none is over before the strike. */
+const TOGETHER_MIBPS = 8;
+
+export function killsAllInTheMiddleOfEight(chaosOf: () => ChaosPlane): void {
+  it("all agents and conductors are killed at once in the middle of eight migrations: eight true records", {
+    timeout: 400_000,
+  }, async () => {
+    const chaos = chaosOf();
+    await chaos.untilWell();
+    const { source, destination, client, drover, postgres, storeUrl } = chaos.plane;
+    await using conductors = await conductorsForEight(chaos);
+    const names = Array.from({ length: 8 }, (_, index) => `all-killed-${index + 1}`);
+    const guests = await Promise.all(
+      names.map((name) => source.startGuest({ name, ...EIGHT }, { deadlineMs: 120_000 })),
+    );
+    for (const { name } of guests) await chaos.plane.untilServerIsOn(name, source);
+    const limit = await chaos.faults.limit(source, "migration", TOGETHER_MIBPS);
+    const asked = await Promise.all(names.map((name) => client.migrate(name, { host: destination.name })));
+    const ids = asked.map(({ migration }) => migration.id);
+    await waitFor(
+      "all of them to be copied",
+      async () => (await client.migrations({ status: "running" })).migrations.length === ids.length,
+      { deadlineMs: 90_000, intervalMs: 100 },
+    );
+
+    const killed = await chaos.faults.kill("all agents and conductors", ...drover.agents, ...conductors.processes);
+    await limit.undo();
+    await killed.undo();
+
+    const ended: MigrationView[] = [];
+    for (const id of ids) ended.push(await chaos.plane.untilMigration(id, "over", isOver));
+    const checks = ended.map(async (migration, index) => {
+      const arrived = migration.state === "completed";
+      const [there, elsewhere] = arrived ? [destination, source] : [source, destination];
+      const { name } = guests[index]?.spec ?? { name: "nobody" };
+      expect(await there.virsh("domstate", name), `${name}: ${migration.reason}`).toBe("running");
+      expect((await elsewhere.virsh("list", "--all", "--name")).split("\n"), name).not.toContain(name);
+      expect((await guests[index]?.waitForFullCheck(there, { deadlineMs: 90_000 }))?.badPages, name).toBe(0);
+    });
+    await Promise.all(checks);
+    expect((await postgres.sql("select count(*) from destination_claims", storeUrl)).trim()).toBe("0");
+  });
+}
+
+/** Two conductors that let eight leave one host at once, instead of the plane's own. */
+async function conductorsForEight({ plane }: ChaosPlane) {
+  const folder = await createOwnedFolder({ kind: "conductors" });
+  const env = {
+    DROVER_DATA_DIR: folder.path,
+    DROVER_BUS_URL: plane.broker.url,
+    DROVER_STORE_URL: plane.storeUrl,
+    DROVER_PROGRESS_URL: plane.redis.url,
+    DROVER_CONDUCTOR_MAX_CONCURRENT_LIVE_MIGRATIONS: "8",
+    DROVER_CONDUCTOR_MAX_CONCURRENT_INCOMING_MIGRATIONS: "8",
+  };
+  await Promise.all(plane.drover.conductors.map((one) => one.stop()));
+  const start = (label: string) => startDroverProcess({ service: "conductor", label, folder, env });
+  const processes: readonly DroverProcess[] = [await start("conductor-a"), await start("conductor-b")];
+  await Promise.all(processes.map((one) => one.waitUntilReady()));
+  return {
+    processes,
+    [Symbol.asyncDispose]: async () => {
+      await Promise.all(processes.map((one) => one.stop()));
+      await folder.remove();
+      for (const one of plane.drover.conductors) one.start();
+    },
+  };
+}
