@@ -82,6 +82,5 @@ export const SAMPLE: readonly Cell[] = [
   { part: "destination libvirtd", state: "post-copy" },
   { part: "source libvirtd", state: "switching over" },
   { part: "database", state: "post-migrating" },
-  { part: "source agent", state: "post-migrating" },
   { part: "conductor", state: "rolling back" },
 ];

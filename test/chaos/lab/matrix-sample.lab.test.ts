@@ -19,10 +19,12 @@ describe("a part that dies under a real migration and comes back", () => {
     expect(chaos?.plane.lab.leftovers() ?? []).toEqual([]);
   });
 
-  for (const [index, cell] of SAMPLE.entries()) {
+  for (const cell of SAMPLE) {
     it(`leaves a true record and holds nothing: ${cellName(cell)}`, { timeout: 200_000 }, async () => {
       await plane().untilWell();
-      const cut = index % 2 === 0 ? "drop" : "reset";
+      // Between hosts what is lost without a word is soon sent again; a reset ends the copy. From the control plane
+      // silence is the worse: nobody is told.
+      const cut = cell.part === "network host to host" ? "reset" : "drop";
       const result = await runCell(plane(), cell, { strikeAfterMs: 0, awayMs: 2_000, cut });
       if (!result.passed) await plane().sweep();
       expect(result).toMatchObject({ passed: true, problems: [] });

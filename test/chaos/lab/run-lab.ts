@@ -2,7 +2,7 @@
 import { appendFileSync, existsSync, mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { cacheFolder } from "@drover/testkit";
-import { allCells, type Cell, cellName } from "./cells.ts";
+import { allCells, type Cell, cellName, PARTS, STATES } from "./cells.ts";
 import { type ChaosPlane, startChaosPlane } from "./chaos-plane.ts";
 import { writeReport } from "./report.ts";
 import { type CellResult, type CellVariation, runCell } from "./run-cell.ts";
@@ -59,8 +59,9 @@ function planOf(cells: readonly Cell[], runs: number, seed: number): readonly Pl
   const plan: PlannedRun[] = [];
   for (let pass = 0; plan.length < runs; pass += 1) {
     const order = pass === 0 ? cells : shuffled(cells, random);
-    for (const [index, cell] of order.entries()) {
-      const cut = (pass === 0 ? index % 2 === 0 : random() < 0.5) ? "reset" : "drop";
+    for (const cell of order) {
+      const firstCut = STATES.indexOf(cell.state) % 2 === PARTS.indexOf(cell.part) % 2 ? "drop" : "reset";
+      const cut = pass === 0 ? firstCut : random() < 0.5 ? "reset" : "drop";
       const varied = {
         strikeAfterMs: Math.round(random() * 1_000),
         awayMs: 500 + Math.round(random() * 7_500),

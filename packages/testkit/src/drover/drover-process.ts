@@ -153,7 +153,9 @@ export async function startDroverProcess(options: DroverProcessOptions): Promise
     readiness,
     waitUntilReady: async ({ deadlineMs = 30_000 } = {}) => {
       const ended = new AbortController();
-      running?.child.once("exit", () => ended.abort(new TestkitError(`${label} ended`)));
+      const child = running?.child;
+      const onExit = () => ended.abort(new TestkitError(`${label} ended`));
+      child?.once("exit", onExit);
       try {
         await waitFor(`${label} to be ready`, async () => (await readiness()).status === 200, {
           deadlineMs,
@@ -162,6 +164,8 @@ export async function startDroverProcess(options: DroverProcessOptions): Promise
         });
       } catch (cause) {
         throw new TestkitError(`${label} is not ready; its log ends with:\n${log().trim().slice(-3_000)}`, { cause });
+      } finally {
+        child?.off("exit", onExit);
       }
     },
     log,
