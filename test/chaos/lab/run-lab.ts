@@ -2,11 +2,11 @@
 import { appendFileSync, existsSync, mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { cacheFolder } from "@drover/testkit";
+import { SeededRandom } from "../seeded-random.ts";
 import { allCells, type Cell, cellName, PARTS, STATES } from "./cells.ts";
 import { type ChaosPlane, startChaosPlane } from "./chaos-plane.ts";
 import { writeReport } from "./report.ts";
 import { type CellResult, type CellVariation, runCell } from "./run-cell.ts";
-import { seededRandom, shuffled } from "./seeded-random.ts";
 
 export interface LabChaosOptions {
   /** Cells to run; more than there are repeats them in other orders. @default each once */
@@ -55,16 +55,16 @@ interface PlannedRun {
 
 /** The first pass takes each cell once, with fixed delays; the seed decides all others. */
 function planOf(cells: readonly Cell[], runs: number, seed: number): readonly PlannedRun[] {
-  const random = seededRandom(seed);
+  const random = new SeededRandom(seed);
   const plan: PlannedRun[] = [];
   for (let pass = 0; plan.length < runs; pass += 1) {
-    const order = pass === 0 ? cells : shuffled(cells, random);
+    const order = pass === 0 ? cells : random.shuffled(cells);
     for (const cell of order) {
       const firstCut = STATES.indexOf(cell.state) % 2 === PARTS.indexOf(cell.part) % 2 ? "drop" : "reset";
-      const cut = pass === 0 ? firstCut : random() < 0.5 ? "reset" : "drop";
+      const cut = pass === 0 ? firstCut : random.chance(0.5) ? "reset" : "drop";
       const varied = {
-        strikeAfterMs: Math.round(random() * 1_000),
-        awayMs: 500 + Math.round(random() * 7_500),
+        strikeAfterMs: Math.round(random.fraction() * 1_000),
+        awayMs: 500 + Math.round(random.fraction() * 7_500),
         cut,
       } as const;
       const variation = pass === 0 ? ({ strikeAfterMs: 0, awayMs: 3_000, cut } as const) : varied;

@@ -7,11 +7,11 @@ import { DroverError, type Logger, type Migration, type MigrationPolicy, silentL
 import { openMemoryProgress, type ProgressCache } from "@drover/progress";
 import { schedulerConfig, startScheduler } from "@drover/scheduler";
 import { openSqliteStore, type Store } from "@drover/store";
+import type { SeededRandom } from "../seeded-random.ts";
 import { MemoryDisk } from "./memory-state-file.ts";
 import { memoryConnection } from "./memory-stream.ts";
 import { type BusWeather, processBus } from "./process-bus.ts";
 import type { RunLedger } from "./run-ledger.ts";
-import type { SeededRandom } from "./seeded-random.ts";
 import { SimulatedProcess } from "./simulated-process.ts";
 import { throughProcess } from "./through-process.ts";
 import type { VirtualClock } from "./virtual-clock.ts";

@@ -1,8 +1,8 @@
 import { LibvirtError } from "@drover/libvirt";
 import type { CallFault } from "@drover/libvirt-sim";
+import type { SeededRandom } from "../seeded-random.ts";
 import type { ChaosPlane, Restartable } from "./chaos-plane.ts";
 import type { RunLedger } from "./run-ledger.ts";
-import type { SeededRandom } from "./seeded-random.ts";
 import type { VirtualClock } from "./virtual-clock.ts";
 
 export interface FaultScene {

@@ -1,5 +1,5 @@
 import { Duplex } from "node:stream";
-import type { SeededRandom } from "./seeded-random.ts";
+import type { SeededRandom } from "../seeded-random.ts";
 import type { VirtualClock } from "./virtual-clock.ts";
 
 /** One end of a connection in memory. What is written arrives at the other end a little later, in order. */

@@ -1,6 +1,6 @@
 import type { Bus, CallContract, CallOptions, CastContract, CastOptions, RpcHandler, ServeOptions } from "@drover/bus";
 import { DroverError } from "@drover/model";
-import type { SeededRandom } from "./seeded-random.ts";
+import type { SeededRandom } from "../seeded-random.ts";
 import type { SimulatedProcess } from "./simulated-process.ts";
 import type { VirtualClock } from "./virtual-clock.ts";
 

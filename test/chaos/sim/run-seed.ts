@@ -1,11 +1,11 @@
 import { defaultPolicy, type Logger, type MigrationPolicy, TERMINAL } from "@drover/model";
+import { SeededRandom } from "../seeded-random.ts";
 import { ChaosPlane } from "./chaos-plane.ts";
 import { FAULTS, type FaultScene, repairAll } from "./faults.ts";
 import { isInTwoHalves, sightingsThatErr, type Unsettled, unsettled } from "./final-check.ts";
 import { Invariants, type KnownGuest } from "./invariants.ts";
 import { askToMigrate, planRequest } from "./operator.ts";
 import { RunLedger, type Violation } from "./run-ledger.ts";
-import { SeededRandom } from "./seeded-random.ts";
 import { VirtualClock } from "./virtual-clock.ts";
 
 export interface RunResult {

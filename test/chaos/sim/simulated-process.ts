@@ -1,5 +1,5 @@
 import type { Clock } from "@drover/model";
-import type { SeededRandom } from "./seeded-random.ts";
+import type { SeededRandom } from "../seeded-random.ts";
 import type { VirtualClock } from "./virtual-clock.ts";
 
 /** A blow that waits for the process's n-th dealing with the world outside, so that it falls between two of its lines. */

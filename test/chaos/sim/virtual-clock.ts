@@ -1,5 +1,5 @@
 import type { Clock } from "@drover/model";
-import type { SeededRandom } from "./seeded-random.ts";
+import type { SeededRandom } from "../seeded-random.ts";
 
 interface Timer {
   readonly atMs: number;

@@ -37,6 +37,14 @@ export class SeededRandom {
     return picked;
   }
 
+  /** The items in another order (Fisher-Yates). */
+  shuffled<T>(items: readonly T[]): T[] {
+    const left = [...items];
+    const order: T[] = [];
+    while (left.length > 0) order.push(...left.splice(this.below(left.length), 1));
+    return order;
+  }
+
   /** Numbers of its own, so that asking here for more does not change what is drawn there. */
   fork(): SeededRandom {
     return new SeededRandom(this.#next() + this.#next() * 2 ** 20);
