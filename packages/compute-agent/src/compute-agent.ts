@@ -95,7 +95,7 @@ export async function startComputeAgent(options: ComputeAgentOptions): Promise<C
     onUnknown: () => held.soon(),
     onChange: (serverUuid) => inventory.touch(serverUuid),
   });
-  const preparation = new Preparation({ link, journal, config, clock, logger });
+  const preparation = new Preparation({ link, journal, config, clock, logger, fence });
   const isReady = () => link.isConnected && reporter.isKnown;
   const held = new HeldWork({ bus, clock, logger, host, journal, migrations, preparation, isReady });
 

@@ -10,6 +10,7 @@ import { type ComputeConfig, inboundEndpoint } from "./compute-config.ts";
 import type { Journal } from "./journal/journal.ts";
 import { domainOf, readGuest, readStanding, unlessGone, type WhereItStands } from "./libvirt/guest-facts.ts";
 import type { LibvirtLink } from "./libvirt/libvirt-link.ts";
+import type { CommandFence } from "./migration/command-fence.ts";
 
 type PreCommand = ReturnType<typeof preLiveMigration.request.parse>;
 type LeftCommand = ReturnType<typeof postLiveMigration.request.parse>;
@@ -23,6 +24,7 @@ export interface PreparationOptions {
   readonly config: ComputeConfig;
   readonly clock: Clock;
   readonly logger: Logger;
+  readonly fence: CommandFence;
 }
 
 /**
@@ -41,11 +43,13 @@ export class Preparation {
 
   /** Destination: remembers what was here before, and says where the copy is to come in. */
   async prepare(command: PreCommand): Promise<DestinationPreparation> {
-    const { link, journal, config, clock } = this.#options;
+    const { link, journal, config, clock, fence } = this.#options;
     const { migrationUuid, serverUuid } = command;
     if (journal.prepared(migrationUuid) === undefined) {
       const found = await unlessGone(link.questions.domain.lookupByUUID(serverUuid));
       const definedBefore = found !== null;
+      // Once more: libvirt may have answered so late that the migration was rolled back meanwhile.
+      fence.admit(command);
       await journal.putPrepared({ migrationUuid, serverUuid, definedBefore, atMs: clock.now().getTime() });
     }
     return inboundEndpoint(config);

@@ -83,10 +83,12 @@ async function lastStats(copy: EndingCopy, guest: GuestHere): Promise<JobStats |
   waited.abort();
   if (event !== undefined) return event;
   if (!seen || guest === "gone" || guest === "unreachable") return undefined;
-  const remembered = await link.questions.domain
-    .getCompletedJobStats(domainOf(entry), { keep: true })
-    .catch(() => undefined);
-  return remembered?.operation === "migration-out" ? remembered : undefined;
+  try {
+    const remembered = await link.questions.domain.getCompletedJobStats(domainOf(entry), { keep: true });
+    return remembered.operation === "migration-out" ? remembered : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 function endOf(stats: JobStats | undefined): EndFacts["job"] {

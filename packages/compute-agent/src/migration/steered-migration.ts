@@ -2,7 +2,7 @@ import { isLibvirtError, type JobStats, VIR_DOMAIN_EVENT, VIR_DOMAIN_EVENT_SUSPE
 import { type Clock, isDroverError, type Logger, type MigrationProgress } from "@drover/model";
 import type { Journal } from "../journal/journal.ts";
 import type { EndedMigration, JournalEntry } from "../journal/journal-entry.ts";
-import { domainOf, isLeftInPostCopy, unlessGone } from "../libvirt/guest-facts.ts";
+import { domainOf, isLeftInPostCopy, standingOf, unlessGone } from "../libvirt/guest-facts.ts";
 import type { LibvirtLink, LinkEvent } from "../libvirt/libvirt-link.ts";
 import { type CommandAnswer, CopyCommands, type CopyPhase } from "./copy-commands.ts";
 import { type DowntimeStep, downtimeAt, downtimeRamp } from "./downtime-ramp.ts";
@@ -27,6 +27,8 @@ export interface SteeringDependencies {
 /** Job stats are read this often, ms; more often until memory moves, since commands and the record wait for that. */
 const POLL_MS = 500;
 const STARTING_POLL_MS = 50;
+/** Steering that failed is begun again after this, ms. */
+const STEER_AGAIN_MS = 1_000;
 /** A start call whose answer was lost may still reach libvirt: without a job for so long, ms, it did not. */
 const NEVER_SEEN_MS = 5_000;
 /** Snapshots are numbered upwards over restarts, as reports are. */
@@ -53,6 +55,7 @@ export class SteeredMigration {
   #performed: Performed | undefined;
   #seen = false;
   #memoryMoves = false;
+  #brokenPostCopy = false;
   #lastProgress: MigrationProgress | null = null;
   #downtimeLimitMs = 0;
   #progressSequence: number;
@@ -135,23 +138,34 @@ export class SteeredMigration {
 
   async #steer(): Promise<void> {
     const { clock, link, signal } = this.#dependencies;
-    const sinceMs = clock.monotonicMs();
     const unlisten = link.listen((event) => this.#onEvent(event));
-    try {
-      while (!signal.aborted) {
-        const job = await this.#look();
-        if (this.#performed !== undefined && this.#performed.kind !== "not-seen") break;
-        const mayStillBegin = !this.#seen && clock.monotonicMs() - sinceMs < NEVER_SEEN_MS;
-        if (this.#performed !== undefined && job === "over" && !mayStillBegin) break;
-        await this.#pause();
+    while (!signal.aborted && this.#phase !== "ended") {
+      try {
+        await this.#follow();
+        if (!signal.aborted) await this.#conclude();
+      } catch (err) {
+        if (signal.aborted) break;
+        // A migration that nobody steers would never be told of: whatever this was, it is looked at anew.
+        this.#logger.error({ err }, "steering a migration failed; trying again");
+        await clock.sleep(STEER_AGAIN_MS, signal).catch(() => {});
       }
-      if (!signal.aborted) await this.#conclude();
-    } catch (err) {
-      if (!signal.aborted)
-        this.#logger.error({ err }, "steering a migration failed; libvirt goes on with it by itself");
-    } finally {
-      this.#concluded.resolve();
-      unlisten();
+    }
+    this.#concluded.resolve();
+    unlisten();
+  }
+
+  /** Resolves when the copy is over, as far as can be seen from here; or when the agent stops. */
+  async #follow(): Promise<void> {
+    const { clock, signal } = this.#dependencies;
+    const sinceMs = clock.monotonicMs();
+    while (!signal.aborted) {
+      const job = await this.#look();
+      if (this.#performed !== undefined && this.#performed.kind !== "not-seen") return;
+      const mayStillBegin = !this.#seen && clock.monotonicMs() - sinceMs < NEVER_SEEN_MS;
+      if (this.#performed !== undefined && job === "over" && !mayStillBegin) return;
+      // libvirt shows the job of a broken post-copy as if it went on; without the start call nothing else would tell.
+      if (this.#performed !== undefined && this.#brokenPostCopy) return;
+      await this.#pause();
     }
   }
 
@@ -216,8 +230,13 @@ export class SteeredMigration {
   /** Only a copy that may switch is asked each time whether it has: one more question per poll. */
   async #guestDuringCopy(): Promise<SnapshotContext["guest"]> {
     if (!permitsPostCopy(this.#entry.flags)) return this.#entry.suspended ? "paused" : "running";
-    const state = await this.#dependencies.link.questions.domain.getState(domainOf(this.#entry)).catch(() => undefined);
-    if (state !== undefined && isLeftInPostCopy(state)) this.#enterPostCopy();
+    try {
+      const state = await this.#dependencies.link.questions.domain.getState(domainOf(this.#entry));
+      if (isLeftInPostCopy(state)) this.#enterPostCopy();
+      this.#brokenPostCopy = standingOf(state) === "post-copy-broken";
+    } catch (err) {
+      this.#logger.debug({ err }, "whether the copy has switched to post-copy could not be asked");
+    }
     return this.#phase === "post-copy" ? "post-copy" : "running";
   }
 

@@ -32,6 +32,7 @@ export async function recordLiveMigration(
     });
   }
   refuseWhatCannotMove(server);
+  const sourceHost = await whereItIsNow(context, server);
   if (request.blockMigration === true) {
     throw new DroverError(
       "refused",
@@ -41,14 +42,14 @@ export async function recordLiveMigration(
       },
     );
   }
-  await refuseHostThatIsDown(context, server, server.host, "runs on");
-  if (request.host !== null) await refuseUnfitDestination(context, server, request.host);
+  await refuseHostThatIsDown(context, server, sourceHost, "runs on");
+  if (request.host !== null) await refuseUnfitDestination(context, { ...server, host: sourceHost }, request.host);
   try {
     return await context.store.migrations.create(
       {
         serverUuid: server.uuid,
         serverName: server.name,
-        sourceHost: server.host,
+        sourceHost,
         requestedHost: request.host,
         memoryKiB: server.memoryKiB,
         policy: context.policy,
@@ -66,6 +67,13 @@ export async function recordLiveMigration(
       details: { serverUuid: server.uuid, migrationUuid: error.details.migrationUuid },
     });
   }
+}
+
+/** A migration that has just completed is known before its destination's report: it would be sought where it was. */
+async function whereItIsNow({ store }: ConductorContext, server: Server): Promise<string> {
+  const [last] = await store.migrations.list({ serverUuid: server.uuid, limit: 1 });
+  const moved = last?.state === "completed" && last.sourceHost === server.host && last.endedAt !== null;
+  return moved && last.endedAt > server.seenAt && last.destinationHost !== null ? last.destinationHost : server.host;
 }
 
 function refuseWhatCannotMove(server: Server): void {
