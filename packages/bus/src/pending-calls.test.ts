@@ -1,5 +1,5 @@
 import { DroverError } from "@drover/model";
-import { expect, test, vi } from "vitest";
+import { expect, test } from "vitest";
 import { z } from "zod";
 import { rejection } from "./bus-contract.ts";
 import { defineCall } from "./contract.ts";
@@ -96,5 +96,6 @@ test("a caller's signal is left alone when the call has ended, and no timer stay
   pending.settle(reply(messageId));
   expect(await response).toBe(3);
   abort.abort();
-  await vi.waitFor(() => expect(clock.sleeping).toBe(0));
+  await clock.pass(50);
+  expect(clock.sleeping).toBe(0);
 });

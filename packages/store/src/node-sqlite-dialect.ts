@@ -55,10 +55,10 @@ function adaptDatabase(database: DatabaseSync): SqliteDatabase {
 }
 
 function adaptStatement(statement: StatementSync): SqliteStatement {
+  // Asked at each execution, and the same for a statement's whole life.
+  const reader = statement.columns().length > 0;
   return {
-    get reader() {
-      return statement.columns().length > 0;
-    },
+    reader,
     all: (parameters) => statement.all(...parameters.map(bindable)),
     run: (parameters) => statement.run(...parameters.map(bindable)),
     iterate: (parameters) => statement.iterate(...parameters.map(bindable)),

@@ -3,7 +3,7 @@ import { KEPT_SEEDS } from "./kept-seeds.ts";
 import { runSeed } from "./run-seed.ts";
 
 /** A few of what `npm run chaos -- --sim --runs 10000` plays. */
-const SAMPLE = 100;
+const SAMPLE = 60;
 const FIRST = 1;
 
 const { stackTraceLimit } = Error;
