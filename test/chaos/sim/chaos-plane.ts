@@ -24,6 +24,8 @@ export interface ChaosPlaneOptions {
   readonly guests: readonly GuestOptions[];
   readonly linkMiBps: number;
   readonly policy: MigrationPolicy;
+  /** From the guest's start on the destination to its end on the source. @default drawn */
+  readonly confirmMs: number | undefined;
   /** Told of every record at the moment it is written. */
   readonly onRecord: (migration: Migration) => void;
   readonly loggerOf?: (process: string) => Logger;
@@ -83,7 +85,7 @@ export class ChaosPlane {
       guests,
       defaultLinkMiBps: linkMiBps,
       // Some are slow to confirm: a libvirtd that ends then leaves the most doubt behind.
-      timings: { prepareMs: 100, confirmMs: random.pick([10, 10, 200]) },
+      timings: { prepareMs: 100, confirmMs: options.confirmMs ?? random.pick([10, 10, 200]) },
     });
     const broker = openInProcessBus({
       clock,

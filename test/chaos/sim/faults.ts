@@ -11,6 +11,8 @@ export interface FaultScene {
   readonly random: SeededRandom;
   readonly ledger: RunLedger;
   readonly hosts: readonly string[];
+  /** Looked at after each step: what strikes when its moment has come. */
+  readonly moments: Set<{ readonly hasCome: () => boolean; readonly strike: () => void }>;
 }
 
 /** One kind of trouble. It mends itself after a while, or at the repair at the end of the run. */
@@ -168,7 +170,8 @@ export const FAULTS: readonly Fault[] = [
 ];
 
 /** Mends everything at once: whoever is dead starts, whoever is frozen goes on, hosts, links, bus and database are there. */
-export function repairAll({ plane, hosts, ledger }: FaultScene): void {
+export function repairAll({ plane, hosts, ledger, moments }: FaultScene): void {
+  moments.clear();
   ledger.note("repair", "everything is mended");
   plane.storeAway = false;
   Object.assign(plane.weather, { loss: 0, duplicate: 0, lateMs: 0 });

@@ -28,7 +28,13 @@ export async function askToMigrate(
   }
 }
 
-async function askDuring({ plane, ledger }: FaultScene, name: string, migrationUuid: string, kind: "abort" | "force") {
+/** Asks for an abort or a force-complete. */
+export async function askDuring(
+  { plane, ledger }: FaultScene,
+  name: string,
+  migrationUuid: string,
+  kind: "abort" | "force",
+) {
   ledger.note("operator", `${kind} ${name}`);
   const contract = kind === "abort" ? abortMigration : forceCompleteMigration;
   try {

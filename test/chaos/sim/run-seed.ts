@@ -1,3 +1,4 @@
+import type { GuestOptions } from "@drover/libvirt-sim";
 import { defaultPolicy, type Logger, type MigrationPolicy, TERMINAL } from "@drover/model";
 import { SeededRandom } from "../seeded-random.ts";
 import { ChaosPlane } from "./chaos-plane.ts";
@@ -26,46 +27,81 @@ const LOOK_MS = 1_000;
 /** A run with more than this does not come to rest. */
 const MOST_STEPS = 400_000;
 
+/** What a run is made of: the guests at its beginning, and what befalls them. */
+export interface RunPlan {
+  readonly seed: number;
+  /** Decides who comes first of those that are due at one moment. */
+  readonly order: SeededRandom;
+  /** Decides how long messages, disks and databases take. */
+  readonly times: SeededRandom;
+  readonly guests: readonly { readonly guest: GuestOptions; readonly paused: boolean }[];
+  readonly policy: MigrationPolicy;
+  readonly linkMiBps: number;
+  /** @default drawn */
+  readonly confirmMs?: number;
+  /** Begins when Drover knows all guests; everything is repaired when it has ended. */
+  readonly befall: (scene: FaultScene, guests: readonly KnownGuest[], step: () => void) => Promise<void>;
+}
+
 /** Plays one seed from its beginning to the check at its end. Rejects only for a mistake of the simulation itself. */
 export async function runSeed(
   seed: number,
   loggerOf?: (process: string, ledger: RunLedger) => Logger,
 ): Promise<RunResult> {
   const random = new SeededRandom(seed);
-  const clock = new VirtualClock(random.fork());
-  const ledger = new RunLedger(clock);
+  const order = random.fork();
   const plans = random.fork();
-  const options = plansGuests(plans);
+  const guests = planGuests(plans);
   const policy = planPolicy(plans);
+  const linkMiBps = plans.pick([100, 300, 1_000]);
+  const befall = (scene: FaultScene, known: readonly KnownGuest[], step: () => void) =>
+    trouble({ ...scene, random: plans }, known, step);
+  return await runPlan({ seed, order, times: random.fork(), guests, policy, linkMiBps, befall }, loggerOf);
+}
+
+/** Plays a plan and holds what comes of it against Drover's promises. */
+export async function runPlan(
+  plan: RunPlan,
+  loggerOf?: (process: string, ledger: RunLedger) => Logger,
+): Promise<RunResult> {
+  const { seed, order, times, policy, linkMiBps, confirmMs } = plan;
+  const clock = new VirtualClock(order);
+  const ledger = new RunLedger(clock);
   let invariants: Invariants | undefined;
   const plane = await ChaosPlane.open({
     clock,
     ledger,
-    random: random.fork(),
+    random: times,
     hosts: HOSTS,
-    guests: options.map(({ guest }) => guest),
-    linkMiBps: plans.pick([100, 300, 1_000]),
+    guests: plan.guests.map(({ guest }) => guest),
+    linkMiBps,
     policy,
+    confirmMs,
     onRecord: (migration) => invariants?.checkRecord(migration),
     ...(loggerOf === undefined ? {} : { loggerOf: (process: string) => loggerOf(process, ledger) }),
   });
   const guests = plane.fleet.guests().map(({ uuid, name }): KnownGuest => {
-    const paused = options.some(({ guest, paused }) => guest.name === name && paused);
+    const paused = plan.guests.some(({ guest, paused }) => guest.name === name && paused);
     return { uuid, name, paused };
   });
   for (const { uuid, paused } of guests) if (paused) plane.fleet.suspend(uuid);
   const checks = new Invariants(ledger, guests, () => plane.fleet.guests());
   invariants = checks;
+  const scene: FaultScene = { plane, clock, random: new SeededRandom(seed), ledger, hosts: HOSTS, moments: new Set() };
   const step = () => {
     checks.checkHosts();
+    for (const moment of scene.moments) {
+      if (!moment.hasCome()) continue;
+      scene.moments.delete(moment);
+      moment.strike();
+    }
     if (clock.steps > MOST_STEPS) throw new Error(`seed ${seed} does not come to rest`);
   };
-  const scene: FaultScene = { plane, clock, random: plans, ledger, hosts: HOSTS };
   try {
     for (const who of plane.processes) plane.start(who);
     const known = async () => (await plane.store.guests.list()).length >= guests.length;
     await untilSettled(scene, step, 20_000, async () => ((await known()) ? [] : [NOT_KNOWN]));
-    await trouble(scene, guests, step);
+    await plan.befall(scene, guests, step);
     repairAll(scene);
     for (const { uuid } of guests) plane.fleet.setGuestLoad(uuid, { dirtyMiBps: 4 });
     const settledAfterMs = await settle(scene, guests, checks, step);
@@ -78,7 +114,7 @@ export async function runSeed(
 
 const NOT_KNOWN: Unsettled = { rule: "hosts report in", what: "not all guests are known" };
 
-function plansGuests(random: SeededRandom) {
+function planGuests(random: SeededRandom) {
   return Array.from({ length: 1 + random.below(3) }, (_, index) => {
     const stubborn = random.chance(0.25);
     const paused = random.chance(0.1);
