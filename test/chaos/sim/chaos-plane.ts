@@ -57,6 +57,8 @@ export class ChaosPlane {
   readonly scheduler: Restartable;
   readonly #options: ChaosPlaneOptions;
   readonly #progress: ProgressCache;
+  /** All is mended for good: a blow that was on its way comes to nothing. */
+  isMended = false;
   #storeAway = false;
 
   private constructor(options: ChaosPlaneOptions, parts: { fleet: RunningFleet; broker: Bus; store: Store }) {

@@ -28,9 +28,9 @@ function lasting(random: SeededRandom): number {
 }
 
 /** Between two dealings of the process with the world, so that the blow falls between any two lines of it. */
-function soon({ random }: FaultScene, who: Restartable, strike: () => void): void {
+function soon({ plane, random }: FaultScene, who: Restartable, strike: () => void): void {
   if (random.chance(0.3)) strike();
-  else who.process.arm(1 + random.below(40), strike);
+  else who.process.arm(1 + random.below(40), () => !plane.isMended && strike());
 }
 
 function killAndRestart(scene: FaultScene, who: Restartable): void {
@@ -172,6 +172,7 @@ export const FAULTS: readonly Fault[] = [
 /** Mends everything at once: whoever is dead starts, whoever is frozen goes on, hosts, links, bus and database are there. */
 export function repairAll({ plane, hosts, ledger, moments }: FaultScene): void {
   moments.clear();
+  plane.isMended = true;
   ledger.note("repair", "everything is mended");
   plane.storeAway = false;
   Object.assign(plane.weather, { loss: 0, duplicate: 0, lateMs: 0 });

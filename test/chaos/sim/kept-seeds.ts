@@ -4,10 +4,11 @@ export interface KeptSeed {
   readonly why: string;
 }
 
-/** Played by every `npm test`. */
+/** Played by every `npm test`. What a seed found stays found in `scenes.ts` when Drover's timing changes. */
 export const KEPT_SEEDS: readonly KeptSeed[] = [
   {
     seed: 64,
     why: "A start command whose source cannot be asked is waited out to the end of its time, and undone then.",
   },
+  { seed: 600121, why: "A lost call that prepares the destination is waited for, and the migration goes on." },
 ];

@@ -148,11 +148,12 @@ async function trouble(scene: FaultScene, guests: readonly KnownGuest[], step: (
   for (let index = 0; index < requests; index += 1) planRequest(scene, guests, random.between(0, lastsMs * 0.5));
   const strikes = kinds.length === 0 ? 0 : random.below(9);
   for (let index = 0; index < strikes; index += 1) {
-    const { strike } = random.pick(kinds);
-    if (random.chance(0.5)) clock.after(random.between(0, lastsMs * 0.8), () => strike(scene));
+    const fault = random.pick(kinds);
+    const strike = () => !scene.plane.isMended && fault.strike(scene);
+    if (random.chance(0.5)) clock.after(random.between(0, lastsMs * 0.8), strike);
     else {
       const afterMs = random.chance(0.5) ? random.between(0, 15) : random.between(0, 400);
-      ledger.lieInWait(1 + random.below(24), () => void clock.after(afterMs, () => strike(scene)));
+      ledger.lieInWait(1 + random.below(24), () => void clock.after(afterMs, strike));
     }
   }
   await clock.pass(clock.monotonicMs() + lastsMs, step);
