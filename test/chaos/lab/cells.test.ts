@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
+import { SeededRandom } from "../seeded-random.ts";
 import { allCells, cellName, impossible, PARTS, SAMPLE, STATES } from "./cells.ts";
-import { seededRandom, shuffled } from "./seeded-random.ts";
 
 test("every part in every state is a cell with a name of its own, or has a reason not to be one", () => {
   const cells = allCells();
@@ -17,7 +17,7 @@ test("the sample has every state, and cells that can be", () => {
 });
 
 test("a seed decides the order, and no cell gets lost in it", () => {
-  const order = (seed: number) => shuffled(allCells(), seededRandom(seed)).map(cellName);
+  const order = (seed: number) => new SeededRandom(seed).shuffled(allCells()).map(cellName);
   expect(order(7)).toEqual(order(7));
   expect(order(7)).not.toEqual(order(8));
   expect(order(7).sort()).toEqual(allCells().map(cellName).sort());
