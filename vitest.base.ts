@@ -4,18 +4,38 @@ import { defineConfig } from "vitest/config";
  * One configuration for every package. Which files run depends on what this machine can do: `*.contract.test.ts` needs
  * real brokers and databases (tier `services`), `*.lab.test.ts` real libvirtd and QEMU (tier `hypervisors`).
  * scripts/test.ts decides the tiers and says which did not run; a bare `vitest run` runs the unit tier alone.
+ *
+ * Unit tests run side by side and first; what starts real servers and hosts runs after them, one file at a time.
  */
 const tiers = new Set((process.env.DROVER_TEST_TIERS ?? "unit").split(","));
-const suffixOfTier = { services: "**/*.contract.test.ts", hypervisors: "**/*.lab.test.ts" };
+const real = { services: "**/*.contract.test.ts", hypervisors: "**/*.lab.test.ts" };
 
-export default defineConfig({
-  test: {
-    include: ["src/**/*.test.ts"],
-    exclude: Object.entries(suffixOfTier).flatMap(([tier, glob]) => (tiers.has(tier) ? [] : [glob])),
-    passWithNoTests: true,
-    fileParallelism: !tiers.has("services") && !tiers.has("hypervisors"),
-    testTimeout: 30_000,
-    hookTimeout: 120_000,
-    reporters: ["default", ["json", { outputFile: ".vitest/report.json" }]],
-  },
-});
+/**
+ * @param sources Where the tests are.
+ * @param realAtOnce How many files with real servers or hosts run at once: more where they wait more than they work.
+ */
+export function testsIn(sources: string, { realAtOnce = 1 }: { readonly realAtOnce?: number } = {}) {
+  const unit = { name: "unit", include: [`${sources}/*.test.ts`], exclude: Object.values(real), groupOrder: 0 };
+  const others = Object.entries(real)
+    .filter(([tier]) => tiers.has(tier))
+    .map(([name, glob], index) => ({
+      name,
+      include: [glob],
+      exclude: ["**/node_modules/**", "**/dist/**"],
+      groupOrder: index + 1,
+    }));
+  return defineConfig({
+    test: {
+      passWithNoTests: true,
+      testTimeout: 30_000,
+      hookTimeout: 120_000,
+      reporters: ["default", ["json", { outputFile: ".vitest/report.json" }]],
+      projects: [unit, ...others].map(({ groupOrder, ...project }) => ({
+        extends: true,
+        test: { ...project, ...(project.name === "unit" ? {} : { maxWorkers: realAtOnce }), sequence: { groupOrder } },
+      })),
+    },
+  });
+}
+
+export default testsIn("src/**");

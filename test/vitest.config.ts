@@ -1,4 +1,3 @@
-import { mergeConfig } from "vitest/config";
-import base from "../vitest.base.ts";
+import { testsIn } from "../vitest.base.ts";
 
-export default mergeConfig(base, { test: { include: ["**/*.test.ts"] } });
+export default testsIn("**");

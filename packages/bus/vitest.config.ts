@@ -1,5 +1,4 @@
-import { mergeConfig } from "vitest/config";
-import base from "../../vitest.base.ts";
+import { testsIn } from "../../vitest.base.ts";
 
 // Its tests wait more than they work: for brokers to start, to be missed, to come back. Two files at a time halve that.
-export default mergeConfig(base, { test: { fileParallelism: true, maxWorkers: 2 } });
+export default testsIn("src/**", { realAtOnce: 2 });
