@@ -208,6 +208,10 @@ async function migrateAgain(
   const truth = plane.fleet.guests();
   for (const guest of guests) {
     if (isInTwoHalves(truth, guest.uuid)) continue;
+    // A request that was on its way at the repair may have been taken since.
+    const isFree = () =>
+      checks.records.every(({ serverUuid, state }) => serverUuid !== guest.uuid || TERMINAL.has(state));
+    await clock.pass(clock.monotonicMs() + AGAIN_WITHIN_MS, step, isFree);
     let asked: { readonly uuid: string | undefined } | undefined;
     void askToMigrate(scene, guest, null).then((uuid) => {
       asked = { uuid };
