@@ -203,8 +203,6 @@ async function migrateAgain(
   step: () => void,
 ): Promise<void> {
   const { clock, ledger, plane } = scene;
-  const misreported = await untilSettled(scene, step, REPORTED_WITHIN_MS, () => sightingsThatErr(plane, guests));
-  for (const { rule, what } of misreported) ledger.violated(rule, what);
   const truth = plane.fleet.guests();
   for (const guest of guests) {
     if (isInTwoHalves(truth, guest.uuid)) continue;
@@ -212,6 +210,8 @@ async function migrateAgain(
     const isFree = () =>
       checks.records.every(({ serverUuid, state }) => serverUuid !== guest.uuid || TERMINAL.has(state));
     await clock.pass(clock.monotonicMs() + AGAIN_WITHIN_MS, step, isFree);
+    const misreported = await untilSettled(scene, step, REPORTED_WITHIN_MS, () => sightingsThatErr(plane, [guest]));
+    for (const { rule, what } of misreported) ledger.violated(rule, what);
     let asked: { readonly uuid: string | undefined } | undefined;
     void askToMigrate(scene, guest, null).then((uuid) => {
       asked = { uuid };
