@@ -1,6 +1,6 @@
 import { VIR_DOMAIN_PAUSED_REASON } from "@drover/libvirt";
 import type { GuestTruth } from "@drover/libvirt-sim";
-import { isActive, TERMINAL } from "@drover/model";
+import { isActive, isHostUp, TERMINAL } from "@drover/model";
 import type { ChaosPlane } from "./chaos-plane.ts";
 import { describe, type KnownGuest } from "./invariants.ts";
 
@@ -80,13 +80,17 @@ export async function unsettled(
   return found;
 }
 
-/** What Drover believes of where guests are, where it is not so. */
+/** What Drover believes of hosts and of where guests are, where it is not so. */
 export async function sightingsThatErr(
   plane: ChaosPlane,
   guests: readonly KnownGuest[],
+  now: Date,
 ): Promise<readonly Unsettled[]> {
   const truth = plane.fleet.guests();
   const found: Unsettled[] = [];
+  for (const host of await plane.store.hosts.list()) {
+    if (!isHostUp(host, now)) found.push({ rule: "every host is heard of again", what: host.facts.host });
+  }
   for (const { uuid, name } of guests) {
     const sightings = await plane.store.guests.byServer(uuid);
     const believed = sightings.filter(({ powerState }) => isActive(powerState)).map(({ host }) => host);

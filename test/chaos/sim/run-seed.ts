@@ -210,7 +210,8 @@ async function migrateAgain(
     const isFree = () =>
       checks.records.every(({ serverUuid, state }) => serverUuid !== guest.uuid || TERMINAL.has(state));
     await clock.pass(clock.monotonicMs() + AGAIN_WITHIN_MS, step, isFree);
-    const misreported = await untilSettled(scene, step, REPORTED_WITHIN_MS, () => sightingsThatErr(plane, [guest]));
+    const errors = () => sightingsThatErr(plane, [guest], clock.now());
+    const misreported = await untilSettled(scene, step, REPORTED_WITHIN_MS, errors);
     for (const { rule, what } of misreported) ledger.violated(rule, what);
     let asked: { readonly uuid: string | undefined } | undefined;
     void askToMigrate(scene, guest, null).then((uuid) => {

@@ -1,9 +1,9 @@
 import type { GuestTruth } from "@drover/libvirt-sim";
 import { defaultPolicy, type MigrationPolicy } from "@drover/model";
+import { SeededRandom } from "../seeded-random.ts";
 import type { FaultScene } from "./faults.ts";
 import { askDuring, askToMigrate } from "./operator.ts";
 import { type RunPlan, type RunResult, runPlan } from "./run-seed.ts";
-import { SeededRandom } from "./seeded-random.ts";
 
 /** The guest of a scene, on its way from alpha to beta. */
 interface Mover extends FaultScene {
