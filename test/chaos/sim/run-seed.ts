@@ -195,6 +195,17 @@ const REPORTED_WITHIN_MS = 30_000;
 const ASKED_MS = 12_000;
 const AGAIN_WITHIN_MS = 60_000;
 
+/** Resolves with the migration's uuid, or undefined when it was refused. */
+async function askOnce(scene: FaultScene, guest: KnownGuest, step: () => void): Promise<string | undefined> {
+  const { clock } = scene;
+  let answer: { readonly uuid: string | undefined } | undefined;
+  void askToMigrate(scene, guest, null).then((uuid) => {
+    answer = { uuid };
+  });
+  await clock.pass(clock.monotonicMs() + ASKED_MS, step, () => answer !== undefined);
+  return answer?.uuid;
+}
+
 /** The last promise: nothing that happened keeps a guest from being migrated. */
 async function migrateAgain(
   scene: FaultScene,
@@ -213,12 +224,13 @@ async function migrateAgain(
     const errors = () => sightingsThatErr(plane, [guest], clock.now());
     const misreported = await untilSettled(scene, step, REPORTED_WITHIN_MS, errors);
     for (const { rule, what } of misreported) ledger.violated(rule, what);
-    let asked: { readonly uuid: string | undefined } | undefined;
-    void askToMigrate(scene, guest, null).then((uuid) => {
-      asked = { uuid };
-    });
-    await clock.pass(clock.monotonicMs() + ASKED_MS, step, () => asked !== undefined);
-    const record = () => checks.records.find(({ uuid }) => uuid === asked?.uuid);
+    let asked = await askOnce(scene, guest, step);
+    if (asked === undefined && !isFree()) {
+      // A request from before the repair was taken first.
+      await clock.pass(clock.monotonicMs() + AGAIN_WITHIN_MS, step, isFree);
+      asked = await askOnce(scene, guest, step);
+    }
+    const record = () => checks.records.find(({ uuid }) => uuid === asked);
     const isOver = () => {
       const state = record()?.state;
       return state === undefined || TERMINAL.has(state) || state === "error";
