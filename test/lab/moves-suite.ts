@@ -74,34 +74,3 @@ export function moves(planeOf: () => LabPlane): void {
     await plane.destination.virsh("destroy", "busy");
   });
 }
-
-export function eightAtOnce(planeOf: () => LabPlane): void {
-  it("eight leave one host at once: all are watched, one is aborted promptly", { timeout: 400_000 }, async () => {
-    const plane = planeOf();
-    const names = Array.from({ length: 8 }, (_, index) => `one-of-eight-${index + 1}`);
-    const spec = { memoryMiB: 192, workingSetMiB: 24, dirtyMiBps: 2, verifyMiBps: 8 };
-    const guests = await Promise.all(
-      names.map((name) => plane.source.startGuest({ name, ...spec }, { deadlineMs: 120_000 })),
-    );
-    for (const name of names) await plane.untilServerIsOn(name, plane.source);
-    const started = await Promise.all(names.map((name) => plane.client.migrate(name)));
-    const [first, ...others] = started.map(({ migration }) => migration.id);
-    if (first === undefined) throw new Error("nothing was started");
-    await Promise.all(
-      [first, ...others].map((id) =>
-        plane.untilMigration(id, "watched while it copies", ({ progress }) => (progress?.memoryTotalBytes ?? 0) > 0),
-      ),
-    );
-    await plane.client.abort(first);
-    expect((await plane.untilMigration(first, "over", isOver)).status).toBe("cancelled");
-    for (const id of others) {
-      expect((await plane.untilMigration(id, "over", isOver)).status).toBe("completed");
-    }
-    const [stayed, ...moved] = guests;
-    expect((await stayed?.waitForFullCheck(plane.source))?.badPages).toBe(0);
-    const checks = await Promise.all(
-      moved.map((guest) => guest.waitForFullCheck(plane.destination, { deadlineMs: 90_000 })),
-    );
-    expect(checks.map(({ badPages }) => badPages)).toEqual(moved.map(() => 0));
-  });
-}

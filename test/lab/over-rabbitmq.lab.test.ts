@@ -1,12 +1,11 @@
 import { describe } from "vitest";
 import { requestsBeforeAnOutage, requestsDuringAnOutage } from "./broker-outage-suite.ts";
-import { eightAtOnce, moves } from "./moves-suite.ts";
+import { moves } from "./moves-suite.ts";
 import { useLabPlane } from "./use-lab-plane.ts";
 
 describe("a real guest between real hosts, over RabbitMQ, Redis and PostgreSQL", () => {
   const planeOf = useLabPlane("amqp");
   moves(planeOf);
-  eightAtOnce(planeOf);
   requestsDuringAnOutage(planeOf);
   requestsBeforeAnOutage(planeOf);
 });

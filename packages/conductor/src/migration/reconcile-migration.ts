@@ -227,7 +227,7 @@ function unclear(message: string): Finding {
 
 /** Asked again so soon while an answer may come any moment, and so late where a person has to act first, ms. */
 const ASK_AGAIN_MS = 2_000;
-const ASK_PATIENTLY_MS = 10_000;
+const ASK_PATIENTLY_MS = 5_000;
 
 /**
  * Asks both hosts and writes what their answers prove, the answers with it. Works on `unknown`, on a broken post-copy, and
