@@ -45,6 +45,8 @@ export interface PlaneOptions {
   readonly conductor?: Readonly<Record<string, number>>;
   /** Of all services and hosts, but not of the bus: what is promised to its callers by its deadlines stays so. */
   readonly clock?: Clock;
+  /** A file for the database, so that it can be put back from a backup. @default in memory */
+  readonly databasePath?: string;
 }
 
 const logger = silentLogger;
@@ -74,7 +76,7 @@ export async function startSimulatedPlane(options: PlaneOptions = {}): Promise<S
   started.defer(() => fleet.close());
   const bus = new FaultyBus(openInProcessBus({ logger, clock: systemClock }));
   started.defer(() => bus.close());
-  const store = await openSqliteStore({ path: ":memory:", clock, logger });
+  const store = await openSqliteStore({ path: options.databasePath ?? ":memory:", clock, logger });
   started.defer(() => store.close());
   const progress = openMemoryProgress({ clock, logger });
   started.defer(() => progress.close());

@@ -9,6 +9,7 @@ import { openMemoryProgress, type ProgressCache } from "@drover/progress";
 import { waitFor } from "@drover/testkit";
 import { type ComputeAgent, startComputeAgent } from "./compute-agent.ts";
 import { computeConfig } from "./compute-config.ts";
+import { stateFileOnDisk } from "./journal/state-file.ts";
 import type { StartCommand } from "./migration/migrations.ts";
 import { type RecordedConductor, recordConductor } from "./recorded-conductor.test.support.ts";
 
@@ -22,6 +23,8 @@ export interface AgentBed {
   addGuest(options: Partial<GuestOptions> & { readonly name: string }): Promise<string>;
   /** The command that moves a guest from `h1` to `h2`. */
   startCommand(serverUuid: string, serverName: string, policy?: Partial<MigrationPolicy>): StartCommand;
+  /** While it is true, nothing more can be written to any agent's state file. */
+  diskFull: boolean;
   startAgent(host: string): Promise<ComputeAgent>;
   stopAgent(host: string): Promise<void>;
   close(): Promise<void>;
@@ -41,7 +44,14 @@ export async function startAgentBed(options: { readonly clock?: Clock } = {}): P
     const section = { host, libvirt_uri: handle.uri, libvirt_migration_uri: handle.peerUri };
     const config = { ...computeConfig.parse(section), state_path: join(directory, `${host}.json`) };
     const resolveAddress = async (): Promise<void> => {};
-    const agent = await startComputeAgent({ bus, progress, clock, config, logger: silentLogger, resolveAddress });
+    const file = stateFileOnDisk(config.state_path);
+    const replace = (text: string) =>
+      bed.diskFull ? Promise.reject(new Error("ENOSPC: no space left on device, write")) : file.replace(text);
+    const stateFile = { ...file, replace };
+    const agent = await startComputeAgent({
+      ...{ bus, progress, clock, config, stateFile, resolveAddress },
+      logger: silentLogger,
+    });
     agents.set(host, agent);
     return agent;
   }
@@ -57,10 +67,8 @@ export async function startAgentBed(options: { readonly clock?: Clock } = {}): P
     return uuid;
   }
 
-  for (const agent of await Promise.all([startAgent("h1"), startAgent("h2")])) {
-    await waitFor("libvirtd to be reached", () => agent.pingLibvirt().then(() => true));
-  }
-  return {
+  const bed: AgentBed = {
+    diskFull: false,
     bus,
     fleet,
     progress,
@@ -87,4 +95,8 @@ export async function startAgentBed(options: { readonly clock?: Clock } = {}): P
       await rm(directory, { recursive: true });
     },
   };
+  for (const agent of await Promise.all([startAgent("h1"), startAgent("h2")])) {
+    await waitFor("libvirtd to be reached", () => agent.pingLibvirt().then(() => true));
+  }
+  return bed;
 }

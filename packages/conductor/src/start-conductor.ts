@@ -88,6 +88,7 @@ function operatorHandlers(context: ConductorContext, work: MigrationWork): reado
   return [
     handle(liveMigrateInstance, async (request, info) => {
       const migration = await recordLiveMigration(context, request, info.context);
+      context.signals.created(migration.uuid);
       work.lookForWork();
       return { migrationUuid: migration.uuid, migrationId: migration.id };
     }),

@@ -17,8 +17,8 @@ export interface CommandedCopy {
   readonly phase: CopyPhase;
   /** Memory has begun to move: before, QEMU refuses the switch to post-copy. */
   readonly memoryMoves: boolean;
-  /** Changes the entry; resolves when it is on disk. */
-  note(change: Partial<JournalEntry>): Promise<void>;
+  /** Changes the entry; resolves true when it is on disk, false when it could not be written. */
+  note(change: Partial<JournalEntry>): Promise<boolean>;
   /** Reports what became of a command. */
   answer(event: CommandAnswer, message: string): void;
 }
@@ -127,7 +127,10 @@ export class CopyCommands {
       return this.#done("force-complete-sent", `the guest is ${entry.suspended ? "suspended" : "paused"} already`);
     }
     // On disk first: a guest that we suspended must run again if it stays, whatever happens to us meanwhile.
-    await this.#copy.note({ suspended: true });
+    if (!(await this.#copy.note({ suspended: true }))) {
+      await this.#copy.note({ suspended: false });
+      return this.#done("force-complete-refused", "the agent's state file cannot be written: is its disk full?");
+    }
     await link.control.domain.suspend(domainOf(entry));
     this.#done("force-complete-sent", "the guest is suspended until its memory has arrived");
   }

@@ -395,3 +395,28 @@ test("reports of a host carry its guests, and follow them", async () => {
     return there?.powerState === "running" && !bed.conductor.guests("h1").some((guest) => guest.uuid === uuid);
   });
 });
+
+describe("a disk that is full", () => {
+  test("keeps a copy from beginning, and nothing else happens to the guest", async () => {
+    const uuid = await addBusyGuest("unwritten");
+    const command = bed.startCommand(uuid, "unwritten");
+    bed.diskFull = true;
+    await start(command);
+    expect(await outcomeOf(command)).toMatchObject({ outcome: "stayed", cause: "never-started" });
+    expect(await runsOn(uuid)).toEqual(["h1"]);
+  });
+
+  test("keeps no running copy from being steered, also by an agent that starts then; it is not suspended", async () => {
+    const uuid = await addBusyGuest("filled-up");
+    const command = bed.startCommand(uuid, "filled-up");
+    await startAndSeeIt(command);
+    bed.diskFull = true;
+    await bed.bus.cast(liveMigrationForceComplete, control(command), { server: "h1" });
+    expect((await eventOf(command, "force-complete-refused")).message).toMatch(/state file cannot be written/);
+    expect(await runsOn(uuid)).toEqual(["h1"]);
+    await bed.stopAgent("h1");
+    await bed.startAgent("h1");
+    await bed.bus.cast(liveMigrationAbort, control(command, 2), { server: "h1" });
+    expect(await outcomeOf(command)).toMatchObject({ outcome: "stayed", cause: "aborted" });
+  });
+});

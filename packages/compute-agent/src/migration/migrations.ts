@@ -64,10 +64,13 @@ export class Migrations {
 
   /** Takes up what an earlier process of this agent left: running copies, and outcomes nobody acknowledged. */
   async takeUp(): Promise<void> {
-    const { journal } = this.#options;
+    const { journal, logger } = this.#options;
     for (const entry of journal.entries()) {
       const taken = { ...entry, incarnation: entry.incarnation + 1 };
-      await journal.put(taken);
+      // A full disk must not keep a running copy from being steered.
+      await journal.put(taken).catch((err: unknown) => {
+        logger.error({ migrationId: taken.migrationUuid, err }, "a migration is taken up that cannot be written down");
+      });
       if (taken.ended === null) this.#steer(taken, (migration) => migration.takeUp());
       else if (!taken.ended.acknowledged) this.#track(this.#reportEnded(taken, taken.ended));
     }

@@ -340,11 +340,15 @@ export class SteeredMigration {
     this.#dependencies.reports.event({ generation, event, message, ...(flags === undefined ? {} : { flags }) });
   }
 
-  async #note(change: Partial<JournalEntry>): Promise<void> {
+  async #note(change: Partial<JournalEntry>): Promise<boolean> {
     this.#entry = { ...this.#entry, ...change };
-    await this.#dependencies.journal.update(this.#entry.migrationUuid, change).catch((err: unknown) => {
+    try {
+      await this.#dependencies.journal.update(this.#entry.migrationUuid, change);
+      return true;
+    } catch (err) {
       this.#logger.error({ err, change }, "a change could not be kept for a restart");
-    });
+      return false;
+    }
   }
 }
 

@@ -71,7 +71,8 @@ interface Progress {
 }
 
 async function walk(context: ConductorContext, uuid: string, { drain, stop }: RunnerEnd): Promise<void> {
-  const progress: Progress = { failures: 0, waits: 0, generation: 0, vouched: new VouchedRecord() };
+  const vouched = new VouchedRecord(context.signals.wasCreatedHere(uuid));
+  const progress: Progress = { failures: 0, waits: 0, generation: 0, vouched };
   while (!drain.aborted && !stop.aborted) {
     let next: Next;
     try {

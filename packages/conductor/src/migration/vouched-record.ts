@@ -3,20 +3,22 @@ import { askHost } from "./reconcile-migration.ts";
 import { transition } from "./record-change.ts";
 import type { StepContext } from "./step.ts";
 
-/** A record so young was written by a conductor that lives: no backup is that new. */
-const YOUNG_MS = 10_000;
-
 /**
  * Whether a record is as new as what the agents know of its migration. It is not where the database was restored from a
  * backup, or a failover lost the last writes; acting on it would repeat what has been done since, or called off.
  *
- * Before a copy is asked for, the source's agent is asked once by each conductor that takes the record up. One that does not
- * answer is not waited for: no step moves a guest without it, and clean-up is safe by the agents' own files.
+ * Before a copy is asked for, the source's agent is asked once by each conductor that takes up a record which it has not
+ * written first itself. One that does not answer is not waited for: no step moves a guest without it, and clean-up is safe by the agents' own files.
  */
 export class VouchedRecord {
-  #asked = false;
+  #asked: boolean;
   /** What was noticed up to here is settled: conductors' clocks may differ, and one look is enough. */
   #settledUpToMs = 0;
+
+  /** @param createdHere This conductor has just created the record: it cannot be older than that. */
+  constructor(createdHere: boolean) {
+    this.#asked = createdHere;
+  }
 
   /**
    * Resolves true when the record was outdated and has been written anew: `queued` is cancelled, what may have gone on
@@ -27,8 +29,7 @@ export class VouchedRecord {
     const { restored } = context;
     if (!this.#asked) {
       this.#asked = true;
-      const ageMs = context.clock.now().getTime() - migration.createdAt.getTime();
-      if (ageMs > YOUNG_MS && isBeforeTheCopy(migration)) {
+      if (isBeforeTheCopy(migration)) {
         const answer = await askHost(context, migration, migration.sourceHost);
         if (answer.kind === "silent") this.#asked = false;
         else if (answer.known != null) {

@@ -3,6 +3,9 @@ import type { Clock } from "@drover/model";
 /** What a runner may wait for beside its record: a source's outgoing slot, an incoming one anywhere, word of a host. */
 export type Waker = `outgoing of ${string}` | "incoming" | `host ${string}`;
 
+/** Of those that other conductors took up. */
+const CREATED_KEPT = 1_000;
+
 interface Watched {
   /** The record changed since its runner last looked. */
   pending: boolean;
@@ -24,10 +27,26 @@ export class MigrationSignals {
   readonly #clock: Clock;
   readonly #announce: (uuid: string) => void;
   readonly #watched = new Map<string, Watched>();
+  /** Records that this conductor wrote first and does not work on yet. */
+  readonly #created = new Set<string>();
 
   constructor(clock: Clock, announce: (uuid: string) => void) {
     this.#clock = clock;
     this.#announce = announce;
+  }
+
+  /** This conductor has created the record of `uuid`; most often it is also the one to take it up. */
+  created(uuid: string): void {
+    this.#created.add(uuid);
+    for (const oldest of this.#created) {
+      if (this.#created.size <= CREATED_KEPT) break;
+      this.#created.delete(oldest);
+    }
+  }
+
+  /** Whether it has, and has not been asked before. */
+  wasCreatedHere(uuid: string): boolean {
+    return this.#created.delete(uuid);
   }
 
   /** Signals for `uuid` are kept from now on, until `forget`. */
