@@ -79,6 +79,10 @@ function howStatesAreHit(): readonly string[] {
     "link; the strike follows within 40 ms of libvirt saying that the guest stands still on the source. `post-migrating` and",
     "`rolling back`: the destination's agent is frozen until the strike. The link is fast again once the part is back.",
     "",
+    "A post-copy whose link was reset waits for a person. The run then does what the operator's guide says, and the record has",
+    "to follow: `post-copy-paused, resumed by hand: completed`. A guest whose QEMU died in post-copy is lost, whoever manages",
+    "it; `error` says so, and the run checks that nothing of it is touched.",
+    "",
   ];
 }
 

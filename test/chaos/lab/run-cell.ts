@@ -1,6 +1,7 @@
 /** One cell: a migration is brought into a state, a part dies there and comes back, and the record is held to the truth. */
 import type { MigrationView } from "@drover/api-client";
 import { type CutMode, waitFor } from "@drover/testkit";
+import { isOver } from "../../integration/watching.ts";
 import { bringInto, type Moving } from "./bring-into-state.ts";
 import { type Cell, cellName } from "./cells.ts";
 import type { ChaosPlane } from "./chaos-plane.ts";
@@ -67,9 +68,13 @@ export async function runCell(chaos: ChaosPlane, cell: Cell, variation: CellVari
     } catch (error) {
       problems.push(`not settled ${SETTLE_WITHIN_MS / 1000} s after the part was back: ${messageOf(error)}`);
     }
-    const migration = (await chaos.plane.client.migration(id)).migration;
+    let { migration } = await chaos.plane.client.migration(id);
     found.state = migration.state;
     found.reason = migration.reason;
+    if (migration.state === "post-copy-paused") {
+      migration = await resumeAsAPerson(moving, id);
+      found.state = `${found.state}, resumed by hand: ${migration.state}`;
+    }
     const truth = await untruths(cell, moving, migration);
     found.guestRunsOn = truth.guestRunsOn;
     problems.push(...truth.problems);
@@ -94,7 +99,16 @@ export async function runCell(chaos: ChaosPlane, cell: Cell, variation: CellVari
 
 /** Over, or waiting for a person. */
 function isSettled({ endedAt, state }: MigrationView): boolean {
-  return endedAt !== null || state === "error";
+  return endedAt !== null || state === "error" || state === "post-copy-paused";
+}
+
+/** What the operator's guide says to do about a broken post-copy; resolves with the record once it has followed. */
+async function resumeAsAPerson({ chaos, guest, source, destination }: Moving, id: number): Promise<MigrationView> {
+  await source.virsh(
+    ...["migrate", "--live", "--p2p", "--postcopy", "--postcopy-resume", "--persistent", "--undefinesource"],
+    ...[guest.name, destination.tcpUri, `tcp://${destination.migrationAddress}`],
+  );
+  return await chaos.plane.untilMigration(id, "over", isOver);
 }
 
 /** Resolves with the time at which the record was seen settled. */
