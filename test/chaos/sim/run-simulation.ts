@@ -33,7 +33,11 @@ export async function runSimulation({ runs, seed = 1, workers, log }: Simulation
   const take = (report: SeedReport) => {
     played += 1;
     steps += report.steps;
-    if (report.violations.length > 0) failed.push(report);
+    const [broken] = report.violations;
+    if (broken !== undefined) {
+      failed.push(report);
+      console.error(`seed ${report.seed}: ${broken.rule}: ${broken.what}`);
+    }
     const nowMs = performance.now();
     if (nowMs - toldMs < TOLD_EVERY_MS) return;
     toldMs = nowMs;
