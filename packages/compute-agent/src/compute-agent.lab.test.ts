@@ -165,7 +165,7 @@ describe("agents on two real hosts", { timeout: 120_000 }, () => {
     await waitFor("progress", async () => (await progress.read([command.migrationUuid])).size === 1);
     await bus.cast(liveMigrationAbort, control(command), { server: source.name });
     expect(await outcomeOf(command)).toMatchObject({ outcome: "stayed", cause: "aborted" });
-    const proved = { removeRemnant: false, mayUndefine: true };
+    const proved = { removeRemnant: false, broughtDefinition: "remove" } as const;
     await bus.call(rollbackLiveMigrationAtDestination, { ...command, ...proved }, { server: destination.name });
     await bus.call(rollbackLiveMigration, { ...command, stayed: false, mayResume: true }, { server: source.name });
     expect(await hostsOf(guest)).toEqual([`${source.name} running`]);

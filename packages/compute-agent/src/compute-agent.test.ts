@@ -24,7 +24,7 @@ afterEach(async () => {
   await bed.close();
 });
 
-const nothingProved = { removeRemnant: false, mayUndefine: false };
+const nothingProved = { removeRemnant: false, broughtDefinition: "undecided" } as const;
 const to = { source: { server: "h1" }, destination: { server: "h2" } };
 
 async function guestOn(host: string, serverUuid: string): Promise<string | null> {

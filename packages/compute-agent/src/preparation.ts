@@ -111,9 +111,11 @@ export class Preparation {
       await this.#destroy(command, doing);
     }
     if (prepared?.definedBefore === false && found.standing !== "absent") {
-      const gone = found.standing !== "off" || command.mayUndefine;
-      if (!gone) throw new DroverError("unavailable", `${doing}: the source does not say that it has the guest`);
-      await this.#undefineUnlessActive(command, doing);
+      const decided = found.standing !== "off" || command.broughtDefinition !== "undecided";
+      if (!decided) throw new DroverError("unavailable", `${doing}: the source does not say whether it has the guest`);
+      if (found.standing !== "off" || command.broughtDefinition === "remove") {
+        await this.#undefineUnlessActive(command, doing);
+      }
     }
     await journal.forgetPrepared(command.migrationUuid);
   }

@@ -1,4 +1,4 @@
-import { liveMigrateInstance, reportHeartbeat, reportHeldMigrations } from "@drover/contracts";
+import { liveMigrateInstance, reportHeartbeat, reportHeldMigrations, reportHost } from "@drover/contracts";
 import { defaultPolicy, type Migration, systemClock } from "@drover/model";
 import { afterEach, describe, expect, it } from "vitest";
 import { type AgentScript, type Found, guest, type Plane, startPlane } from "./suite/scripted-plane.ts";
@@ -57,6 +57,31 @@ describe("a migration in doubt", () => {
     const uuid = await doubt({ found: { standing: "off" } }, { found: { standing: "absent" } });
     const migration = await plane.until(uuid, "failed");
     expect(migration.failure?.message).toMatch(/web: the guest was shut off while it was moved/);
+  });
+
+  it("whose guest arrived and shut itself off ends there, and its last definition is kept", async () => {
+    const asked: string[] = [];
+    const uuid = await doubt(
+      { found: { standing: "absent" } },
+      {
+        found: { standing: "off" },
+        rollbackAtDestination: async ({ broughtDefinition }) => void asked.push(broughtDefinition),
+      },
+    );
+    const migration = await plane.until(uuid, "failed");
+    expect(migration.failure?.message).toMatch(/web: the guest is shut off, on the destination/);
+    expect(asked).toEqual(["keep"]);
+  });
+
+  it("whose source answers is not lost again and again, though its signs of life do not come through", async () => {
+    const found = { standing: "running", job: "outgoing", steering: true } as const;
+    plane = await startPlane({ alpha: { ...copies, found } }, { agent_silence_s: 0.2 });
+    const { migrationUuid } = await plane.bus.call(liveMigrateInstance, request);
+    const before = await plane.until(migrationUuid, "running");
+    await expect.poll(() => plane.alpha.received.includes("find"), { timeout: 5_000 }).toBe(true);
+    await plane.alpha.outcome(migrationUuid, { outcome: "arrived", cause: null });
+    const { generation } = await plane.until(migrationUuid, "completed");
+    expect(generation - before.generation).toBeLessThan(5);
   });
 
   it.each<[string, Found, Found, RegExp]>([
@@ -176,6 +201,46 @@ describe("a database that was restored from a backup", () => {
     await noticed();
     expect([...(await plane.store.hosts.restored()).keys()]).toEqual(["alpha"]);
     await plane.until(uuid, "failed");
+  });
+
+  it("an agent that says so all the time keeps nobody busy", async () => {
+    plane = await startPlane();
+    let noticed = 0;
+    for (const _ of [1, 2, 3]) {
+      await systemClock.sleep(2);
+      await plane.bus.call(reportHeartbeat, { host: "alpha", recordsSeenAtMs: systemClock.now().getTime() + 1_000 });
+      const upToMs = (await plane.store.hosts.restored()).get("alpha") ?? 0;
+      if (upToMs > noticed) noticed = upToMs;
+      expect(upToMs).toBe(noticed);
+      expect(upToMs).toBeLessThanOrEqual(systemClock.now().getTime());
+    }
+  });
+
+  it("an agent cannot have a migration recorded of a server that it never had", async () => {
+    plane = await startPlane();
+    const started = {
+      ...{ generation: 5, serverName: "web", destinationHost: "gamma", memoryKiB: 1 },
+      ...{ policy: defaultPolicy, flags: [], startedAtMs: 0 },
+    };
+    const held = [{ migrationUuid: crypto.randomUUID(), serverUuid: guest.uuid, started }];
+    const { verdicts } = await plane.bus.call(reportHeldMigrations, { host: "beta", held });
+    expect(verdicts).toMatchObject([{ verdict: "no-record" }]);
+    expect(await plane.store.migrations.list({})).toEqual([]);
+  });
+
+  it("agents that both have a guest that stands still are not told that the other runs it", async () => {
+    plane = await startPlane();
+    for (const host of ["alpha", "beta"]) {
+      const facts = (await plane.store.hosts.get(host))?.facts;
+      if (facts === undefined) throw new Error(`${host} has not reported`);
+      const guests = [{ ...guest, powerState: "paused" as const }];
+      await plane.bus.call(reportHost, { facts, agentVersion: "test", guests, recordsSeenAtMs: 0, sequence: 0 });
+    }
+    const held = [{ migrationUuid: crypto.randomUUID(), serverUuid: guest.uuid, started: null }];
+    for (const host of ["alpha", "beta"]) {
+      const { verdicts } = await plane.bus.call(reportHeldMigrations, { host, held });
+      expect(verdicts).toMatchObject([{ verdict: "no-record", runsElsewhere: false }]);
+    }
   });
 
   it("a migration that it lost is recorded again from what its agent knows, and followed to its end", async () => {

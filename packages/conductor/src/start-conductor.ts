@@ -106,7 +106,8 @@ function agentHandlers(context: ConductorContext): readonly RpcHandler[] {
     handle(reportHost, async ({ facts, agentVersion, guests, recordsSeenAtMs, sequence }) => {
       const before = await store.hosts.get(facts.host);
       const { lastSeenAt } = await store.hosts.report(facts, agentVersion);
-      if (await restored.notice(facts.host, recordsSeenAtMs, before?.lastSeenAt.getTime() ?? 0)) signals.wakeAll();
+      const isNews = await restored.notice(facts.host, recordsSeenAtMs, before?.lastSeenAt.getTime() ?? 0);
+      if (isNews) signals.wakeThoseOf(facts.host);
       const newestSequence = await store.guests.replaceSightings(facts.host, guests, sequence);
       signals.wake(`host ${facts.host}`);
       return { recordedAtMs: lastSeenAt.getTime(), newestSequence };
@@ -114,7 +115,7 @@ function agentHandlers(context: ConductorContext): readonly RpcHandler[] {
     handle(reportHeartbeat, async ({ host, recordsSeenAtMs }) => {
       const heard = await heartbeats.beat(host);
       if (heard === undefined) return { known: false, recordedAtMs: 0 };
-      if (await restored.notice(host, recordsSeenAtMs, heard.beforeMs)) signals.wakeAll();
+      if (await restored.notice(host, recordsSeenAtMs, heard.beforeMs)) signals.wakeThoseOf(host);
       return { known: true, recordedAtMs: heard.nowMs };
     }),
     handle(reportHeldMigrations, async (report) => ({ verdicts: await judgeHeldMigrations(context, report) })),

@@ -163,10 +163,13 @@ export const rollbackLiveMigrationAtDestination = defineCall({
   },
   request: migrationCommand.extend({
     removeRemnant,
-    mayUndefine: z
-      .boolean()
-      .default(false)
-      .describe("The source has the guest: a shut-off definition that the migration brought is not the last one."),
+    broughtDefinition: z
+      .enum(["remove", "keep", "undecided"])
+      .default("undecided")
+      .describe(
+        "What becomes of a shut-off definition that the migration brought. `remove`: another host has the guest. `keep`: no " +
+          "other has, it is the last one. `undecided`: the source did not answer; it is waited for.",
+      ),
   }),
   response: nothing,
 });

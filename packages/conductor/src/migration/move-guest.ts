@@ -1,5 +1,4 @@
 import {
-  findGuest,
   liveMigration,
   liveMigrationAbort,
   liveMigrationForceComplete,
@@ -9,7 +8,7 @@ import { COPYING, DroverError, errorChain, type GuestStanding, isDroverError, ty
 import { rpcContextOf } from "../conductor-context.ts";
 import { commandOf, destinationOf } from "./agent-command.ts";
 import { untilHostIsDown } from "./host-patience.ts";
-import { askHost } from "./reconcile-migration.ts";
+import { askHost, runsElsewhere } from "./reconcile-migration.ts";
 import { isStartOver } from "./start-over.ts";
 import type { StepContext, StepResult } from "./step.ts";
 
@@ -83,9 +82,20 @@ async function sendStart(
 /** While libvirt copies: pending requests are sent again, and a source that fell silent is noticed. */
 async function accompany(context: StepContext, migration: Migration): Promise<StepResult> {
   const nowMs = context.clock.now().getTime();
-  // Nothing was heard of the copy for a while: the agent may live and yet have lost its state file.
-  if (nowMs - migration.updatedAt.getTime() > QUIET_MS && !(await isSteered(context, migration))) {
-    return { kind: "lost", message: `the agent of ${migration.sourceHost} does not steer the copy any more` };
+  const source = await context.store.hosts.get(migration.sourceHost);
+  const silenceMs = nowMs - (source?.lastSeenAt.getTime() ?? 0);
+  const limitMs = context.config.agent_silence_s * 1000;
+  const isSilent = silenceMs > limitMs;
+  // Nothing was heard of the copy for a while: the agent may live and yet have lost its state file. And one whose signs of
+  // life do not come through may answer all the same.
+  if (isSilent || nowMs - migration.updatedAt.getTime() > QUIET_MS) {
+    const steered = await isSteered(context, migration);
+    if (steered === "no") {
+      return { kind: "lost", message: `the agent of ${migration.sourceHost} does not steer the copy any more` };
+    }
+    if (isSilent && steered === "silent") {
+      return { kind: "lost", message: `the agent of ${migration.sourceHost} was not heard of for ${limitMs / 1000} s` };
+    }
   }
   if (migration.requestAnswer === null) {
     if (migration.abortRequestedAt !== null) return await sendRequest(context, migration, liveMigrationAbort);
@@ -93,28 +103,15 @@ async function accompany(context: StepContext, migration: Migration): Promise<St
       return await sendRequest(context, migration, liveMigrationForceComplete);
     }
   }
-  const source = await context.store.hosts.get(migration.sourceHost);
-  const silenceMs = nowMs - (source?.lastSeenAt.getTime() ?? 0);
-  const limitMs = context.config.agent_silence_s * 1000;
-  if (silenceMs > limitMs) {
-    return { kind: "lost", message: `the agent of ${migration.sourceHost} was not heard of for ${limitMs / 1000} s` };
-  }
-  return { kind: "wait", ms: Math.min(ASK_AGENT_MS, limitMs - silenceMs + SILENCE_MARGIN_MS) };
+  const untilSilentMs = isSilent ? ASK_AGENT_MS : limitMs - silenceMs + SILENCE_MARGIN_MS;
+  return { kind: "wait", ms: Math.min(ASK_AGENT_MS, untilSilentMs) };
 }
 
-/** False only when the agent itself says so; one that is silent is another matter. */
-async function isSteered(context: StepContext, migration: Migration): Promise<boolean> {
-  try {
-    const { steering } = await context.bus.call(
-      findGuest,
-      { serverUuid: migration.serverUuid, migrationUuid: migration.uuid },
-      { server: migration.sourceHost, context: rpcContextOf(migration), signal: context.signal },
-    );
-    return steering;
-  } catch (error) {
-    if (context.signal.aborted) throw error;
-    return true;
-  }
+/** "no" only when the agent itself says so; one that is silent is another matter. */
+async function isSteered(context: StepContext, migration: Migration): Promise<"yes" | "no" | "silent"> {
+  const answer = await askHost(context, migration, migration.sourceHost);
+  if (answer.kind === "silent") return "silent";
+  return answer.steering ? "yes" : "no";
 }
 
 async function sendRequest(
@@ -191,13 +188,14 @@ export async function clearMove(context: StepContext, migration: Migration): Pro
     });
     return `nothing of the copy is left on ${host}`;
   };
-  if (!isStartOver(migration, context.clock.now())) return await clear();
-  return await untilHostIsDown(
-    context,
-    host,
-    clear,
-    `${host} is down; it did not begin to copy, and will not any more`,
-  );
+  if (isStartOver(migration, context.clock.now())) {
+    const neverBegan = `${host} is down; it did not begin to copy, and will not any more`;
+    return await untilHostIsDown(context, host, clear, neverBegan);
+  }
+  // A source that is gone for good is waited for, unless somebody has started its guest on a third host.
+  const third = await runsElsewhere(context, migration, migration.destinationHost);
+  if (third === null) return await clear();
+  return await untilHostIsDown(context, host, clear, `${host} is down, and ${third} runs the guest`);
 }
 
 /** The destination has a copy with processors of its own. */

@@ -31,11 +31,12 @@ export async function discardPreparation(context: StepContext, migration: Migrat
   const begun = migration.outputs.move !== undefined;
   const source = begun ? await askHost(context, migration, migration.sourceHost) : undefined;
   const onSource = source?.kind === "answered" && source.standing !== "absent";
+  const elsewhere = onSource || migration.proof?.finding === "foundElsewhere";
   const command = {
     ...commandOf(migration),
-    mayUndefine: onSource || migration.proof?.finding === "foundElsewhere",
+    broughtDefinition: elsewhere ? "remove" : source?.kind === "answered" ? "keep" : "undecided",
     removeRemnant: migration.proof?.finding === "foundOnSource" && onSource,
-  };
+  } as const;
   return await untilHostIsDown(context, host, async () => {
     await context.bus.call(rollbackLiveMigrationAtDestination, command, {
       server: host,

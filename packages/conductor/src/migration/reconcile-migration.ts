@@ -363,7 +363,8 @@ export async function askHost(context: StepContext, migration: Migration, host: 
   }
 }
 
-async function runsElsewhere(
+/** A third host that is up and runs the guest, by what its agent reports; null if none does. */
+export async function runsElsewhere(
   { store, clock }: StepContext,
   { serverUuid, sourceHost }: Migration,
   destinationHost: string | null,

@@ -103,6 +103,8 @@ async function advance(
   progress: Progress,
 ): Promise<Next> {
   if (TERMINAL.has(migration.state)) return { kind: "over" };
+  const { sourceHost, destinationHost } = migration;
+  context.signals.concerns(migration.uuid, destinationHost === null ? [sourceHost] : [sourceHost, destinationHost]);
   return await interruptible(context, migration, stop, progress, async (step) => {
     if (await progress.vouched.settleIfOutdated(step, migration)) return lookAgain;
     switch (migration.state) {

@@ -1,5 +1,5 @@
 import type { HeldMigration, reportHeldMigrations } from "@drover/contracts";
-import { isActive, isHostUp, type Migration, TERMINAL } from "@drover/model";
+import { isHostUp, type Migration, TERMINAL } from "@drover/model";
 import type { ConductorContext } from "../conductor-context.ts";
 import { STEP_OF_THE_COPY } from "../migration/live-migrate-order.ts";
 
@@ -19,23 +19,30 @@ const ADOPTED_RAISE = 1_000_000;
 export async function judgeHeldMigrations(context: ConductorContext, { host, held }: Report): Promise<Verdict[]> {
   const verdicts: Verdict[] = [];
   for (const one of held) {
-    const record = (await context.store.migrations.get(one.migrationUuid)) ?? (await adopt(context, host, one));
+    const record = await context.store.migrations.get(one.migrationUuid);
     verdicts.push({
       migrationUuid: one.migrationUuid,
-      verdict: record === undefined ? "no-record" : TERMINAL.has(record.state) ? "over" : "in-progress",
+      verdict: record === undefined ? await adopt(context, host, one) : verdictOf(record),
       runsElsewhere: await runsElsewhere(context, host, one.serverUuid),
     });
   }
   return verdicts;
 }
 
+function verdictOf({ state }: Migration): Verdict["verdict"] {
+  return TERMINAL.has(state) ? "over" : "in-progress";
+}
+
 async function adopt(
   context: ConductorContext,
   host: string,
   { migrationUuid, serverUuid, started }: HeldMigration,
-): Promise<Migration | undefined> {
-  if (started === null) return undefined;
+): Promise<Verdict["verdict"]> {
+  if (started === null) return "no-record";
   const { generation, startedAtMs, flags, policy, serverName, destinationHost, memoryKiB } = started;
+  // An agent may speak of its own guests, and of those that it has sent away: no other server is held up by its word.
+  const sightings = await context.store.guests.byServer(serverUuid);
+  if (!sightings.some((seen) => seen.host === host || seen.host === destinationHost)) return "no-record";
   const message = `the agent of ${host} started it, and the database does not know it: recorded again`;
   const record = await context.store.migrations.adopt(
     {
@@ -58,19 +65,17 @@ async function adopt(
     },
     { event: "adopted", message },
   );
-  if (record !== undefined) {
-    context.logger.warn(
-      { migrationId: migrationUuid, host },
-      "a migration that the database had lost is recorded again",
-    );
-    context.signals.changed(migrationUuid);
-  }
-  return record;
+  // Another conductor was first, or the server has another migration: when that is over, the agent asks again.
+  if (record === undefined) return "in-progress";
+  context.logger.warn({ migrationId: migrationUuid, host }, "a migration that the database had lost is recorded again");
+  context.signals.changed(migrationUuid);
+  return "in-progress";
 }
 
 async function runsElsewhere({ store, clock }: ConductorContext, host: string, serverUuid: string): Promise<boolean> {
   for (const sighting of await store.guests.byServer(serverUuid)) {
-    if (sighting.host === host || !isActive(sighting.powerState) || sighting.migrating) continue;
+    // One that stands still may be the copy that has to go, as much as the one that asks.
+    if (sighting.host === host || sighting.powerState !== "running" || sighting.migrating) continue;
     const known = await store.hosts.get(sighting.host);
     if (known !== undefined && isHostUp(known, clock.now())) return true;
   }

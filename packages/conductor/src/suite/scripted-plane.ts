@@ -59,7 +59,7 @@ export interface AgentScript {
   /** How it stands with the guest; a list is answered one after the other, the last of it from then on. */
   readonly found?: Found | readonly Found[];
   readonly postAtDestination?: () => Promise<void>;
-  readonly rollbackAtDestination?: () => Promise<void>;
+  readonly rollbackAtDestination?: (command: { readonly broughtDefinition: string }) => Promise<void>;
   readonly rollbackAtSource?: (command: { readonly mayResume: boolean; readonly stayed: boolean }) => Promise<void>;
   readonly release?: (command: { readonly removeRemnant: boolean }) => Promise<void>;
 }
@@ -153,8 +153,8 @@ class ScriptedAgent {
         await script.release?.(command);
         return this.#noted("release");
       }),
-      handle(rollbackLiveMigrationAtDestination, async () => {
-        await script.rollbackAtDestination?.();
+      handle(rollbackLiveMigrationAtDestination, async (command) => {
+        await script.rollbackAtDestination?.(command);
         return this.#noted("rollback-destination");
       }),
       handle(rollbackLiveMigration, async (command) => {

@@ -14,6 +14,7 @@ interface Watched {
   /** Ends the call that the runner's step is waiting for. */
   interrupt: AbortController | undefined;
   wakers: readonly Waker[];
+  hosts: readonly string[];
 }
 
 /**
@@ -51,7 +52,7 @@ export class MigrationSignals {
 
   /** Signals for `uuid` are kept from now on, until `forget`. */
   watch(uuid: string): void {
-    this.#watched.set(uuid, { pending: false, wait: undefined, interrupt: undefined, wakers: [] });
+    this.#watched.set(uuid, { pending: false, wait: undefined, interrupt: undefined, wakers: [], hosts: [] });
   }
 
   forget(uuid: string): void {
@@ -78,9 +79,15 @@ export class MigrationSignals {
     for (const watched of this.#watched.values()) if (watched.wakers.includes(waker)) watched.wait?.abort();
   }
 
-  /** Something is new that may concern each of them: all look again. */
-  wakeAll(): void {
-    for (const uuid of this.#watched.keys()) this.heard(uuid);
+  /** The hosts of a watched migration, for {@link wakeThoseOf}. */
+  concerns(uuid: string, hosts: readonly string[]): void {
+    const watched = this.#watched.get(uuid);
+    if (watched !== undefined) watched.hosts = hosts;
+  }
+
+  /** Something is new that may concern all migrations from and to the host: they look again. */
+  wakeThoseOf(host: string): void {
+    for (const [uuid, { hosts }] of this.#watched) if (hosts.includes(host)) this.heard(uuid);
   }
 
   /** Resolves at the next change of `uuid`, after `ms`, when `stop` is aborted, or when one of `wakers` has come. */

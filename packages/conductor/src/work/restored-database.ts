@@ -4,6 +4,9 @@ import type { Store } from "@drover/store";
 /** What another conductor noticed is read so often, ms. */
 const READ_AGAIN_MS = 3_000;
 
+/** Of one host it is noticed again only after this, ms. */
+const NOTICED_AGAIN_MS = 60_000;
+
 /**
  * Notices that the database was restored from a backup, or that a failover lost its last writes. Agents remember when their
  * sign of life was last recorded; a database whose own row is older than that has lost what was written in between.
@@ -36,7 +39,9 @@ export class RestoredDatabase {
   async notice(host: string, recordsSeenAtMs: number, recordedAtMs: number): Promise<boolean> {
     // Never ahead of our clock: what is written from now on is not outdated.
     const upToMs = Math.min(recordsSeenAtMs, this.#clock.now().getTime());
-    if (recordsSeenAtMs <= recordedAtMs || upToMs <= (this.#upToMs.get(host) ?? 0)) return false;
+    const noticedMs = this.#upToMs.get(host) ?? 0;
+    // A database is not put back every minute; an agent that says so is wrong, and must not keep everybody busy.
+    if (recordsSeenAtMs <= recordedAtMs || upToMs < noticedMs + NOTICED_AGAIN_MS) return false;
     this.#logger.error(
       { host, agentWasToldAt: new Date(recordsSeenAtMs), databaseHas: new Date(recordedAtMs) },
       "the database is older than what an agent was told: it was restored; older records are looked at before they are acted on",
