@@ -23,11 +23,21 @@ export interface Unsettled {
 const FOR_A_PERSON: ReadonlySet<string> = new Set(["post-copy-paused", "error"]);
 
 /** Its post-copy broke: half of its memory is here, half there, and only a person can decide. */
-export function isInTwoHalves(truth: readonly GuestTruth[], uuid: string): boolean {
+function isInTwoHalves(truth: readonly GuestTruth[], uuid: string): boolean {
   const { VIR_DOMAIN_PAUSED_POSTCOPY_FAILED } = VIR_DOMAIN_PAUSED_REASON;
   return truth.some(
     (guest) => guest.uuid === uuid && guest.paused && guest.reason === VIR_DOMAIN_PAUSED_POSTCOPY_FAILED,
   );
+}
+
+/** A guest that a person had paused stands still on both hosts: both were started once, and nobody can tell them apart. */
+function standsStillTwice(truth: readonly GuestTruth[], guest: KnownGuest | undefined): boolean {
+  return guest?.paused === true && truth.filter(({ uuid, paused }) => uuid === guest.uuid && paused).length > 1;
+}
+
+/** Only a person can go on with this guest. */
+export function needsAPerson(truth: readonly GuestTruth[], guest: KnownGuest): boolean {
+  return isInTwoHalves(truth, guest.uuid) || standsStillTwice(truth, guest);
 }
 
 /** What must be true of a plane that was left alone for long enough. Empty when all of it is. */
@@ -42,7 +52,8 @@ export async function unsettled(
   const halved = new Set<string>();
   for (const { uuid, id, serverUuid, serverName, state, step, reason } of await plane.store.migrations.list({})) {
     if (TERMINAL.has(state)) continue;
-    const inTwoHalves = isInTwoHalves(truth, serverUuid);
+    const guest = guests.find((known) => known.uuid === serverUuid);
+    const inTwoHalves = guest !== undefined && needsAPerson(truth, guest);
     if (inTwoHalves) halved.add(uuid);
     if (inTwoHalves && FOR_A_PERSON.has(state)) continue;
     const rule = inTwoHalves
@@ -69,7 +80,7 @@ export async function unsettled(
     }
   }
   for (const guest of guests) {
-    if (isInTwoHalves(truth, guest.uuid)) continue;
+    if (needsAPerson(truth, guest)) continue;
     const here = truth.filter(({ uuid }) => uuid === guest.uuid);
     const where = here.map(describe).join(", ");
     if (here.length > 1) found.push({ rule: "no definition is left behind", what: `${guest.name} is ${where}` });

@@ -90,7 +90,13 @@ export function describe({ host, active, running, reason, persistent, job }: Gue
   return `${state} on ${host}${job === "none" ? "" : ` ${job}`}${persistent ? "" : " transient"}`;
 }
 
+/** Arrows that one write may pass by: a report overtakes the one before it, and doubt is settled where it arises. */
+const PASSED_BY: ReadonlySet<string> = new Set(["started", "resumed", "lose", "reopen"]);
+
 function follows(from: MigrationState, to: MigrationState): boolean {
-  const arrows: Readonly<Record<string, MigrationState>> = transitions[from];
-  return Object.values(arrows).includes(to);
+  const arrows = (state: MigrationState): readonly (readonly [string, MigrationState])[] =>
+    Object.entries(transitions[state]);
+  return arrows(from).some(
+    ([event, next]) => next === to || (PASSED_BY.has(event) && arrows(next).some(([, last]) => last === to)),
+  );
 }

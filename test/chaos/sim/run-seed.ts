@@ -3,7 +3,7 @@ import { defaultPolicy, type Logger, type MigrationPolicy, TERMINAL } from "@dro
 import { SeededRandom } from "../seeded-random.ts";
 import { ChaosPlane } from "./chaos-plane.ts";
 import { FAULTS, type FaultScene, repairAll } from "./faults.ts";
-import { isInTwoHalves, sightingsThatErr, type Unsettled, unsettled } from "./final-check.ts";
+import { needsAPerson, sightingsThatErr, type Unsettled, unsettled } from "./final-check.ts";
 import { Invariants, type KnownGuest } from "./invariants.ts";
 import { askToMigrate, planRequest } from "./operator.ts";
 import { RunLedger, type Violation } from "./run-ledger.ts";
@@ -216,7 +216,7 @@ async function migrateAgain(
   const { clock, ledger, plane } = scene;
   const truth = plane.fleet.guests();
   for (const guest of guests) {
-    if (isInTwoHalves(truth, guest.uuid)) continue;
+    if (needsAPerson(truth, guest)) continue;
     // A request that was on its way at the repair may have been taken since.
     const isFree = () =>
       checks.records.every(({ serverUuid, state }) => serverUuid !== guest.uuid || TERMINAL.has(state));
@@ -225,8 +225,8 @@ async function migrateAgain(
     const misreported = await untilSettled(scene, step, REPORTED_WITHIN_MS, errors);
     for (const { rule, what } of misreported) ledger.violated(rule, what);
     let asked = await askOnce(scene, guest, step);
-    if (asked === undefined && !isFree()) {
-      // A request from before the repair was taken first.
+    if (asked === undefined) {
+      // A request from before the repair was taken first, or the one who had taken this was killed: a person asks again.
       await clock.pass(clock.monotonicMs() + AGAIN_WITHIN_MS, step, isFree);
       asked = await askOnce(scene, guest, step);
     }

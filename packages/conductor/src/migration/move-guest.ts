@@ -175,10 +175,11 @@ export async function clearMove(context: StepContext, migration: Migration): Pro
     );
   }
   const neverStarted = there?.standing === "paused-by-migration" && there.job === "none" && proved === "foundOnSource";
+  const third = await runsElsewhere(context, migration, migration.destinationHost);
   const command = {
     ...commandOf(migration),
     stayed: proved === "foundOnSource" || elsewhere,
-    mayResume: !elsewhere && there !== undefined && (GONE.has(there.standing) || neverStarted),
+    mayResume: third === null && !elsewhere && there !== undefined && (GONE.has(there.standing) || neverStarted),
   };
   const clear = async () => {
     await context.bus.call(rollbackLiveMigration, command, {
@@ -193,7 +194,6 @@ export async function clearMove(context: StepContext, migration: Migration): Pro
     return await untilHostIsDown(context, host, clear, neverBegan);
   }
   // A source that is gone for good is waited for, unless somebody has started its guest on a third host.
-  const third = await runsElsewhere(context, migration, migration.destinationHost);
   if (third === null) return await clear();
   return await untilHostIsDown(context, host, clear, `${host} is down, and ${third} runs the guest`);
 }

@@ -68,6 +68,7 @@ describe("what both hosts say proves where the guest is", () => {
   it("a third host that runs it counts only where neither of the two does", () => {
     expect(decide(says("absent"), says("off"), { elsewhere: "gamma" })).toBe("foundElsewhere");
     expect(decide(says("running"), says("off"), { elsewhere: "gamma" })).toBe("foundOnSource");
+    expect(decide(says("paused"), says("absent"), { elsewhere: "gamma" })).toBe("foundOnBoth");
   });
 
   it.each([

@@ -74,6 +74,7 @@ type Proved = Finding & { readonly kind: "proved" };
  * | running | running, post-copy, or paused by a person | `foundOnBoth` |
  * | running | off or absent; never started, with no job | `foundOnSource` |
  * | running | silent | `foundOnSource`: nothing is being copied, and libvirt lets only one of both run |
+ * | paused, by whomever | anything, and a third host runs it | `foundOnBoth`: a person has started it there |
  * | paused, by whomever | running, no job | `foundOnDestination`; the source's copy is a remnant |
  * | paused, by whomever | off or absent; never started, with no job | `foundOnSource` |
  * | paused, by whomever | paused by a person | `foundOnBoth`: both were started once, and neither runs |
@@ -151,7 +152,7 @@ function fromBoth(source: Answered, destination: Answered, known: WhatIsKnown): 
         : both(source, destination);
     case "paused":
     case "paused-by-migration":
-      return fromPausedSource(source, destination);
+      return fromPausedSource(source, destination, known);
     case "left-in-post-copy":
     case "post-copy-broken":
       return destination.standing === "running"
@@ -165,7 +166,11 @@ function fromBoth(source: Answered, destination: Answered, known: WhatIsKnown): 
   }
 }
 
-function fromPausedSource(source: Answered, destination: Answered): Finding {
+function fromPausedSource(source: Answered, destination: Answered, { elsewhere }: WhatIsKnown): Finding {
+  if (elsewhere !== null) {
+    const message = `the guest stands still on the source, and ${elsewhere} runs it: end the copy that is wrong`;
+    return proved("foundOnBoth", message);
+  }
   if (destination.standing === "running") {
     return proved(
       "foundOnDestination",
