@@ -154,7 +154,9 @@ export class Preparation {
     const doing = "releasing what a migration left behind";
     const found = await this.#stands({ ...command, serverName: entry?.serverName ?? command.serverUuid });
     const active = found.standing === "running" || found.job !== "none";
-    const ours = entry !== undefined ? !entry.settled : prepared?.definedBefore === false;
+    // A guest that stayed left nothing behind: what is here of it is its own.
+    const left = entry !== undefined && !entry.settled && entry.ended?.outcome !== "stayed";
+    const ours = left || (entry === undefined && prepared?.definedBefore === false);
     if (ours && !active && found.standing !== "absent") {
       if (!runsElsewhere) return;
       if (isRemnant(found)) await this.#destroy(command, doing);

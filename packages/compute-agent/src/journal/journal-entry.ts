@@ -119,7 +119,7 @@ const ended = z.object({
   atMs: z.number(),
 }) satisfies z.ZodType<EndedMigration>;
 
-const entry = z.object({
+const writtenEntry = z.object({
   migrationUuid: uuid,
   generation: count,
   serverUuid: uuid,
@@ -135,8 +135,14 @@ const entry = z.object({
   stopped: z.enum(["requested", "time-limit"]).nullable(),
   limitActed: z.boolean(),
   ended: ended.nullable(),
-  settled: z.boolean().default(false),
-}) satisfies z.ZodType<JournalEntry>;
+  settled: z.boolean().optional(),
+});
+
+/** The release before did not say what was settled: what its conductor had acknowledged it had also cleaned up, or given up. */
+const entry = writtenEntry.transform((written) => ({
+  ...written,
+  settled: written.settled ?? written.ended?.acknowledged === true,
+})) satisfies z.ZodType<JournalEntry>;
 
 /**
  * The file's form. A file of a later version fails at `version`, by name. What a release adds has a default and is passed

@@ -94,11 +94,17 @@ describe("Journal", () => {
   });
 
   test("a file of the release before is read, and what this one adds has its default", async () => {
-    const { settled: _, ...before } = entry("a");
+    const before = (uuid: string, over: boolean) => {
+      const { settled: _, ...rest } = entry(uuid);
+      return { ...rest, ended: over ? ended(1, true) : null };
+    };
     path = join(folder, "state.json");
-    await writeFile(path, JSON.stringify({ version: 1, migrations: [before], prepared: [] }));
+    const migrations = [before("a", false), before("over", true)];
+    await writeFile(path, JSON.stringify({ version: 1, migrations, prepared: [] }));
     const journal = await Journal.open(path);
     expect(journal.get("a")).toEqual(entry("a"));
+    // The release before had cleaned up what was acknowledged: it is not gone over again.
+    expect(journal.get("over")?.settled).toBe(true);
     expect(journal.recordsSeenAtMs).toBe(0);
   });
 
