@@ -1,6 +1,7 @@
 import type { Bus } from "@drover/bus";
 import { MAX_HELD_MIGRATIONS, reportHeldMigrations } from "@drover/contracts";
 import type { Clock, Logger } from "@drover/model";
+import { backoffMs } from "./backoff.ts";
 import type { Journal } from "./journal/journal.ts";
 import type { JournalEntry } from "./journal/journal-entry.ts";
 import type { Migrations } from "./migration/migrations.ts";
@@ -22,7 +23,7 @@ export interface HeldWorkOptions {
 const ASK_AGAIN_MS = 30_000;
 /** Woken in a row, as by one refused report after another, it still leaves this pause, ms. */
 const WOKEN_PAUSE_MS = 250;
-/** Not ready, or an answer that did not come: tried again after this, ms. */
+/** Not ready, or an answer that did not come: tried again after this, ms; later and later, as long as it stays so. */
 const TRY_AGAIN_MS = 2_000;
 
 /**
@@ -34,6 +35,9 @@ export class HeldWork {
   readonly #options: HeldWorkOptions;
   readonly #ended = new AbortController();
   #wake = new AbortController();
+  #failures = 0;
+  /** Where the next turn begins, when there are more than fit into one report. */
+  #turn = 0;
   #running: Promise<void> = Promise.resolve();
 
   constructor(options: HeldWorkOptions) {
@@ -69,16 +73,20 @@ export class HeldWork {
     const held = this.#held();
     if (held.length === 0) return ASK_AGAIN_MS;
     if (!isReady()) return TRY_AGAIN_MS;
+    if (this.#turn >= held.length) this.#turn = 0;
     try {
-      const request = { host, held: held.slice(0, MAX_HELD_MIGRATIONS) };
+      const request = { host, held: held.slice(this.#turn, this.#turn + MAX_HELD_MIGRATIONS) };
       const { verdicts } = await bus.call(reportHeldMigrations, request, { signal: this.#ended.signal });
       for (const { migrationUuid, verdict, runsElsewhere } of verdicts) {
         await this.#obey(migrationUuid, verdict, runsElsewhere);
       }
-      return ASK_AGAIN_MS;
+      this.#turn += MAX_HELD_MIGRATIONS;
+      this.#failures = 0;
+      return this.#turn < held.length ? WOKEN_PAUSE_MS : ASK_AGAIN_MS;
     } catch (err) {
       if (!this.#ended.signal.aborted) logger.debug({ err }, "what is held here could not be settled yet");
-      return TRY_AGAIN_MS;
+      this.#failures += 1;
+      return backoffMs(this.#failures, TRY_AGAIN_MS, ASK_AGAIN_MS);
     }
   }
 

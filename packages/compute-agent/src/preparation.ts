@@ -131,7 +131,10 @@ export class Preparation {
     if (entry === undefined || entry.settled) return;
     const found = await this.#stands(command);
     const stopped = found.standing === "paused-by-migration" || (found.standing === "paused" && entry.suspended);
-    if (stopped && found.job === "none") {
+    if (stopped && found.job !== "none") {
+      throw new DroverError("unavailable", `libvirt on ${config.host} is still busy with ${command.serverName}`);
+    }
+    if (stopped) {
       if (!command.mayResume) {
         const message = `${command.serverName} stands still on ${config.host}: it runs again once its destination was asked`;
         throw new DroverError("unavailable", message);
@@ -158,7 +161,9 @@ export class Preparation {
     const left = entry !== undefined && !entry.settled && entry.ended?.outcome !== "stayed";
     const ours = left || (entry === undefined && prepared?.definedBefore === false);
     if (ours && !active && found.standing !== "absent") {
-      if (!runsElsewhere) return;
+      // What a person has stopped here is a person's to end, whoever runs the guest.
+      const byPerson = found.standing === "paused" && entry?.suspended !== true;
+      if (!runsElsewhere || byPerson) return;
       if (isRemnant(found)) await this.#destroy(command, doing);
       await this.#undefineUnlessActive(command, doing);
       logger.info({ migrationId: migrationUuid, was: found.standing }, "what a migration had left behind was released");

@@ -191,8 +191,8 @@ const heldMigration = z
   .meta({ id: "HeldMigration" });
 export type HeldMigration = z.output<typeof heldMigration>;
 
-/** More in one call would be a message that no broker likes; the rest comes with the next. */
-export const MAX_HELD_MIGRATIONS = 500;
+/** So many at once are answered well within the deadline; the others take their turn. */
+export const MAX_HELD_MIGRATIONS = 50;
 
 export const reportHeldMigrations = defineCall({
   ...conductorTopic,

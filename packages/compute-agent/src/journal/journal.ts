@@ -62,6 +62,11 @@ export class Journal {
     return this.put({ ...entry, ...change });
   }
 
+  /** Forgets an entry that never came to be: what it was for was not begun. Never rejects. */
+  async drop(migrationUuid: string): Promise<void> {
+    if (this.#migrations.delete(migrationUuid)) await this.#save().catch(() => {});
+  }
+
   end(migrationUuid: string, ended: EndedMigration): Promise<void> {
     const saved = this.update(migrationUuid, { ended });
     this.#dropOldest();
@@ -79,13 +84,19 @@ export class Journal {
     return this.#prepared.get(migrationUuid);
   }
 
-  putPrepared(entry: PreparedEntry): Promise<void> {
+  /** When it rejects nothing is remembered, so that a repetition is written down anew. */
+  async putPrepared(entry: PreparedEntry): Promise<void> {
     this.#prepared.set(entry.migrationUuid, entry);
     for (const oldest of this.#prepared.keys()) {
       if (this.#prepared.size <= KEPT_PREPARED) break;
       this.#prepared.delete(oldest);
     }
-    return this.#save();
+    try {
+      await this.#save();
+    } catch (error) {
+      this.#prepared.delete(entry.migrationUuid);
+      throw error;
+    }
   }
 
   async forgetPrepared(migrationUuid: string): Promise<void> {
@@ -116,7 +127,11 @@ export class Journal {
   #dropOldest(): void {
     const done = this.entries()
       .filter((entry) => entry.ended?.acknowledged === true)
-      .sort((left, right) => (left.ended?.atMs ?? 0) - (right.ended?.atMs ?? 0));
+      // What is not settled still has something to be cleaned up: it goes last.
+      .sort(
+        (left, right) =>
+          Number(right.settled) - Number(left.settled) || (left.ended?.atMs ?? 0) - (right.ended?.atMs ?? 0),
+      );
     for (const entry of done.slice(0, Math.max(0, done.length - KEPT_ENDED))) {
       this.#migrations.delete(entry.migrationUuid);
     }

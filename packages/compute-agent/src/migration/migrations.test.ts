@@ -403,6 +403,7 @@ describe("a disk that is full", () => {
     bed.diskFull = true;
     await start(command);
     expect(await outcomeOf(command)).toMatchObject({ outcome: "stayed", cause: "never-started" });
+    await bed.bus.call(rollbackLiveMigration, rollback(command), { server: "h1" });
     expect(await runsOn(uuid)).toEqual(["h1"]);
   });
 

@@ -95,6 +95,8 @@ export class Migrations {
       const migration = this.#steer(started, (steered) => steered.start());
       for (const run of commands) void run(migration);
     } catch (error) {
+      // On a full disk it stands in memory alone, and would be taken for one that nobody steers.
+      await this.#options.journal.drop(migrationUuid);
       this.#neverStarted(command, error);
     } finally {
       this.#starting.delete(migrationUuid);

@@ -35,7 +35,7 @@ export async function discardPreparation(context: StepContext, migration: Migrat
   const command = {
     ...commandOf(migration),
     broughtDefinition: elsewhere ? "remove" : source?.kind === "answered" ? "keep" : "undecided",
-    removeRemnant: migration.proof?.finding === "foundOnSource" && onSource,
+    removeRemnant: onSource && (source.standing === "running" || migration.proof?.finding === "foundOnSource"),
   } as const;
   return await untilHostIsDown(context, host, async () => {
     await context.bus.call(rollbackLiveMigrationAtDestination, command, {

@@ -69,6 +69,8 @@ describe("what both hosts say proves where the guest is", () => {
     expect(decide(says("absent"), says("off"), { elsewhere: "gamma" })).toBe("foundElsewhere");
     expect(decide(says("running"), says("off"), { elsewhere: "gamma" })).toBe("foundOnSource");
     expect(decide(says("paused"), says("absent"), { elsewhere: "gamma" })).toBe("foundOnBoth");
+    expect(decide(silent, says("absent"), { elsewhere: "gamma" })).toBe("foundElsewhere");
+    expect(decide(silent, says("running"), { elsewhere: "gamma" })).toBe("foundOnDestination");
   });
 
   it.each([

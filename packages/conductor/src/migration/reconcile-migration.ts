@@ -83,6 +83,7 @@ type Proved = Finding & { readonly kind: "proved" };
  * | off or absent | paused by a person, no job | `foundOnDestination`: it was moved standing still |
  * | off or absent | never started, no job | `foundNowhere`: it may lack memory |
  * | off or absent | off or absent | `foundElsewhere` if a third host runs it; `foundOff` where it is off; else `foundNowhere` |
+ * | silent | off or absent, and a third host runs it | `foundElsewhere` |
  * | silent, and its time to begin is over | absent | `foundOnSource`: it never left |
  * | anything else, and any job on the destination | | unclear: asked again |
  *
@@ -94,7 +95,7 @@ export function findingFrom(known: WhatIsKnown): Finding {
   return fromPostCopy(source, destination) ?? fromJob(source) ?? fromBoth(source, destination, known);
 }
 
-function fromOne({ source, destination, startIsOver }: WhatIsKnown): Finding {
+function fromOne({ source, destination, elsewhere, startIsOver }: WhatIsKnown): Finding {
   if (source.kind === "answered") {
     if (source.job === "outgoing") return fromJob(source) ?? unclear("the destination does not answer");
     if (source.standing === "running")
@@ -104,6 +105,9 @@ function fromOne({ source, destination, startIsOver }: WhatIsKnown): Finding {
   if (destination.kind === "silent") return unclear(`neither host answers (${source.problem})`);
   if (destination.standing === "running" && destination.job === "none") {
     return proved("foundOnDestination", "the guest runs on the destination; its source does not answer");
+  }
+  if (elsewhere !== null && isGone(destination)) {
+    return proved("foundElsewhere", `the guest runs on ${elsewhere}; its source does not answer`);
   }
   if (!startIsOver || destination.standing !== "absent")
     return unclear(`the source does not answer (${source.problem})`);
@@ -332,26 +336,21 @@ function failureOf({ event, message, neverBegan = false }: Proved, migration: Mi
   return { code: "outcome-unknown", message: telling, details: {} };
 }
 
+/** The destination is the one that the source's agent was told, where a restored record has another one, or none. */
 async function askBoth(
   context: StepContext,
   migration: Migration,
 ): Promise<{ source: HostAnswer; destination: HostAnswer; destinationHost: string | null }> {
-  const { sourceHost, destinationHost } = migration;
-  if (destinationHost !== null) {
-    const [source, destination] = await Promise.all([
-      askHost(context, migration, sourceHost),
-      askHost(context, migration, destinationHost),
-    ]);
-    return { source, destination, destinationHost };
-  }
-  const source = await askHost(context, migration, sourceHost);
-  const known = source.kind === "answered" ? (source.known?.destinationHost ?? null) : null;
-  const destination: HostAnswer =
-    known === null
-      ? { kind: "answered", standing: "absent", job: "none", steering: false }
-      : await askHost(context, migration, known);
-  return { source, destination, destinationHost: known };
+  const recorded = migration.destinationHost;
+  const askRecorded = recorded === null ? NOWHERE : askHost(context, migration, recorded);
+  const [source, destination] = await Promise.all([askHost(context, migration, migration.sourceHost), askRecorded]);
+  const known = source.kind === "answered" ? source.known?.destinationHost : undefined;
+  if (known === undefined || known === recorded) return { source, destination, destinationHost: recorded };
+  return { source, destination: await askHost(context, migration, known), destinationHost: known };
 }
+
+/** No destination was chosen, as far as anybody knows. */
+const NOWHERE: HostAnswer = { kind: "answered", standing: "absent", job: "none", steering: false };
 
 /** What one host says of the migration's guest now. Rejects only when the record has changed or we stop. */
 export async function askHost(context: StepContext, migration: Migration, host: string): Promise<HostAnswer> {

@@ -1,5 +1,5 @@
 import type { HeldMigration, reportHeldMigrations } from "@drover/contracts";
-import { isHostUp, type Migration, TERMINAL } from "@drover/model";
+import { IN_PROGRESS, isHostUp, type Migration, TERMINAL } from "@drover/model";
 import type { ConductorContext } from "../conductor-context.ts";
 import { STEP_OF_THE_COPY } from "../migration/live-migrate-order.ts";
 
@@ -73,6 +73,9 @@ async function adopt(
 }
 
 async function runsElsewhere({ store, clock }: ConductorContext, host: string, serverUuid: string): Promise<boolean> {
+  // While it moves, what stands still somewhere may be what the migration is about.
+  const [moving] = await store.migrations.list({ serverUuid, states: [...IN_PROGRESS], limit: 1 });
+  if (moving !== undefined) return false;
   for (const sighting of await store.guests.byServer(serverUuid)) {
     // One that stands still may be the copy that has to go, as much as the one that asks.
     if (sighting.host === host || sighting.powerState !== "running" || sighting.migrating) continue;

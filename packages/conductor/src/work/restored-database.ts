@@ -19,6 +19,8 @@ export class RestoredDatabase {
   readonly #clock: Clock;
   readonly #logger: Logger;
   readonly #upToMs = new Map<string, number>();
+  /** What each agent has said at most: one and the same is news once, also to a conductor whose clock is behind. */
+  readonly #claimedMs = new Map<string, number>();
   #readAtMs = Number.NEGATIVE_INFINITY;
 
   constructor({ store, clock, logger }: { readonly store: Store; readonly clock: Clock; readonly logger: Logger }) {
@@ -42,6 +44,8 @@ export class RestoredDatabase {
     const noticedMs = this.#upToMs.get(host) ?? 0;
     // A database is not put back every minute; an agent that says so is wrong, and must not keep everybody busy.
     if (recordsSeenAtMs <= recordedAtMs || upToMs < noticedMs + NOTICED_AGAIN_MS) return false;
+    if (recordsSeenAtMs <= (this.#claimedMs.get(host) ?? 0)) return false;
+    this.#claimedMs.set(host, recordsSeenAtMs);
     this.#logger.error(
       { host, agentWasToldAt: new Date(recordsSeenAtMs), databaseHas: new Date(recordedAtMs) },
       "the database is older than what an agent was told: it was restored; older records are looked at before they are acted on",
