@@ -12,9 +12,12 @@ const real = { services: "**/*.contract.test.ts", hypervisors: "**/*.lab.test.ts
 
 /**
  * @param sources Where the tests are.
- * @param realAtOnce How many files with real servers or hosts run at once: more where they wait more than they work.
+ * @param servicesAtOnce How many files with real servers run at once: more where they wait more than they work. Those with
+ *   real hosts have the machine for themselves.
  */
-export function testsIn(sources: string, { realAtOnce = 1 }: { readonly realAtOnce?: number } = {}) {
+export function testsIn(sources: string, { servicesAtOnce = 1 }: { readonly servicesAtOnce?: number } = {}) {
+  const workersOf = (project: string) =>
+    project === "unit" ? {} : { maxWorkers: project === "services" ? servicesAtOnce : 1 };
   const unit = { name: "unit", include: [`${sources}/*.test.ts`], exclude: Object.values(real), groupOrder: 0 };
   const others = Object.entries(real)
     .filter(([tier]) => tiers.has(tier))
@@ -32,7 +35,7 @@ export function testsIn(sources: string, { realAtOnce = 1 }: { readonly realAtOn
       reporters: ["default", ["json", { outputFile: ".vitest/report.json" }]],
       projects: [unit, ...others].map(({ groupOrder, ...project }) => ({
         extends: true,
-        test: { ...project, ...(project.name === "unit" ? {} : { maxWorkers: realAtOnce }), sequence: { groupOrder } },
+        test: { ...project, ...workersOf(project.name), sequence: { groupOrder } },
       })),
     },
   });

@@ -1,3 +1,4 @@
 import { testsIn } from "../vitest.base.ts";
 
-export default testsIn("**");
+// They wait more than they work: for processes to start, to be missed, to come back.
+export default testsIn("**", { servicesAtOnce: 2 });

@@ -1,1 +1,4 @@
-export { default } from "../../vitest.base.ts";
+import { testsIn } from "../../vitest.base.ts";
+
+// Its tests wait more than they work: for servers to start, to end, to be there again.
+export default testsIn("src/**", { servicesAtOnce: 2 });
