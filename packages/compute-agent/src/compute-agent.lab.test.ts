@@ -166,8 +166,9 @@ describe("agents on two real hosts", { timeout: 120_000 }, () => {
     await bus.cast(liveMigrationAbort, control(command), { server: source.name });
     expect(await outcomeOf(command)).toMatchObject({ outcome: "stayed", cause: "aborted" });
     const proved = { removeRemnant: false, broughtDefinition: "remove" } as const;
-    await bus.call(rollbackLiveMigrationAtDestination, { ...command, ...proved }, { server: destination.name });
-    await bus.call(rollbackLiveMigration, { ...command, stayed: false, mayResume: true }, { server: source.name });
+    const later = { ...command, generation: command.generation + 2 };
+    await bus.call(rollbackLiveMigrationAtDestination, { ...later, ...proved }, { server: destination.name });
+    await bus.call(rollbackLiveMigration, { ...later, stayed: false, mayResume: true }, { server: source.name });
     expect(await hostsOf(guest)).toEqual([`${source.name} running`]);
     await source.virsh("destroy", guest.name);
   });

@@ -15,8 +15,12 @@ it.each(contracts.map((contract) => [`${contract.topic}.${contract.method}`, con
   },
 );
 
-it("has one version for all methods of a topic, since a client names one", () => {
-  const versions = Map.groupBy(contracts, ({ topic }) => topic);
+// Agents, who alone report, are upgraded before conductors: they ask for the oldest version that has the report.
+it("has one version for all methods of a topic but the reports, since a client names one", () => {
+  const forClients = contracts.filter(
+    ({ access, method }) => access !== "report" || method === "report_held_migrations",
+  );
+  const versions = Map.groupBy(forClients, ({ topic }) => topic);
   for (const [topic, own] of versions)
     expect([topic, new Set(own.map(({ version }) => version)).size]).toEqual([topic, 1]);
 });

@@ -16,6 +16,11 @@ import { originOf } from "./vouched-sender.ts";
 const WORKING_INTERVAL_MS = 3_000;
 /** One request for messages stands this long at the server. */
 const PULL_EXPIRES_MS = 60_000;
+/**
+ * The server says so often that such a request still stands. Of a stream that goes, it does not always tell: a request that
+ * it forgot is given up after two of these, and not after the minute of the library's own choice.
+ */
+const PULL_HEARTBEAT_MS = 3_000;
 /** How long the answer to a delivery waits for our own connection: the server gives it out again long before. */
 const ANSWER_LIMIT_MS = 60_000;
 /** A cast whose parking failed comes again after this. */
@@ -154,7 +159,11 @@ export class CastIntake {
   async #pull(consumer: Consumer, target: CastTarget, ended: AbortSignal): Promise<void> {
     const room = await this.#room(target, ended);
     if (room === 0) return;
-    const messages: ConsumerMessages = await consumer.fetch({ max_messages: room, expires: PULL_EXPIRES_MS });
+    const messages: ConsumerMessages = await consumer.fetch({
+      max_messages: room,
+      expires: PULL_EXPIRES_MS,
+      idle_heartbeat: PULL_HEARTBEAT_MS,
+    });
     const stop = () => void messages.close();
     ended.addEventListener("abort", stop, { once: true });
     try {
