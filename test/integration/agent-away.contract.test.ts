@@ -46,10 +46,15 @@ it.each(["amqp", "nats"] as const)(
     expect(await store.claims.list()).toMatchObject([{ migrationUuid, host: "beta" }]);
 
     await plane.pass(TEN_MINUTES_MS);
-    const failed = await waitFor("the migration to be over", async () => {
-      const found = await migration();
-      return found.endedAt === null ? undefined : found;
-    });
+    // Five tries to reach alpha, with pauses between them, for all that the clock has not passed by then.
+    const failed = await waitFor(
+      "the migration to be over",
+      async () => {
+        const found = await migration();
+        return found.endedAt === null ? undefined : found;
+      },
+      { deadlineMs: 30_000 },
+    );
     expect(failed).toMatchObject({ state: "failed", outcome: "stayed", failure: { code: "agent-unreachable" } });
     expect(failed.reason).toMatch(/alpha.*away/);
     expect(await broker.waitingFor("compute", "alpha")).toBeGreaterThan(0);
