@@ -24,6 +24,8 @@ async function expectCompleted(
   const ended = await untilMigration(plane.client, id, "over", isOver, deadlineMs);
   expect(ended, `${ended.reason}`).toMatchObject({ state: "completed", destinationHost: "beta", failure: null });
   await untilServerIsOn(plane.client, server.name, "beta");
+  // The test's own connection may still be on its way back to a database that has only just come.
+  await waitFor("the store to be reached", () => plane.store.ping().then(() => true));
   expect((await plane.store.claims.list()).filter((claim) => claim.migrationUuid === uuid)).toEqual([]);
   return ended;
 }

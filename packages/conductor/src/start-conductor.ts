@@ -108,9 +108,9 @@ function agentHandlers(context: ConductorContext): readonly RpcHandler[] {
       const { lastSeenAt } = await store.hosts.report(facts, agentVersion);
       const isNews = await restored.notice(facts.host, recordsSeenAtMs, before?.lastSeenAt.getTime() ?? 0);
       if (isNews) signals.wakeThoseOf(facts.host);
-      const newestSequence = await store.guests.replaceSightings(facts.host, guests, sequence);
+      const { taken, newest } = await store.guests.replaceSightings(facts.host, guests, sequence);
       signals.wake(`host ${facts.host}`);
-      return { recordedAtMs: lastSeenAt.getTime(), newestSequence };
+      return { recordedAtMs: lastSeenAt.getTime(), newestSequence: taken ? sequence : Math.max(newest, sequence + 1) };
     }),
     handle(reportHeartbeat, async ({ host, recordsSeenAtMs }) => {
       const heard = await heartbeats.beat(host);

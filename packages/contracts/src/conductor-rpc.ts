@@ -149,7 +149,7 @@ export const reportHost = defineCall({
     sequence: count
       .default(0)
       .describe(
-        "The agent's counter: a report that is older than the one recorded is left out. 0 counts as the newest.",
+        "The agent's counter: a report that is not newer than the one recorded is left out. 0 counts as the newest.",
       ),
   }),
   response: z.object({

@@ -33,7 +33,7 @@ async function replaceSightings(
   host: string,
   guests: readonly ObservedGuest[],
   sequence: number,
-): Promise<number> {
+): Promise<{ readonly taken: boolean; readonly newest: number }> {
   return await database.transact(`recording the guests of host ${host}`, async (transaction) => {
     // Two reports of one host, handled at once, must not be mixed.
     await database.driver.lock(transaction, `guests ${host}`);
@@ -43,13 +43,13 @@ async function replaceSightings(
       .where("host", "=", host)
       .executeTakeFirst();
     const newest = known?.report_sequence ?? 0;
-    if (sequence !== 0 && sequence < newest) return newest;
+    if (sequence !== 0 && sequence <= newest) return { taken: false, newest };
     if (sequence > newest) {
       await transaction.updateTable("hosts").set({ report_sequence: sequence }).where("host", "=", host).execute();
     }
     await transaction.deleteFrom("guests").where("host", "=", host).execute();
-    const counts = Math.max(newest, sequence);
-    if (guests.length === 0) return counts;
+    const taken = { taken: true, newest: Math.max(newest, sequence) };
+    if (guests.length === 0) return taken;
     const rows = database.driver.jsonObjects(guests.map(rowOfGuest));
     // One parameter whatever the number of guests: no driver's limit on parameters is near.
     await sql`insert into guests
@@ -59,7 +59,7 @@ async function replaceSightings(
         cast(e.value ->> 'memoryKiB' as bigint), cast(e.value ->> 'migrating' as integer),
         cast(${database.now().getTime()} as bigint)
       from ${rows} as e`.execute(transaction);
-    return counts;
+    return taken;
   });
 }
 

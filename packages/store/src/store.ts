@@ -184,12 +184,16 @@ export interface HostStore {
 export interface GuestStore {
   /**
    * Replaces what is known of `host` by `guests`; guests it no longer reports are forgotten. One transaction. A report whose
-   * `sequence` is below that of the newest is left out, and nothing changes: reports may come late, or twice.
+   * `sequence` is not above that of the newest is left out, and nothing changes: reports may come late, or twice.
    *
    * @param sequence 0 counts as the newest. @default 0
-   * @returns the sequence of the report that counts now
+   * @returns whether it was taken, and the sequence of the report that counts now
    */
-  replaceSightings(host: string, guests: readonly ObservedGuest[], sequence?: number): Promise<number>;
+  replaceSightings(
+    host: string,
+    guests: readonly ObservedGuest[],
+    sequence?: number,
+  ): Promise<{ readonly taken: boolean; readonly newest: number }>;
   /** Of one server, over all hosts. */
   byServer(serverUuid: string): Promise<readonly GuestSighting[]>;
   byHost(host: string): Promise<readonly GuestSighting[]>;

@@ -11,4 +11,8 @@ export const KEPT_SEEDS: readonly KeptSeed[] = [
     why: "A start command whose source cannot be asked is waited out to the end of its time, and undone then.",
   },
   { seed: 600121, why: "A lost call that prepares the destination is waited for, and the migration goes on." },
+  {
+    seed: 3_549,
+    why: "An agent that began anew reported under the number that its predecessor's late report had: the late one counted.",
+  },
 ];

@@ -83,8 +83,8 @@ test("an agent whose predecessor had counted further counts on from there, and r
   const conductor = await recordConductor(bus);
   conductor.newestSequence = 41;
   await waitFor("the report to be repeated", () => conductor.hosts.length > 1);
-  expect(conductor.hosts.map(({ sequence }) => sequence)).toEqual([1, 42]);
+  expect(conductor.hosts.map(({ sequence }) => sequence)).toEqual([1, 1042]);
   reporter.changed();
   await waitFor("the next one", () => conductor.hosts.length > 2);
-  expect(conductor.hosts[2]?.sequence).toBe(43);
+  expect(conductor.hosts[2]?.sequence).toBe(1043);
 });

@@ -18,6 +18,8 @@ export interface HostReporterOptions {
 
 const RETRY_FIRST_MS = 500;
 const RETRY_MOST_MS = REPORT_INTERVAL_MS;
+/** More reports than an agent ever has under way at once. */
+const BEYOND_ANOTHERS = 1_000;
 
 /**
  * Tells the conductor what this host is and which guests it has: all of it whenever something changed, a heartbeat in
@@ -104,8 +106,9 @@ export class HostReporter {
       const { recordedAtMs, newestSequence } = await bus.call(reportHost, request, { signal: this.#ended.signal });
       await records.noteRecords(recordedAtMs);
       if (newestSequence > this.#sequence) {
-        // An agent that ran here before has counted further: this report was left out, and the next one is not.
-        this.#sequence = newestSequence;
+        // An agent that ran here before has counted further: this report was left out, and the next one is not. Well beyond,
+        // since some of the other's may still be on their way.
+        this.#sequence = newestSequence + BEYOND_ANOTHERS;
         return await this.#reportAll();
       }
       this.#known = true;

@@ -57,12 +57,15 @@ export function inventoryContract(context: () => ContractContext): void {
       const { guests, hosts } = context().store;
       await hosts.report(hostFacts("east"), "0.1.0");
       const [old, now] = [observedGuest({ name: "old" }), observedGuest({ name: "now" })];
-      expect(await guests.replaceSightings("east", [now], 7)).toBe(7);
-      expect(await guests.replaceSightings("east", [old], 6)).toBe(7);
+      const report = (names: readonly (typeof old)[], sequence?: number) =>
+        guests.replaceSightings("east", names, sequence);
+      expect(await report([now], 7)).toEqual({ taken: true, newest: 7 });
+      expect(await report([old], 6)).toEqual({ taken: false, newest: 7 });
+      expect(await report([old], 7)).toEqual({ taken: false, newest: 7 });
       expect((await guests.byHost("east")).map(({ name }) => name)).toEqual(["now"]);
-      expect(await guests.replaceSightings("east", [now, old], 7)).toBe(7);
+      expect(await report([now, old], 8)).toEqual({ taken: true, newest: 8 });
       expect(await guests.byHost("east")).toHaveLength(2);
-      expect(await guests.replaceSightings("east", [])).toBe(7);
+      expect(await report([])).toEqual({ taken: true, newest: 8 });
       expect(await guests.byHost("east")).toEqual([]);
     });
 
