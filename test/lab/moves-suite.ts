@@ -1,4 +1,4 @@
-/** Whole migrations of real guests, as an operator sees them; run over every broker. */
+/** Whole migrations of real guests, as an operator sees them. */
 import { silentLogger, systemClock } from "@drover/model";
 import { openPostgresStore } from "@drover/store";
 import { waitFor } from "@drover/testkit";

@@ -104,13 +104,26 @@ function isSettled({ endedAt, state }: MigrationView): boolean {
 
 /** What the operator's guide says to do about a broken post-copy; resolves with the record once it has followed. */
 async function resumeAsAPerson({ chaos, guest, source, destination }: Moving, id: number): Promise<MigrationView> {
-  const resumed = source.virsh(
-    ...["migrate", "--live", "--p2p", "--postcopy", "--postcopy-resume", "--persistent", "--undefinesource"],
-    ...[guest.name, destination.tcpUri, `tcp://${destination.migrationAddress}`],
+  const ended = new AbortController();
+  void resumeUntil(ended.signal, () =>
+    source.virsh(
+      ...["migrate", "--live", "--p2p", "--postcopy", "--postcopy-resume", "--persistent", "--undefinesource"],
+      ...[guest.name, destination.tcpUri, `tcp://${destination.migrationAddress}`],
+    ),
   );
-  // What counts is that the record follows; what virsh says of it is no concern of it.
-  resumed.catch(() => undefined);
-  return await chaos.plane.untilMigration(id, "over", isOver);
+  try {
+    return await chaos.plane.untilMigration(id, "over", isOver);
+  } finally {
+    ended.abort();
+  }
+}
+
+/** As a person would, who is told that QEMU has not noticed yet. What counts is that the record follows. */
+async function resumeUntil(ended: AbortSignal, resume: () => Promise<unknown>): Promise<void> {
+  while (!ended.aborted) {
+    await resume().catch(() => undefined);
+    if (!ended.aborted) await pause(1_000);
+  }
 }
 
 /** Resolves with the time at which the record was seen settled. */
