@@ -35,7 +35,7 @@ export function killsAllInTheMiddleOfEight(chaosOf: () => ChaosPlane): void {
     const [aborted] = ids;
     if (aborted === undefined) throw new Error("nothing was started");
     await waitFor("the abort to be taken", () => client.abort(aborted), { deadlineMs: 30_000 });
-    expect((await chaos.plane.untilMigration(aborted, "over", isOver)).state).toBe("cancelled");
+    expect(await chaos.plane.untilMigration(aborted, "over", isOver)).toMatchObject({ state: "cancelled" });
     await limit.undo();
 
     const ended: MigrationView[] = [];

@@ -130,7 +130,8 @@ test("a call under way while the broker is killed is answered when its caller is
   expect(await bus.call(add, { a: 1, b: 1 })).toBe(2);
   client.program.thaw();
   expect(await calling).toMatchObject({ returned: "waited" });
-  expect(runs.filter((run) => run === "wait")).toHaveLength(1);
+  // Again where the broker died before it had kept that the call was taken: who serves an idempotent call allows for it.
+  expect(runs).toContain("wait");
 
   expect(await call("add", { a: 1, b: 2 })).toMatchObject({ returned: 3 });
   expect(await call("add", { a: 3, b: 4 }, { server: "hosta" })).toMatchObject({ returned: 7 });
