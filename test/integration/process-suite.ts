@@ -210,22 +210,24 @@ export function doesWithoutHosts(planeOf: PlaneOf): void {
     const plane = planeOf();
     await plane.addGuest({ name: "downed" });
     await plane.agents.beta.stop();
-    await plane.postgres.sql(
-      `update hosts set last_seen_at = last_seen_at - 120000 where host = 'beta'`,
-      plane.storeUrl,
-    );
+    const seen = async () => (await plane.client.hosts()).hosts.find((host) => host.name === "beta")?.state;
+    // Again, if a last report of its was still under way.
+    await waitFor("beta to be down", async () => {
+      await plane.postgres.sql(
+        `update hosts set last_seen_at = last_seen_at - 120000 where host = 'beta'`,
+        plane.storeUrl,
+      );
+      return (await seen()) === "down";
+    });
     const refused = plane.client.migrate("downed", { host: "beta" });
     await expect(refused).rejects.toMatchObject({
       status: 409,
       code: "refused",
       message: expect.stringContaining("beta"),
     });
-    expect((await plane.client.hosts()).hosts.find((host) => host.name === "beta")?.state).toBe("down");
     plane.agents.beta.start();
     await plane.agents.beta.waitUntilReady();
-    await waitFor("beta to be up again", async () =>
-      (await plane.client.hosts()).hosts.some((host) => host.name === "beta" && host.state === "up"),
-    );
+    await waitFor("beta to be up again", async () => (await seen()) === "up");
   });
 }
 
