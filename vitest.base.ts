@@ -5,9 +5,11 @@ import { defineConfig } from "vitest/config";
  * real brokers and databases (tier `services`), `*.lab.test.ts` real libvirtd and QEMU (tier `hypervisors`).
  * scripts/test.ts decides the tiers and says which did not run; a bare `vitest run` runs the unit tier alone.
  *
- * Unit tests run side by side and first; what starts real servers and hosts runs after them, one file at a time.
+ * Unit tests run side by side and first; what starts real servers runs after them, what starts real hosts last
+ * and one file at a time.
  */
-const tiers = new Set((process.env.DROVER_TEST_TIERS ?? "unit").split(","));
+const wanted = process.env.DROVER_TEST_TIERS ?? "unit";
+const tiers = new Set(wanted.split(","));
 const real = { services: "**/*.contract.test.ts", hypervisors: "**/*.lab.test.ts" };
 
 /**
@@ -18,7 +20,9 @@ const real = { services: "**/*.contract.test.ts", hypervisors: "**/*.lab.test.ts
 export function testsIn(sources: string, { servicesAtOnce = 1 }: { readonly servicesAtOnce?: number } = {}) {
   const workersOf = (project: string) =>
     project === "unit" ? {} : { maxWorkers: project === "services" ? servicesAtOnce : 1 };
-  const unit = { name: "unit", include: [`${sources}/*.test.ts`], exclude: Object.values(real), groupOrder: 0 };
+  const unit = tiers.has("unit")
+    ? [{ name: "unit", include: [`${sources}/*.test.ts`], exclude: Object.values(real), groupOrder: 0 }]
+    : [];
   const others = Object.entries(real)
     .filter(([tier]) => tiers.has(tier))
     .map(([name, glob], index) => ({
@@ -32,8 +36,8 @@ export function testsIn(sources: string, { servicesAtOnce = 1 }: { readonly serv
       passWithNoTests: true,
       testTimeout: 30_000,
       hookTimeout: 120_000,
-      reporters: ["default", ["json", { outputFile: ".vitest/report.json" }]],
-      projects: [unit, ...others].map(({ groupOrder, ...project }) => ({
+      reporters: ["default", ["json", { outputFile: `.vitest/report-${wanted.replaceAll(",", "-")}.json` }]],
+      projects: [...unit, ...others].map(({ groupOrder, ...project }) => ({
         extends: true,
         test: { ...project, ...workersOf(project.name), sequence: { groupOrder } },
       })),
