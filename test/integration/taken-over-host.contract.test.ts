@@ -98,7 +98,7 @@ describe.each(["amqp", "nats"] as const)("where each process has credentials of 
     await Promise.all([
       // Commands to the other host.
       expectRefused(bus.call(rollbackLiveMigration, { ...command, stayed: true, mayResume: true }, onBeta)),
-      expectRefused(bus.call(preLiveMigration, { ...command, memoryKiB: 1, sourceHost: "alpha" }, onBeta)),
+      expectRefused(bus.call(preLiveMigration, { ...command, memoryKiB: 1, sourceHost: "alpha", disks: [] }, onBeta)),
       // Requests that only people and services may make.
       expectRefused(bus.call(abortMigration, { migrationUuid: copying.uuid, requestedBy: "admin" }, soon)),
       expectRefused(bus.call(liveMigrateInstance, stolenStart, soon)),

@@ -78,7 +78,11 @@ describe("agents on two real hosts", { timeout: 120_000 }, () => {
 
   async function start(command: Command, policy: Partial<MigrationPolicy> = {}): Promise<StartCommand> {
     const to = { server: destination.name };
-    const prepared = await bus.call(preLiveMigration, { ...command, memoryKiB: 262_144, sourceHost: source.name }, to);
+    const prepared = await bus.call(
+      preLiveMigration,
+      { ...command, memoryKiB: 262_144, sourceHost: source.name, disks: [] },
+      to,
+    );
     const request = {
       ...command,
       notAfterMs: Date.now() + 60_000,
@@ -147,7 +151,11 @@ describe("agents on two real hosts", { timeout: 120_000 }, () => {
     expect(outcome.progress).toMatchObject({ phase: "completed" });
     expect(outcome.progress?.downtimeMs).toBeGreaterThan(0);
     await bus.call(postLiveMigrationAtDestination, command, { server: destination.name });
-    await bus.call(postLiveMigration, { ...command, removeRemnant: false }, { server: source.name });
+    await bus.call(
+      postLiveMigration,
+      { ...command, removeRemnant: false, removeCopiedDisks: false },
+      { server: source.name },
+    );
 
     expect(await hostsOf(guest)).toEqual([`${destination.name} running`]);
     const full = await guest.waitForFullCheck(destination);

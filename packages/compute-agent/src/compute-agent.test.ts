@@ -87,7 +87,7 @@ describe("around a migration", () => {
     const itself = await bed.bus.call(checkCanLiveMigrateDestination, offer, to.source);
     expect(failedChecks(itself.checks).map(({ check }) => check)).toEqual(["other-host", "uuid-free"]);
 
-    const prepare = { ...command, sourceHost: "h1" };
+    const prepare = { ...command, sourceHost: "h1", disks: [] };
     const prepared = await bed.bus.call(preLiveMigration, prepare, to.destination);
     expect(await bed.bus.call(preLiveMigration, prepare, to.destination)).toEqual(prepared);
     await expect(bed.bus.call(postLiveMigrationAtDestination, command, to.destination)).rejects.toMatchObject({
@@ -97,7 +97,7 @@ describe("around a migration", () => {
     await waitFor("the outcome", () => bed.conductor.outcome(command.migrationUuid));
     for (const _ of [1, 2]) {
       await bed.bus.call(postLiveMigrationAtDestination, command, to.destination);
-      await bed.bus.call(postLiveMigration, { ...command, removeRemnant: false }, to.source);
+      await bed.bus.call(postLiveMigration, { ...command, removeRemnant: false, removeCopiedDisks: false }, to.source);
     }
     expect(await guestOn("h2", uuid)).toBe("running");
   });
@@ -106,7 +106,7 @@ describe("around a migration", () => {
     const uuid = await bed.addGuest({ name: "alive" });
     const command = bed.startCommand(uuid, "alive");
     await expect(
-      bed.bus.call(postLiveMigration, { ...command, removeRemnant: false }, to.source),
+      bed.bus.call(postLiveMigration, { ...command, removeRemnant: false, removeCopiedDisks: false }, to.source),
     ).rejects.toMatchObject({
       code: "outcome-unknown",
     });
@@ -118,7 +118,7 @@ describe("around a migration", () => {
   test("a rollback removes a definition only if the migration brought it", async () => {
     const uuid = await bed.addGuest({ name: "left", running: false });
     const command = bed.startCommand(uuid, "left");
-    await bed.bus.call(preLiveMigration, { ...command, sourceHost: "h2" }, to.source);
+    await bed.bus.call(preLiveMigration, { ...command, sourceHost: "h2", disks: [] }, to.source);
     await bed.bus.call(rollbackLiveMigrationAtDestination, { ...command, ...nothingProved }, to.source);
     expect(await guestOn("h1", uuid)).toBe("shutoff");
   });

@@ -17,6 +17,7 @@ import { CommandFence } from "./migration/command-fence.ts";
 import { Migrations } from "./migration/migrations.ts";
 import { ProgressPublisher } from "./migration/progress-publisher.ts";
 import { Preparation } from "./preparation.ts";
+import { HostStorage } from "./storage/host-storage.ts";
 
 export interface ComputeAgentOptions {
   readonly bus: Bus;
@@ -95,7 +96,8 @@ export async function startComputeAgent(options: ComputeAgentOptions): Promise<C
     onUnknown: () => held.soon(),
     onChange: (serverUuid) => inventory.touch(serverUuid),
   });
-  const preparation = new Preparation({ link, journal, config, clock, logger, fence });
+  const storage = new HostStorage({ link, host, logger });
+  const preparation = new Preparation({ link, journal, config, clock, logger, fence, storage });
   const isReady = () => link.isConnected && reporter.isKnown;
   const held = new HeldWork({ bus, clock, logger, host, journal, migrations, preparation, isReady });
 
@@ -104,7 +106,7 @@ export async function startComputeAgent(options: ComputeAgentOptions): Promise<C
   // Before commands are taken: a repeated start must find its migration taken up.
   await migrations.takeUp();
   const { resolveAddress = lookup } = options;
-  const parts = { link, inventory, journal, fence, migrations, preparation, config, resolveAddress };
+  const parts = { link, inventory, journal, fence, migrations, preparation, storage, config, resolveAddress };
   const servers = await Promise.all([
     bus.serve({ topic: "compute", server: host, handlers: computeHandlers(parts) }),
     bus.serve({ topic: "compute-control", server: host, handlers: computeControlHandlers(parts) }),

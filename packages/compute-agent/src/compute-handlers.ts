@@ -22,6 +22,7 @@ import type { LibvirtLink } from "./libvirt/libvirt-link.ts";
 import type { CommandFence } from "./migration/command-fence.ts";
 import type { Migrations } from "./migration/migrations.ts";
 import type { Preparation } from "./preparation.ts";
+import type { HostStorage } from "./storage/host-storage.ts";
 
 export interface HandlerParts {
   readonly link: LibvirtLink;
@@ -30,6 +31,7 @@ export interface HandlerParts {
   readonly fence: CommandFence;
   readonly migrations: Migrations;
   readonly preparation: Preparation;
+  readonly storage: HostStorage;
   readonly config: ComputeConfig;
   readonly resolveAddress: (address: string) => Promise<unknown>;
 }

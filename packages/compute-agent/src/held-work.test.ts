@@ -20,7 +20,7 @@ async function standingOn(server: string, serverUuid: string): Promise<string> {
 async function leftOnH2(name: string) {
   const uuid = await bed.addGuest({ name });
   const command = bed.startCommand(uuid, name);
-  await bed.bus.call(preLiveMigration, { ...command, sourceHost: "h1" }, { server: "h2" });
+  await bed.bus.call(preLiveMigration, { ...command, sourceHost: "h1", disks: [] }, { server: "h2" });
   bed.fleet.addGuest({ host: "h2", name, uuid, memoryMiB: 512, running: false });
   return { uuid, command };
 }

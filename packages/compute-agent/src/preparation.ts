@@ -5,12 +5,22 @@ import type {
   rollbackLiveMigrationAtDestination,
 } from "@drover/contracts";
 import { VIR_DOMAIN_UNDEFINE } from "@drover/libvirt";
-import { type Clock, type DestinationPreparation, DroverError, isActive, type Logger } from "@drover/model";
+import {
+  type Clock,
+  type DestinationPreparation,
+  DroverError,
+  isActive,
+  type Logger,
+  type PreparedDisk,
+} from "@drover/model";
 import { type ComputeConfig, inboundEndpoint } from "./compute-config.ts";
 import type { Journal } from "./journal/journal.ts";
+import type { JournalEntry, PreparedEntry } from "./journal/journal-entry.ts";
 import { domainOf, readGuest, readStanding, unlessGone, type WhereItStands } from "./libvirt/guest-facts.ts";
 import type { LibvirtLink } from "./libvirt/libvirt-link.ts";
 import type { CommandFence } from "./migration/command-fence.ts";
+import type { HostStorage } from "./storage/host-storage.ts";
+import { Turns } from "./storage/turns.ts";
 
 type PreCommand = ReturnType<typeof preLiveMigration.request.parse>;
 type LeftCommand = ReturnType<typeof postLiveMigration.request.parse>;
@@ -25,6 +35,7 @@ export interface PreparationOptions {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly fence: CommandFence;
+  readonly storage: HostStorage;
 }
 
 /**
@@ -36,23 +47,57 @@ export interface PreparationOptions {
  */
 export class Preparation {
   readonly #options: PreparationOptions;
+  /** Of one migration nothing is made while it is being removed: a call may end long after its sender gave it up. */
+  readonly #turns = new Turns();
 
   constructor(options: PreparationOptions) {
     this.#options = options;
   }
 
-  /** Destination: remembers what was here before, and says where the copy is to come in. */
+  /**
+   * Destination: remembers what was here before, makes what the guest's disks are copied into, and says where the copy is to
+   * come in.
+   *
+   * @throws {DroverError} `refused` when the migration was rolled back meanwhile, or a disk cannot come here.
+   */
   async prepare(command: PreCommand): Promise<DestinationPreparation> {
-    const { link, journal, config, clock, fence } = this.#options;
+    return await this.#turns.take(command.migrationUuid, async () => {
+      const entry = await this.#rememberBefore(command);
+      const disks = entry.disks ?? (await this.#prepareDisks(command, entry));
+      return { ...inboundEndpoint(this.#options.config), disks: [...disks] };
+    });
+  }
+
+  async #rememberBefore(command: PreCommand): Promise<PreparedEntry> {
+    const { link, journal, clock, fence } = this.#options;
     const { migrationUuid, serverUuid } = command;
-    if (journal.prepared(migrationUuid) === undefined) {
-      const found = await unlessGone(link.questions.domain.lookupByUUID(serverUuid));
-      const definedBefore = found !== null;
-      // Once more: libvirt may have answered so late that the migration was rolled back meanwhile.
-      fence.admit(command);
-      await journal.putPrepared({ migrationUuid, serverUuid, definedBefore, atMs: clock.now().getTime() });
-    }
-    return inboundEndpoint(config);
+    fence.admit(command);
+    const known = journal.prepared(migrationUuid);
+    if (known !== undefined) return known;
+    const found = await unlessGone(link.questions.domain.lookupByUUID(serverUuid));
+    // Once more: libvirt may have answered so late that the migration was rolled back meanwhile.
+    fence.admit(command);
+    const fresh = { volumes: [], disks: null, atMs: clock.now().getTime() };
+    const entry = { migrationUuid, serverUuid, definedBefore: found !== null, ...fresh };
+    await journal.putPrepared(entry);
+    return entry;
+  }
+
+  async #prepareDisks(command: PreCommand, entry: PreparedEntry): Promise<readonly PreparedDisk[]> {
+    const { storage, journal, fence } = this.#options;
+    // What an attempt before this one made is as empty as it was then; it is made anew.
+    await storage.removeMade(entry.volumes, false);
+    let noted = entry;
+    const write = async (change: Partial<PreparedEntry>) => {
+      noted = { ...noted, ...change };
+      await journal.putPrepared(noted);
+    };
+    const disks = await storage.prepare(command.disks, {
+      goesOn: () => fence.admit(command),
+      note: (volumes) => write({ volumes }),
+    });
+    await write({ disks });
+    return disks;
   }
 
   /** Destination, after arrival. @throws {DroverError} `outcome-unknown` when the guest does not run here. */
@@ -66,6 +111,7 @@ export class Preparation {
     if (!found.guest.persistent) {
       logger.info({ migrationId: command.migrationUuid }, "the guest is transient here, as it was on its source");
     }
+    // What was made for its disks is its own now.
     await journal.forgetPrepared(command.migrationUuid);
   }
 
@@ -86,6 +132,7 @@ export class Preparation {
     if (entry === undefined || entry.settled) return;
     if (isRemnant(found) && command.removeRemnant) await this.#destroy(command, doing);
     await this.#undefineUnlessActive(command, doing);
+    if (command.removeCopiedDisks) await this.#deleteCopiedDisks(entry);
     await journal.update(command.migrationUuid, { settled: true });
   }
 
@@ -97,6 +144,10 @@ export class Preparation {
    *   back, which it does by itself, or while what is here may be the last of the guest.
    */
   async releaseDestination(command: ReleaseCommand): Promise<void> {
+    await this.#turns.take(command.migrationUuid, () => this.#releaseDestination(command));
+  }
+
+  async #releaseDestination(command: ReleaseCommand): Promise<void> {
     const { journal, config } = this.#options;
     const doing = "rolling back a migration on its destination";
     // Without an entry we do not know what was here before the migration, so nothing is removed.
@@ -117,7 +168,30 @@ export class Preparation {
         await this.#undefineUnlessActive(command, doing);
       }
     }
+    if (prepared !== undefined) await this.#removeVolumes(command, prepared);
     await journal.forgetPrepared(command.migrationUuid);
+  }
+
+  /** What was made for the guest's disks. What a copy has written to is removed only while another host has the guest. */
+  async #removeVolumes(command: ReleaseCommand, { volumes }: PreparedEntry): Promise<void> {
+    const { storage, logger, config } = this.#options;
+    const left = await storage.removeMade(volumes, command.broughtDefinition === "remove");
+    if (left.length === 0) return;
+    if (command.broughtDefinition === "undecided") {
+      const message = `${command.serverName} may need ${left.join(", ")} on ${config.host}: its source does not answer`;
+      throw new DroverError("unavailable", message);
+    }
+    logger.warn(
+      { migrationId: command.migrationUuid, paths: left },
+      "copied disks stay: no other host has the guest, and they may be the last of it",
+    );
+  }
+
+  /** The step before has proved that the guest runs on the copies: those here would be found by the next migration back. */
+  async #deleteCopiedDisks({ destination }: JournalEntry): Promise<void> {
+    const copied = (destination.disks ?? []).filter(({ action }) => action === "copy");
+    const paths = copied.flatMap(({ path }) => (path === null ? [] : [path]));
+    if (paths.length > 0) await this.#options.storage.deleteCopied(paths);
   }
 
   /**
@@ -150,7 +224,11 @@ export class Preparation {
    * conductor gave it up. What stands still or lies shut off goes only while another host runs the guest.
    */
   async releaseHeld(migrationUuid: string, runsElsewhere: boolean): Promise<void> {
-    const { journal, logger } = this.#options;
+    await this.#turns.take(migrationUuid, () => this.#releaseHeld(migrationUuid, runsElsewhere));
+  }
+
+  async #releaseHeld(migrationUuid: string, runsElsewhere: boolean): Promise<void> {
+    const { journal, logger, storage } = this.#options;
     const entry = journal.get(migrationUuid);
     const prepared = journal.prepared(migrationUuid);
     const command = { migrationUuid, serverUuid: entry?.serverUuid ?? prepared?.serverUuid ?? "", serverName: "" };
@@ -160,13 +238,23 @@ export class Preparation {
     // A guest that stayed left nothing behind: what is here of it is its own.
     const left = entry !== undefined && !entry.settled && entry.ended?.outcome !== "stayed";
     const ours = left || (entry === undefined && prepared?.definedBefore === false);
-    if (ours && !active && found.standing !== "absent") {
+    let isHere = found.standing !== "absent";
+    if (ours && !active && isHere) {
       // What a person has stopped here is a person's to end, whoever runs the guest.
       const byPerson = found.standing === "paused" && entry?.suspended !== true;
       if (!runsElsewhere || byPerson) return;
       if (isRemnant(found)) await this.#destroy(command, doing);
       await this.#undefineUnlessActive(command, doing);
+      isHere = false;
       logger.info({ migrationId: migrationUuid, was: found.standing }, "what a migration had left behind was released");
+    }
+    if (entry !== undefined && left && runsElsewhere && entry.ended?.outcome === "arrived") {
+      await this.#deleteCopiedDisks(entry);
+    }
+    if (prepared !== undefined && !active) {
+      const kept = await storage.removeMade(prepared.volumes, runsElsewhere && !isHere);
+      // Nobody has said yet that the guest does not need them.
+      if (kept.length > 0 && !runsElsewhere) return;
     }
     if (entry !== undefined) await journal.update(migrationUuid, { settled: true });
     await journal.forgetPrepared(migrationUuid);

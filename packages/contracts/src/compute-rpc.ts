@@ -3,7 +3,8 @@
  * work, `compute-control` for abort, force-complete and questions.
  *
  * Version history: 1.0 the first release; 1.1 questions are answered with the guest's standing and with what the state
- * file knows, and clean-up is told what is proved of the other host. Agents are upgraded before conductors.
+ * file knows, and clean-up is told what is proved of the other host; 1.2 the destination is told of the guest's disks, prepares
+ * those that are copied and says which they are. Agents are upgraded before conductors.
  */
 import { defineCall, defineCast } from "@drover/bus";
 import { z } from "zod";
@@ -20,10 +21,11 @@ import {
   preCheck,
   uuid,
 } from "./schemas.ts";
+import { guestDisk } from "./storage-schemas.ts";
 
 const count = z.number().int().nonnegative();
 
-const version = "1.1";
+const version = "1.2";
 const work = { topic: "compute", version } as const;
 const control = { topic: "compute-control", version } as const;
 /** A call that may take half a minute and more: an agent that died meanwhile is noticed long before that. */
@@ -52,6 +54,7 @@ const guestRequirements = z
     machineType: z.string(),
     hypervisorVersion: z.number().int(),
     hostUuid: uuid.describe("libvirt's uuid of the source: a host cannot migrate to itself under another name."),
+    disks: z.array(guestDisk).default([]),
   })
   .meta({ id: "GuestRequirements" });
 /** What the source knows of the guest and a destination must be able to give. */
@@ -100,9 +103,17 @@ export const preLiveMigration = defineCall({
   access: "command",
   deadlineMs: 60_000,
   description:
-    "Makes the destination ready for the copy. Repeating it is harmless; undone by `rollback_live_migration_at_destination`.",
-  errors: { ...fromLibvirt, ...fenced },
-  request: migrationCommand.extend({ memoryKiB: z.number().int(), sourceHost: hostName }),
+    "Makes the destination ready for the copy: what the guest's disks are copied into is made. Repeating it is harmless; " +
+    "undone by `rollback_live_migration_at_destination`.",
+  errors: {
+    ...fromLibvirt,
+    refused: `${fenced.refused} Or a disk cannot be prepared: something is in its place, or there is no room.`,
+  },
+  request: migrationCommand.extend({
+    memoryKiB: z.number().int(),
+    sourceHost: hostName,
+    disks: z.array(guestDisk).default([]).describe("Of the guest, as the source has told them. Since 1.2."),
+  }),
   response: destinationPreparation,
 });
 
@@ -145,7 +156,15 @@ export const postLiveMigration = defineCall({
   access: "command",
   description: "Removes what is left of a guest on the host it left. Never touches a guest that runs.",
   errors: { ...fromLibvirt, ...fenced, "outcome-unknown": "The guest is active here." },
-  request: migrationCommand.extend({ removeRemnant }),
+  request: migrationCommand.extend({
+    removeRemnant,
+    removeCopiedDisks: z
+      .boolean()
+      .default(false)
+      .describe(
+        "The destination has settled the guest, which runs there on copies: what they were copied from is deleted.",
+      ),
+  }),
   response: nothing,
 });
 

@@ -19,6 +19,7 @@ import {
   type SerializedError,
 } from "@drover/model";
 import { z } from "zod";
+import { preparedDisk } from "./storage-schemas.ts";
 
 const count = z.number().int().nonnegative();
 const rate = z.number().nonnegative();
@@ -156,6 +157,7 @@ export const destinationPreparation = z
   .object({
     libvirtUri: z.string().describe("Where the source's libvirtd reaches the destination's."),
     inboundAddress: z.string().describe("Where the source sends the memory to."),
+    disks: z.array(preparedDisk).optional().describe("What becomes of the guest's disks. Since 1.2."),
   })
   .meta({ id: "DestinationPreparation" }) satisfies z.ZodType<DestinationPreparation>;
 

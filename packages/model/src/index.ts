@@ -1,4 +1,5 @@
 export { type Clock, systemClock } from "./clock.ts";
+export type { DiskToMove, PreparedDisk } from "./disk.ts";
 export {
   DroverError,
   type DroverErrorOptions,

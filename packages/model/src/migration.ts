@@ -1,3 +1,4 @@
+import type { DiskToMove, PreparedDisk } from "./disk.ts";
 import type { SerializedError } from "./error.ts";
 import type { GuestStanding } from "./guest.ts";
 import type { MigrationEvent, MigrationState } from "./migration-state.ts";
@@ -18,6 +19,8 @@ export interface ChosenFlag {
 
 /** What the record keeps of the work done so far, so that another conductor can go on from it. */
 export interface MigrationStepOutputs {
+  /** The guest's disks as its source told them when the destination was chosen. */
+  readonly disks?: readonly DiskToMove[];
   /** Where the destination takes the copy in: from `pre_live_migration`. */
   readonly destination?: DestinationPreparation;
   /** The start command as it was first sent; it is sent again unchanged. */
@@ -50,6 +53,8 @@ export interface DestinationPreparation {
   readonly libvirtUri: string;
   /** Address for memory traffic, for `migrate_uri` and `listen_address`. */
   readonly inboundAddress: string;
+  /** All of the guest's disks; left out by an agent that copies none. */
+  readonly disks?: readonly PreparedDisk[];
 }
 
 /** A migration as recorded. Only the conductor writes it, each time by compare-and-set on state and generation. */
@@ -67,6 +72,8 @@ export interface Migration {
   readonly destinationHost: string | null;
   /** The destination that the requester named, if any. */
   readonly requestedHost: string | null;
+  /** Nova's `block_migration`: copy local disks, copy none, or (null, `auto`) what they need. */
+  readonly blockMigration: boolean | null;
   readonly memoryKiB: number;
   readonly policy: MigrationPolicy;
   readonly flags: readonly ChosenFlag[];

@@ -67,6 +67,7 @@ async function insertMigration(
       server_name: wanted.serverName,
       source_host: wanted.sourceHost,
       requested_host: wanted.requestedHost,
+      block_migration: toFlag(wanted.blockMigration),
       memory_kib: wanted.memoryKiB,
       policy: JSON.stringify(wanted.policy),
       step: wanted.step,
@@ -215,6 +216,10 @@ export async function requireVersion(
   const row = await requireMigration(transaction, uuid);
   if (row.state === expected.state && row.generation === expected.generation) return row;
   throw changedMeanwhile(uuid, expected, row);
+}
+
+function toFlag(value: boolean | null | undefined): number | null {
+  return value === null || value === undefined ? null : Number(value);
 }
 
 async function writeLog(

@@ -17,6 +17,7 @@ export function migrationFromRow(row: MigrationRow): Migration {
     sourceHost: row.source_host,
     destinationHost: row.destination_host,
     requestedHost: row.requested_host,
+    blockMigration: row.block_migration === null ? null : row.block_migration === 1,
     memoryKiB: row.memory_kib,
     policy: fromJson<Migration["policy"]>(row.policy),
     flags: fromJson<Migration["flags"]>(row.flags),

@@ -16,6 +16,8 @@ export interface NewMigration {
   readonly serverName: string;
   readonly sourceHost: string;
   readonly requestedHost: string | null;
+  /** Nova's `block_migration`. @default null: `auto` */
+  readonly blockMigration?: boolean | null;
   readonly memoryKiB: number;
   readonly policy: MigrationPolicy;
   readonly step: string;
@@ -44,6 +46,7 @@ export type MigrationChange = Partial<
     | "serverName"
     | "sourceHost"
     | "requestedHost"
+    | "blockMigration"
     | "memoryKiB"
     | "generation"
     | "requestedBy"

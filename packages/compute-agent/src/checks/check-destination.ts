@@ -5,6 +5,7 @@ import { type ComputeConfig, inboundEndpoint } from "../compute-config.ts";
 import { readHostCapabilities } from "../guest/host-capabilities.ts";
 import type { GuestInventory } from "../inventory/guest-inventory.ts";
 import type { LibvirtLink } from "../libvirt/libvirt-link.ts";
+import type { HostStorage } from "../storage/host-storage.ts";
 import { type CpuAnswer, destinationChecks } from "./destination-checks.ts";
 
 type Request = ReturnType<typeof checkCanLiveMigrateDestination.request.parse>;
@@ -14,6 +15,7 @@ export interface DestinationHost {
   readonly link: LibvirtLink;
   readonly inventory: GuestInventory;
   readonly config: ComputeConfig;
+  readonly storage: HostStorage;
   /** Rejects when the name or address cannot be resolved from here. */
   readonly resolveAddress: (address: string) => Promise<unknown>;
 }
@@ -22,13 +24,14 @@ export interface DestinationHost {
 export async function checkDestination(host: DestinationHost, request: Request): Promise<Response> {
   const { questions } = host.link;
   const { inboundAddress } = inboundEndpoint(host.config);
-  const [capabilitiesXml, hypervisorVersion, node, domains, cpu, inboundProblem] = await Promise.all([
+  const [capabilitiesXml, hypervisorVersion, node, domains, cpu, inboundProblem, disks] = await Promise.all([
     questions.connect.getCapabilities(),
     questions.connect.getVersion(),
     questions.connect.nodeGetInfo(),
     questions.domain.listAll(),
     compareCpu(questions, request.requirements),
     whyUnresolved(host, inboundAddress),
+    host.storage.plan(request.requirements.disks),
   ]);
   const reservedKiB = host.config.reserved_host_memory_mb * 1024;
   const memoryAvailableKiB = Number(node.memory) - reservedKiB - host.inventory.activeMemoryKiB();
@@ -46,6 +49,7 @@ export async function checkDestination(host: DestinationHost, request: Request):
     cpu,
     inboundAddress,
     inboundProblem,
+    disks,
   });
   return { checks: [...checks], memoryAvailableKiB };
 }

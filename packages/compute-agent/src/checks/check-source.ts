@@ -5,6 +5,7 @@ import { readGuestDefinition } from "../guest/guest-definition.ts";
 import { readHostCapabilities } from "../guest/host-capabilities.ts";
 import { domainOf, readGuest, unlessGone } from "../libvirt/guest-facts.ts";
 import type { LibvirtLink } from "../libvirt/libvirt-link.ts";
+import { disksToMove } from "../storage/disks-to-move.ts";
 import { sourceChecks } from "./source-checks.ts";
 
 type Request = ReturnType<typeof checkCanLiveMigrateSource.request.parse>;
@@ -33,9 +34,10 @@ export async function checkSource(link: LibvirtLink, host: string, request: Requ
     guest: { powerState, definition },
     jobUnderWay: isActive(powerState) && found.job !== "none",
   });
-  const [capabilitiesXml, hypervisorVersion] = await Promise.all([
+  const [capabilitiesXml, hypervisorVersion, disks] = await Promise.all([
     questions.connect.getCapabilities(),
     questions.connect.getVersion(),
+    disksToMove(questions, domain, isActive(powerState) ? definition.disks : []),
   ]);
   const capabilities = readHostCapabilities(capabilitiesXml);
   return {
@@ -48,6 +50,7 @@ export async function checkSource(link: LibvirtLink, host: string, request: Requ
       machineType: definition.machineType,
       hypervisorVersion,
       hostUuid: capabilities.hostUuid,
+      disks,
     },
   };
 }

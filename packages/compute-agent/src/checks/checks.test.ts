@@ -1,8 +1,13 @@
 import { failedChecks } from "@drover/model";
 import { describe, expect, test } from "vitest";
-import type { GuestDefinition } from "../guest/guest-definition.ts";
+import type { GuestDefinition, GuestDisk } from "../guest/guest-definition.ts";
 import { type DestinationFacts, destinationChecks } from "./destination-checks.ts";
 import { type SourceFacts, sourceChecks } from "./source-checks.ts";
+
+const networkDisk: GuestDisk = {
+  ...{ target: "vda", device: "disk", type: "network", format: "raw", source: "pool/web", protocol: "rbd" },
+  ...{ readOnly: false, shareable: false, transient: false, encrypted: false, servers: [], backing: [] },
+};
 
 const definition: GuestDefinition = {
   virtType: "kvm",
@@ -13,7 +18,7 @@ const definition: GuestDefinition = {
   vcpus: 2,
   cpuXml: null,
   cpuMode: null,
-  disks: [{ target: "vda", type: "network", readOnly: false, source: "pool/web" }],
+  disks: [networkDisk],
   pinnedDevices: [],
 };
 
@@ -30,7 +35,8 @@ function withDefinition(change: Partial<GuestDefinition>): Partial<SourceFacts> 
   return { guest: { powerState: "running", definition: { ...definition, ...change } } };
 }
 
-const localDisk = { target: "vdb", type: "file", readOnly: false, source: "/var/lib/images/web.qcow2" };
+const localDisk: GuestDisk = { ...networkDisk, target: "vdb", type: "file", source: "/var/lib/images/web.qcow2" };
+const deviceOfHost: GuestDisk = { ...networkDisk, target: "vdb", type: "block", source: "/dev/sdc" };
 
 describe("sourceChecks", () => {
   test.each<[string, Partial<SourceFacts>, string[]]>([
@@ -40,17 +46,29 @@ describe("sourceChecks", () => {
     ["a guest that is shut off", { guest: { powerState: "shutoff", definition } }, ["guest-active"]],
     ["a guest in a job", { jobUnderWay: true }, ["no-job"]],
     ["a guest with a host device", withDefinition({ pinnedDevices: ["host device (pci)"] }), ["host-devices"]],
-    ["a guest with a local disk", withDefinition({ disks: [localDisk] }), ["storage"]],
+    ["a guest with a local disk", withDefinition({ disks: [localDisk] }), []],
+    ["a guest with a device of the host", withDefinition({ disks: [deviceOfHost] }), ["storage"]],
+    ["an empty drive", withDefinition({ disks: [{ ...localDisk, source: null }] }), []],
+    ["copying disks that was asked for, and there are none", { blockMigration: true }, ["storage"]],
     [
-      "a read-only local disk holds nothing that changes",
-      withDefinition({ disks: [{ ...localDisk, readOnly: true }] }),
+      "copying disks that was asked for",
+      { blockMigration: true, ...withDefinition({ disks: [networkDisk, localDisk] }) },
       [],
     ],
-    ["an empty drive neither", withDefinition({ disks: [{ ...localDisk, source: null }] }), []],
-    ["copying disks that was asked for", { blockMigration: true }, ["storage"]],
+    [
+      "a local disk that is not to be copied",
+      { blockMigration: false, ...withDefinition({ disks: [localDisk] }) },
+      ["storage"],
+    ],
+    [
+      "read-only content is local, too",
+      { blockMigration: false, ...withDefinition({ disks: [{ ...localDisk, readOnly: true }] }) },
+      ["storage"],
+    ],
+    ["nothing to copy and none wanted", { blockMigration: false }, []],
     [
       "everything that is wrong is told at once",
-      { jobUnderWay: true, ...withDefinition({ disks: [localDisk], pinnedDevices: ["host device (usb)"] }) },
+      { jobUnderWay: true, ...withDefinition({ disks: [deviceOfHost], pinnedDevices: ["host device (usb)"] }) },
       ["no-job", "host-devices", "storage"],
     ],
   ])("%s", (_, change, failed) => {
@@ -58,9 +76,9 @@ describe("sourceChecks", () => {
     expect(checks.map(({ check }) => check)).toEqual(failed);
   });
 
-  test("a local disk is named with its remedy", () => {
-    const [failed] = failedChecks(sourceChecks({ ...source, ...withDefinition({ disks: [localDisk] }) }));
-    expect(failed?.message).toContain("vdb (file /var/lib/images/web.qcow2)");
+  test("a disk that cannot move is named with its remedy", () => {
+    const [failed] = failedChecks(sourceChecks({ ...source, ...withDefinition({ disks: [deviceOfHost] }) }));
+    expect(failed?.message).toContain("vdb (block /dev/sdc)");
     expect(failed?.message).toContain("network storage");
   });
 });
@@ -78,6 +96,7 @@ const destination: DestinationFacts = {
     machineType: "pc-q35-7.2",
     hypervisorVersion: 7_002_000,
     hostUuid: "aaaaaaaa-0000-4000-8000-000000000001",
+    disks: [],
   },
   capabilities: {
     hostUuid: "aaaaaaaa-0000-4000-8000-000000000002",
@@ -93,6 +112,7 @@ const destination: DestinationFacts = {
   cpu: { kind: "superset" },
   inboundAddress: "h2",
   inboundProblem: null,
+  disks: [],
 };
 
 const required = destination.requirements;
@@ -115,11 +135,16 @@ describe("destinationChecks", () => {
     ["a machine type not offered", { requirements: { ...required, machineType: "pc-q35-9.0" } }, ["machine-type"]],
     ["an older hypervisor", { hypervisorVersion: 7_001_999 }, ["hypervisor-version"]],
     ["a newer hypervisor", { hypervisorVersion: 8_000_000 }, []],
+    [
+      "a disk that cannot come",
+      { disks: [{ target: "vda", action: "refuse", reason: "/images/a exists on h2: move it away" }] },
+      ["storage"],
+    ],
     ["an address nobody knows", { inboundProblem: "getaddrinfo ENOTFOUND h2" }, ["inbound-address"]],
   ])("%s", (_, change, failed) => {
     const checks = destinationChecks({ ...destination, ...change });
     expect(failedChecks(checks).map(({ check }) => check)).toEqual(failed);
-    expect(checks).toHaveLength(9);
+    expect(checks).toHaveLength(10);
     expect(checks.every(({ message }) => message.length > 10)).toBe(true);
   });
 });

@@ -1,6 +1,7 @@
 import type { GuestRequirements } from "@drover/contracts";
 import type { PreCheck } from "@drover/model";
 import { type HostCapabilities, offersFor } from "../guest/host-capabilities.ts";
+import type { DiskPlan } from "../storage/plan-disk.ts";
 
 /** virCPUCompareResult, or why libvirt could not tell. */
 export type CpuAnswer =
@@ -24,6 +25,7 @@ export interface DestinationFacts {
   readonly inboundAddress: string;
   /** Why the inbound address does not resolve; null when it does. */
   readonly inboundProblem: string | null;
+  readonly disks: readonly DiskPlan[];
 }
 
 /** Can this host take the guest? Every check is answered. */
@@ -38,6 +40,7 @@ export function destinationChecks(facts: DestinationFacts): readonly PreCheck[] 
     machineTypeOffered(facts),
     hypervisorNotOlder(facts),
     inboundAddressResolves(facts),
+    disksFit(facts),
   ];
 }
 
@@ -140,6 +143,17 @@ function inboundAddressResolves({ host, inboundAddress, inboundProblem }: Destin
     `${host} takes memory in at ${inboundAddress}`,
     `the inbound address ${inboundAddress} of ${host} does not resolve (${inboundProblem}); correct ` +
       "live_migration_inbound_addr in its [compute] section, or its name service",
+  );
+}
+
+function disksFit({ host, disks }: DestinationFacts): PreCheck {
+  const refused = disks.filter(({ action }) => action === "refuse");
+  const copied = disks.filter(({ action }) => action === "copy").map(({ target }) => target);
+  return answer(
+    "storage",
+    refused.length === 0,
+    copied.length === 0 ? `${host} needs no copy of a disk` : `${host} has room for copies of ${copied.join(", ")}`,
+    refused.map(({ target, reason }) => `${target}: ${reason}`).join("; "),
   );
 }
 

@@ -50,18 +50,33 @@ describe("readGuestDefinition", () => {
   test("tells disks apart by where they lie", () => {
     const { disks } = readGuestDefinition(
       domain(`
-      <disk type='file' device='disk'><source file='/var/lib/a.qcow2'/><target dev='vda'/></disk>
-      <disk type='network' device='disk'><source protocol='rbd' name='pool/b'/><target dev='vdb'/></disk>
-      <disk type='block' device='disk'><source dev='/dev/sdc'/><target dev='vdc'/></disk>
+      <disk type='file' device='disk'><driver name='qemu' type='qcow2'/><source file='/var/lib/a.qcow2'/>
+        <backingStore type='file'><format type='qcow2'/><source file='/base/b.qcow2'/>
+          <backingStore type='file'><format type='raw'/><source file='/base/c.raw'/><backingStore/></backingStore>
+        </backingStore><target dev='vda'/></disk>
+      <disk type='network' device='disk'><driver name='qemu' type='raw'/><source protocol='rbd' name='pool/b'>
+        <host name='mon1' port='6789'/><host name='mon2'/></source><target dev='vdb'/></disk>
+      <disk type='network'><source protocol='nbd'><host transport='unix' socket='/run/nbd'/></source>
+        <target dev='vdc'/></disk>
+      <disk type='block' device='lun'><source dev='/dev/sdc'/><target dev='sdd'/><shareable/></disk>
       <disk type='file' device='cdrom'><source file='/iso'/><target dev='sda'/><readonly/></disk>
-      <disk type='file' device='cdrom'><target dev='sdb'/><readonly/></disk>`),
+      <disk type='file' device='cdrom'><target dev='sdb'/><readonly/></disk>
+      <disk type='file'><source file='/secret'><encryption format='luks'/></source><target dev='vde'/><transient/></disk>`),
     );
+    const plain = {
+      ...{ device: "disk", type: "file", format: "raw", protocol: null, servers: [], backing: [] },
+      ...{ readOnly: false, shareable: false, transient: false, encrypted: false },
+    };
+    const backing = ["/base/b.qcow2", "/base/c.raw"];
+    const network = { ...plain, type: "network" };
     expect(disks).toEqual([
-      { target: "vda", type: "file", readOnly: false, source: "/var/lib/a.qcow2" },
-      { target: "vdb", type: "network", readOnly: false, source: "pool/b" },
-      { target: "vdc", type: "block", readOnly: false, source: "/dev/sdc" },
-      { target: "sda", type: "file", readOnly: true, source: "/iso" },
-      { target: "sdb", type: "file", readOnly: true, source: null },
+      { ...plain, target: "vda", format: "qcow2", source: "/var/lib/a.qcow2", backing },
+      { ...network, target: "vdb", protocol: "rbd", source: "pool/b", servers: ["mon1", "mon2"] },
+      { ...network, target: "vdc", protocol: "nbd", source: "network", servers: ["/run/nbd"] },
+      { ...plain, target: "sdd", device: "lun", type: "block", source: "/dev/sdc", shareable: true },
+      { ...plain, target: "sda", device: "cdrom", source: "/iso", readOnly: true },
+      { ...plain, target: "sdb", device: "cdrom", source: null, readOnly: true },
+      { ...plain, target: "vde", source: "/secret", encrypted: true, transient: true },
     ]);
   });
 

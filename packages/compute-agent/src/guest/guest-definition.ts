@@ -4,11 +4,27 @@ import { childrenNamed, find, formatXml, parseXml, type XmlElement } from "./xml
 export interface GuestDisk {
   /** The name inside the guest: `vda`. */
   readonly target: string;
+  /** `disk`, `cdrom`, `floppy` or `lun`. */
+  readonly device: string;
   /** libvirt's storage type: `file`, `block`, `network`, `dir`, `volume`, `nvme`, `vhostuser`. */
   readonly type: string;
+  /** Of the image: `raw`, `qcow2`, …; `raw` where the definition names none, as libvirt takes it. */
+  readonly format: string;
   readonly readOnly: boolean;
+  /** Several guests may write to it. */
+  readonly shareable: boolean;
+  /** Its changes are dropped when the guest stops. */
+  readonly transient: boolean;
+  /** libvirt holds the key of the image. */
+  readonly encrypted: boolean;
   /** What it lies on; null for an empty drive. */
   readonly source: string | null;
+  /** Of a network disk: `rbd`, `iscsi`, `nbd`, …; null for others. */
+  readonly protocol: string | null;
+  /** Of a network disk: the servers' names and addresses; a unix socket by its path. */
+  readonly servers: readonly string[];
+  /** Images that its own one only holds the changes to, from the nearest on. */
+  readonly backing: readonly string[];
 }
 
 /** What checks need to know of a guest, from its live XML. */
@@ -75,14 +91,43 @@ function memoryKiB(memory: XmlElement | undefined): number {
 
 function readDisk(disk: XmlElement): GuestDisk {
   const source = find(disk, "source");
-  const given = source?.attributes;
-  const named = given?.file ?? given?.dev ?? given?.dir ?? given?.volume ?? given?.name ?? given?.path;
+  const type = disk.attributes.type ?? "file";
+  const named = sourceName(source);
+  const isNetwork = type === "network";
   return {
     target: find(disk, "target")?.attributes.dev ?? "?",
-    type: disk.attributes.type ?? "file",
+    device: disk.attributes.device ?? "disk",
+    type,
+    format: find(disk, "driver")?.attributes.type ?? "raw",
     readOnly: find(disk, "readonly") !== undefined,
+    shareable: find(disk, "shareable") !== undefined,
+    transient: find(disk, "transient") !== undefined,
+    encrypted: find(disk, "encryption") !== undefined || find(source, "encryption") !== undefined,
     source: source === undefined ? null : (named ?? disk.attributes.type ?? "unnamed"),
+    protocol: isNetwork ? (source?.attributes.protocol ?? null) : null,
+    servers: isNetwork ? childrenNamed(source, "host").map(serverName) : [],
+    backing: backingImages(disk),
   };
+}
+
+function sourceName(source: XmlElement | undefined): string | undefined {
+  const given = source?.attributes;
+  return given?.file ?? given?.dev ?? given?.dir ?? given?.volume ?? given?.name ?? given?.path;
+}
+
+function serverName({ attributes }: XmlElement): string {
+  return attributes.transport === "unix" ? (attributes.socket ?? "a unix socket") : (attributes.name ?? "");
+}
+
+/** An empty `<backingStore/>` ends the chain (libvirt 1.2.4). */
+function backingImages(disk: XmlElement): readonly string[] {
+  const images: string[] = [];
+  for (let layer = find(disk, "backingStore"); layer !== undefined; layer = find(layer, "backingStore")) {
+    const source = find(layer, "source");
+    if (source === undefined) break;
+    images.push(sourceName(source) ?? "unnamed");
+  }
+  return images;
 }
 
 function pinnedDevice(device: XmlElement): readonly string[] {

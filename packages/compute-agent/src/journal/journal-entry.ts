@@ -4,6 +4,7 @@ import type {
   MigrationOutcome,
   MigrationPolicy,
   MigrationProgress,
+  PreparedDisk,
   SerializedError,
 } from "@drover/model";
 import { z } from "zod";
@@ -50,11 +51,22 @@ export interface JournalEntry {
   readonly settled: boolean;
 }
 
-/** What `pre_live_migration` found, so that a rollback removes only what the migration brought. */
+/** A volume on this host that a guest's disk is to be copied into. */
+export interface MadeVolume {
+  readonly path: string;
+  readonly capacityBytes: number;
+  /** False while libvirt may not have made it yet. */
+  readonly made: boolean;
+}
+
+/** What `pre_live_migration` found and made, so that a rollback removes only what the migration brought. */
 export interface PreparedEntry {
   readonly migrationUuid: string;
   readonly serverUuid: string;
   readonly definedBefore: boolean;
+  readonly volumes: readonly MadeVolume[];
+  /** What becomes of the guest's disks; null until all of them are prepared. */
+  readonly disks: readonly PreparedDisk[] | null;
   readonly atMs: number;
 }
 
@@ -104,6 +116,29 @@ const progress = z.object({
   downtimeMs: z.number().nullable(),
 }) satisfies z.ZodType<MigrationProgress>;
 
+const preparedDisk = z.object({
+  target: z.string(),
+  action: z.enum(["stays", "empty-drive", "copy", "content"]),
+  path: z.string().nullable(),
+  capacityBytes: count,
+  reason: z.string(),
+}) satisfies z.ZodType<PreparedDisk>;
+
+const madeVolume = z.object({
+  path: z.string(),
+  capacityBytes: count,
+  made: z.boolean(),
+}) satisfies z.ZodType<MadeVolume>;
+
+const prepared = z.object({
+  migrationUuid: uuid,
+  serverUuid: uuid,
+  definedBefore: z.boolean(),
+  volumes: z.array(madeVolume).default([]),
+  disks: z.array(preparedDisk).nullable().default(null),
+  atMs: z.number(),
+}) satisfies z.ZodType<PreparedEntry>;
+
 const ended = z.object({
   outcome: z.enum(["arrived", "stayed", "unknown"]),
   cause: z.enum(["aborted", "timed-out", "failed", "never-started"]).nullable(),
@@ -125,7 +160,11 @@ const writtenEntry = z.object({
   serverUuid: uuid,
   serverName: z.string(),
   destinationHost: z.string(),
-  destination: z.object({ libvirtUri: z.string(), inboundAddress: z.string() }),
+  destination: z.object({
+    libvirtUri: z.string(),
+    inboundAddress: z.string(),
+    disks: z.array(preparedDisk).optional(),
+  }),
   memoryKiB: z.number(),
   policy,
   flags: z.array(flag),
@@ -151,6 +190,6 @@ const entry = writtenEntry.transform((written) => ({
 export const journalContent = z.object({
   version: z.literal(1),
   migrations: z.array(entry),
-  prepared: z.array(z.object({ migrationUuid: uuid, serverUuid: uuid, definedBefore: z.boolean(), atMs: z.number() })),
+  prepared: z.array(prepared),
   recordsSeenAtMs: count.default(0),
 }) satisfies z.ZodType<JournalContent>;

@@ -48,10 +48,18 @@ describe("Journal", () => {
     const journal = await Journal.open(path);
     await journal.put(entry("a"));
     await journal.update("a", { suspended: true });
-    await journal.putPrepared({ migrationUuid: "b", serverUuid: "s", definedBefore: true, atMs: 1 });
+    const volumes = [{ path: "/images/a", capacityBytes: 5, made: false }];
+    await journal.putPrepared({
+      migrationUuid: "b",
+      serverUuid: "s",
+      definedBefore: true,
+      volumes,
+      disks: null,
+      atMs: 1,
+    });
     const again = await Journal.open(path);
     expect(again.get("a")).toEqual({ ...entry("a"), suspended: true });
-    expect(again.prepared("b")).toMatchObject({ definedBefore: true });
+    expect(again.prepared("b")).toMatchObject({ definedBefore: true, volumes, disks: null });
   });
 
   test("on return the file holds the change, whole, and nothing is left beside it", async () => {

@@ -84,8 +84,9 @@ export class Journal {
     return this.#prepared.get(migrationUuid);
   }
 
-  /** When it rejects nothing is remembered, so that a repetition is written down anew. */
+  /** When it rejects, what was remembered before still is, so that a repetition is written down anew. */
   async putPrepared(entry: PreparedEntry): Promise<void> {
+    const before = this.#prepared.get(entry.migrationUuid);
     this.#prepared.set(entry.migrationUuid, entry);
     for (const oldest of this.#prepared.keys()) {
       if (this.#prepared.size <= KEPT_PREPARED) break;
@@ -94,7 +95,8 @@ export class Journal {
     try {
       await this.#save();
     } catch (error) {
-      this.#prepared.delete(entry.migrationUuid);
+      if (before === undefined) this.#prepared.delete(entry.migrationUuid);
+      else this.#prepared.set(entry.migrationUuid, before);
       throw error;
     }
   }

@@ -1,6 +1,7 @@
 import { defaultPolicy } from "@drover/model";
 import { describe, expect, test } from "vitest";
 import { type FlagFacts, inferFlags } from "./infer-flags.ts";
+import { migrateArguments } from "./migrate-call.ts";
 
 const facts: FlagFacts = {
   persistent: true,
@@ -38,6 +39,20 @@ describe("inferFlags", () => {
     ["a paused guest needs neither", { policy: both, paused: true }, [...moves, ...defined]],
   ])("%s", (_, partial, expected) => {
     expect(flagNames(partial)).toEqual(expected);
+  });
+
+  test("the disks that were prepared are copied, whole, and no other", () => {
+    const disk = { path: "/images/a", capacityBytes: 1, reason: "it is local" };
+    const disks = [
+      { ...disk, target: "vda", action: "copy" },
+      { ...disk, target: "vdb", action: "stays" },
+      { ...disk, target: "vdc", action: "copy" },
+    ] as const;
+    const destination = { ...facts.destination, disks };
+    expect(flagNames({ destination })).toEqual([...moves, ...defined, "NON_SHARED_DISK"]);
+    expect(parameters({ destination }).migrate_disks).toBe("vda,vdc");
+    const { params } = migrateArguments(inferFlags({ ...facts, destination }));
+    expect(params.migrateDisks).toEqual(["vda", "vdc"]);
   });
 
   test("memory goes to the inbound address and to no other", () => {

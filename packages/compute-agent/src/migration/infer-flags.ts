@@ -1,4 +1,5 @@
 import type { ChosenFlag, DestinationPreparation, MigrationPolicy } from "@drover/model";
+import { diskFlags } from "../storage/disk-flags.ts";
 
 /** What the choice depends on: the guest as it is now, the policy, and what the destination said. */
 export interface FlagFacts {
@@ -19,7 +20,13 @@ export interface FlagFacts {
  * UNSAFE is never chosen.
  */
 export function inferFlags(facts: FlagFacts): readonly ChosenFlag[] {
-  return [...howItMoves(facts), ...whatStaysDefined(facts), ...howItConverges(facts), ...whereItGoes(facts)];
+  return [
+    ...howItMoves(facts),
+    ...whatStaysDefined(facts),
+    ...diskFlags(facts.destination.disks ?? []),
+    ...howItConverges(facts),
+    ...whereItGoes(facts),
+  ];
 }
 
 function howItMoves({ paused }: FlagFacts): readonly ChosenFlag[] {

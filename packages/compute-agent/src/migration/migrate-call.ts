@@ -1,5 +1,6 @@
 import { type MigrationParams, VIR_MIGRATE } from "@drover/libvirt";
 import { type ChosenFlag, DroverError } from "@drover/model";
+import { targetsOf } from "../storage/disk-flags.ts";
 
 const FLAG_BITS: Readonly<Record<string, number>> = VIR_MIGRATE;
 
@@ -21,9 +22,11 @@ export function migrateArguments(chosen: readonly ChosenFlag[]): {
   const migrateUri = text("migrate_uri");
   const listenAddress = text("listen_address");
   const bandwidth = values.get("bandwidth");
+  const migrateDisks = text("migrate_disks");
   const params = {
     ...(migrateUri === undefined ? {} : { migrateUri }),
     ...(listenAddress === undefined ? {} : { listenAddress }),
+    ...(migrateDisks === undefined ? {} : { migrateDisks: targetsOf(migrateDisks) }),
     ...(bandwidth === undefined ? {} : { bandwidthMiBps: Number(bandwidth) }),
   };
   return { flags, params };

@@ -1,9 +1,11 @@
 import type { liveMigration, liveMigrationAbort, rollbackLiveMigration } from "@drover/contracts";
 import { type Clock, DroverError, errorCodeOf, isActive, type Logger, serializeError } from "@drover/model";
+import { readGuestDefinition } from "../guest/guest-definition.ts";
 import type { Journal } from "../journal/journal.ts";
 import type { EndedMigration, JournalEntry } from "../journal/journal-entry.ts";
-import { domainOf, readGuest } from "../libvirt/guest-facts.ts";
+import { domainOf, readGuest, unlessGone } from "../libvirt/guest-facts.ts";
 import type { LibvirtLink } from "../libvirt/libvirt-link.ts";
+import { refuseUnprepared } from "../storage/refuse-unprepared.ts";
 import type { CommandFence } from "./command-fence.ts";
 import { inferFlags } from "./infer-flags.ts";
 import { MigrationReports, type MigrationReportsOptions } from "./migration-reports.ts";
@@ -159,13 +161,17 @@ export class Migrations {
   async #enter(command: StartCommand): Promise<JournalEntry> {
     const { link, journal, clock } = this.#options;
     const { serverUuid, serverName, migrationUuid, generation, policy, destination } = command;
-    const now = await readGuest(link.questions, domainOf(command));
+    const [now, xml] = await Promise.all([
+      readGuest(link.questions, domainOf(command)),
+      unlessGone(link.questions.domain.getXMLDesc(domainOf(command))),
+    ]);
     if (now === null || !isActive(now.guest.powerState)) {
       throw new DroverError(
         "refused",
         `${serverName} is ${now?.guest.powerState ?? "not on this host"}; it cannot be moved live`,
       );
     }
+    if (xml !== null) refuseUnprepared(serverName, readGuestDefinition(xml).disks, destination.disks ?? []);
     const paused = now.guest.powerState === "paused";
     const flags = inferFlags({ persistent: now.guest.persistent, paused, policy, destination });
     const entry: JournalEntry = {

@@ -48,7 +48,10 @@ export async function chooseDestination(context: StepContext, migration: Migrati
       if (claim === "claimed") {
         return {
           kind: "done",
-          change: { destinationHost: candidate.host },
+          change: {
+            destinationHost: candidate.host,
+            outputs: { ...migration.outputs, disks: requirements.disks },
+          },
           message: `${candidate.host} passed every check and is claimed`,
         };
       }
@@ -101,7 +104,7 @@ async function checkSource(context: StepContext, migration: Migration): Promise<
       migrationUuid: migration.uuid,
       serverUuid: migration.serverUuid,
       serverName: migration.serverName,
-      blockMigration: null,
+      blockMigration: migration.blockMigration,
     },
     { server: migration.sourceHost, context: rpcContextOf(migration), signal: context.signal },
   );

@@ -11,7 +11,12 @@ export async function prepareDestination(context: StepContext, migration: Migrat
   const host = destinationOf(migration);
   const destination = await context.bus.call(
     preLiveMigration,
-    { ...commandOf(migration), memoryKiB: migration.memoryKiB, sourceHost: migration.sourceHost },
+    {
+      ...commandOf(migration),
+      memoryKiB: migration.memoryKiB,
+      sourceHost: migration.sourceHost,
+      disks: [...(migration.outputs.disks ?? [])],
+    },
     { server: host, context: rpcContextOf(migration), signal: context.signal },
   );
   return {

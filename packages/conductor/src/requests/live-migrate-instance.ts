@@ -33,15 +33,6 @@ export async function recordLiveMigration(
   }
   refuseWhatCannotMove(server);
   const sourceHost = await whereItIsNow(context, server);
-  if (request.blockMigration === true) {
-    throw new DroverError(
-      "refused",
-      `${server.name} cannot be moved with its disks: this release does not copy disks`,
-      {
-        details: { serverUuid: server.uuid, field: "block_migration" },
-      },
-    );
-  }
   await refuseHostThatIsDown(context, server, sourceHost, "runs on");
   if (request.host !== null) await refuseUnfitDestination(context, { ...server, host: sourceHost }, request.host);
   try {
@@ -51,6 +42,7 @@ export async function recordLiveMigration(
         serverName: server.name,
         sourceHost,
         requestedHost: request.host,
+        blockMigration: request.blockMigration,
         memoryKiB: server.memoryKiB,
         policy: context.policy,
         step: FIRST_STEP,

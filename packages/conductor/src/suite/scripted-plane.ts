@@ -127,6 +127,7 @@ class ScriptedAgent {
             machineType: "pc",
             hypervisorVersion: 7_002_000,
             hostUuid: "6f6e0c5c-0000-4000-8000-00000000000a",
+            disks: [],
           },
         };
       }),

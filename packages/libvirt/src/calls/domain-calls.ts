@@ -117,6 +117,9 @@ export function domainCalls(call: Call) {
     abortJobFlags: async (dom: Domain, flags: number, options?: CallOptions) => {
       await call("domainAbortJobFlags", { dom, flags }, options);
     },
+    /** Bytes: what the guest sees (`capacity`), highest byte written (`allocation`), what it takes on disk (`physical`). */
+    getBlockInfo: (dom: Domain, disk: string, options?: CallOptions) =>
+      call("domainGetBlockInfo", { dom, path: disk, flags: 0 }, options),
     /** Progress of one disk's job, or `found: false`. `cur` and `end` in bytes. @param disk Target or source path. */
     getBlockJobInfo: (dom: Domain, disk: string, flags = 0, options?: CallOptions) =>
       call("domainGetBlockJobInfo", { dom, path: disk, flags }, options),

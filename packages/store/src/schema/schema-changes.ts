@@ -1,6 +1,7 @@
 import { initial } from "./0001-initial.ts";
 import { recovery } from "./0002-recovery.ts";
+import { blockMigration } from "./0003-block-migration.ts";
 import type { SchemaChange } from "./schema-change.ts";
 
 /** Every change in order; the last one's number is the version that this code works with. */
-export const schemaChanges: readonly SchemaChange[] = [initial, recovery];
+export const schemaChanges: readonly SchemaChange[] = [initial, recovery, blockMigration];

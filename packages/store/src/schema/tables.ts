@@ -72,6 +72,7 @@ export interface MigrationTable {
   readonly started_at: number | null;
   readonly ended_at: number | null;
   readonly proof: string | null;
+  readonly block_migration: number | null;
   readonly lease_owner: string | null;
   readonly lease_expires_at: number | null;
 }

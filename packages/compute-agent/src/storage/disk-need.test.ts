@@ -1,0 +1,49 @@
+import { describe, expect, test } from "vitest";
+import type { GuestDisk } from "../guest/guest-definition.ts";
+import { diskNeed } from "./disk-need.ts";
+
+const file: GuestDisk = {
+  ...{ target: "vda", device: "disk", type: "file", format: "qcow2", source: "/var/lib/libvirt/images/web.qcow2" },
+  ...{ readOnly: false, shareable: false, transient: false, encrypted: false },
+  ...{ protocol: null, servers: [], backing: [] },
+};
+const network: GuestDisk = { ...file, type: "network", format: "raw", source: "pool/web", protocol: "rbd" };
+const block: GuestDisk = { ...file, type: "block", format: "raw" };
+
+describe("diskNeed", () => {
+  test.each<[string, GuestDisk, string, RegExp]>([
+    ["a writable file", file, "copy", /local file/],
+    ["a writable raw file", { ...file, format: "raw" }, "copy", /copies all of it/],
+    ["one with a base image", { ...file, backing: ["/base.qcow2"] }, "copy", /copies all of it/],
+    ["a read-only file", { ...file, readOnly: true }, "content", /content must be there/],
+    ["an ISO in a drive", { ...file, device: "cdrom", format: "raw", readOnly: true }, "content", /content/],
+    ["an empty drive", { ...file, device: "cdrom", source: null }, "empty-drive", /nothing is in/],
+    ["an empty floppy", { ...file, device: "floppy", source: null }, "empty-drive", /nothing is in/],
+    ["a format that cannot be copied", { ...file, format: "vmdk" }, "refuse", /convert it to qcow2 or raw/],
+    ["a shared writable file", { ...file, shareable: true }, "refuse", /network storage or detach/],
+    ["a disk that forgets", { ...file, transient: true }, "refuse", /make it permanent/],
+    ["an encrypted image", { ...file, encrypted: true }, "refuse", /key/],
+    ["a path that is not absolute", { ...file, source: "web.img" }, "refuse", /absolute path/],
+    ["RBD", network, "stays", /rbd storage/],
+    ["iSCSI by QEMU", { ...network, protocol: "iscsi", servers: ["10.0.0.9"] }, "stays", /iscsi/],
+    ["NBD on another machine", { ...network, protocol: "nbd", servers: ["storage"] }, "stays", /nbd/],
+    ["NBD on the host itself", { ...network, protocol: "nbd", servers: ["127.0.0.1"] }, "refuse", /both hosts reach/],
+    ["NBD by localhost", { ...network, protocol: "nbd", servers: ["localhost"] }, "refuse", /both hosts reach/],
+    ["NBD over a unix socket", { ...network, protocol: "nbd", servers: ["/run/nbd.sock"] }, "refuse", /both hosts/],
+    [
+      "an iSCSI device by its portal",
+      { ...block, source: "/dev/disk/by-path/ip-10.0.0.9:3260-iscsi-iqn.2026-01.net:web-lun-1" },
+      "present",
+      /device name/,
+    ],
+    ["a device by its WWN", { ...block, source: "/dev/disk/by-id/wwn-0x600140500000" }, "present", /which volume/],
+    ["a device by the kernel's name", { ...block, source: "/dev/sdc" }, "refuse", /by-path/],
+    ["a logical volume", { ...block, source: "/dev/vg/web" }, "refuse", /another one may have that name/],
+    ["a volume of a pool", { ...file, type: "volume", source: "web" }, "refuse", /path of a file/],
+    ["an NVMe device of the host", { ...file, type: "nvme" }, "refuse", /detach it/],
+  ])("%s", (_, disk, need, reason) => {
+    const found = diskNeed(disk);
+    expect(found.need).toBe(need);
+    expect(found.reason).toMatch(reason);
+  });
+});

@@ -1,0 +1,87 @@
+import type { DiskToMove } from "@drover/model";
+import type { GuestDisk } from "../guest/guest-definition.ts";
+
+/** What one disk's storage asks of a destination, or why the guest cannot move with it; the remedy is in the reason. */
+export interface DiskNeed {
+  readonly need: DiskToMove["need"] | "refuse";
+  readonly reason: string;
+}
+
+/** Formats that QEMU copies into while the guest writes, and that libvirt makes volumes of. */
+const COPIED_FORMATS: ReadonlySet<string> = new Set(["raw", "qcow2"]);
+
+/** Addresses that mean another machine on every host. */
+const OWN_ADDRESS = /^(localhost(\..*)?|127\.\d+\.\d+\.\d+|::1|\/.*|a unix socket)$/i;
+
+/** udev's names for an iSCSI volume: by its portal and target, or by the identity that its server gave it. */
+const STABLE_DEVICE = /^\/dev\/disk\/(by-path\/ip-[^/]+-iscsi-[^/]+|by-id\/(wwn-|scsi-3|dm-uuid-mpath-)[^/]+)$/;
+
+/** The whole file is copied, so that nothing on the destination has to be the same base image. */
+const COPIED = "it is a local file, so QEMU copies all of it while the guest runs";
+
+/**
+ * What becomes of a disk is decided by where it lies, never by a name alone: network storage and a device with a name of its
+ * own are the same on both hosts; a file is another one there, also where its path is the same.
+ */
+export function diskNeed(disk: GuestDisk): DiskNeed {
+  if (disk.source === null) return { need: "empty-drive", reason: "nothing is in the drive" };
+  switch (disk.type) {
+    case "network":
+      return networkDisk(disk);
+    case "block":
+      return blockDisk(disk);
+    case "file":
+      return fileDisk(disk, disk.source);
+    default:
+      return refuse(
+        `its storage is of type ${disk.type}, which Drover cannot bring to another host; detach it, or define it by the path ` +
+          "of a file or by network storage",
+      );
+  }
+}
+
+function networkDisk({ protocol, servers }: GuestDisk): DiskNeed {
+  const own = servers.find((server) => OWN_ADDRESS.test(server));
+  if (own !== undefined) {
+    return refuse(
+      `its ${protocol ?? "network"} server is ${own}, which is another machine on each host; name it by an address that both ` +
+        "hosts reach",
+    );
+  }
+  return { need: "stays", reason: `${protocol ?? "network"} storage, the same on both hosts by its address` };
+}
+
+function blockDisk(disk: GuestDisk): DiskNeed {
+  if (STABLE_DEVICE.test(disk.source ?? "")) {
+    return { need: "present", reason: "its device name says which volume it is, on every host" };
+  }
+  return refuse(
+    `${disk.source} is a device of this host, and another one may have that name on the other; attach it by a name that says ` +
+      "which volume it is (/dev/disk/by-path/ip-…-iscsi-…, /dev/disk/by-id/wwn-…), or move it to network storage or into a file",
+  );
+}
+
+function fileDisk(disk: GuestDisk, path: string): DiskNeed {
+  if (!path.startsWith("/")) return refuse(`its path ${path} is not absolute; define it by an absolute path`);
+  if (disk.readOnly)
+    return { need: "content", reason: "it is a read-only local file; its content must be there before" };
+  if (disk.shareable) {
+    return refuse(
+      "other guests may write to it, so a copy would differ from theirs; move it to network storage or detach it",
+    );
+  }
+  if (disk.transient)
+    return refuse("its changes are kept in a file of libvirt's that does not move; make it permanent");
+  if (disk.encrypted)
+    return refuse("libvirt holds the key of its image, which does not move with it; use network storage");
+  if (!COPIED_FORMATS.has(disk.format)) {
+    return refuse(
+      `a copy of the format ${disk.format} cannot be made while the guest runs; convert it to qcow2 or raw`,
+    );
+  }
+  return { need: "copy", reason: COPIED };
+}
+
+function refuse(reason: string): DiskNeed {
+  return { need: "refuse", reason };
+}

@@ -1,0 +1,35 @@
+import type { Domain, LibvirtConnection } from "@drover/libvirt";
+import type { DiskToMove } from "@drover/model";
+import type { GuestDisk } from "../guest/guest-definition.ts";
+import { diskNeed } from "./disk-need.ts";
+
+/** The guest's disks as its destination is told of them; those that cannot move fail the source's check, and are left out. */
+export async function disksToMove(
+  connection: LibvirtConnection,
+  domain: Domain,
+  disks: readonly GuestDisk[],
+): Promise<DiskToMove[]> {
+  const told = await Promise.all(
+    disks.map(async (disk) => {
+      const { need, reason } = diskNeed(disk);
+      if (need === "refuse") return [];
+      const sized = need === "copy" || need === "content";
+      const size = sized ? await sizeOf(connection, domain, disk) : { capacityBytes: 0, writtenBytes: 0 };
+      const path = sized || need === "present" ? disk.source : null;
+      return [{ target: disk.target, need, reason, path, format: disk.format, ...size }];
+    }),
+  );
+  return told.flat();
+}
+
+/**
+ * What a copy writes is what the image holds: its highest byte written or what it takes on disk, whichever is more. Where
+ * base images belong to it, all of them are written into one, at most the whole capacity.
+ */
+async function sizeOf(connection: LibvirtConnection, domain: Domain, disk: GuestDisk) {
+  const info = await connection.domain.getBlockInfo(domain, disk.target);
+  const capacityBytes = Number(info.capacity);
+  const held = Math.max(Number(info.allocation), Number(info.physical));
+  const writtenBytes = disk.backing.length > 0 ? capacityBytes : Math.min(held, capacityBytes);
+  return { capacityBytes, writtenBytes };
+}

@@ -1,0 +1,60 @@
+import { createHash } from "node:crypto";
+import { isLibvirtError, type LibvirtConnection, type LibvirtError, type StoragePool } from "@drover/libvirt";
+import { formatXml } from "../guest/xml-element.ts";
+
+/** Begins the names of pools that the agent makes; they last for one operation, and longer only where the agent died in it. */
+const OWN_POOL = "drover-";
+
+/** A folder as a storage pool, or libvirt's refusal to take it for one. */
+export type OpenedFolder =
+  | { readonly kind: "open"; readonly pool: StoragePool; readonly availableBytes: number }
+  | { readonly kind: "unusable"; readonly error: LibvirtError };
+
+/**
+ * Runs `work` with the active pool whose target is `folder`, looked at anew; where there is none, with a transient `dir`
+ * pool, which is stopped afterwards. Stopping a pool leaves its files, and QEMU needs no pool for the files that it has open.
+ *
+ * Not for two at once: libvirt has one pool for each folder (`virStoragePoolObjSourceFindDuplicate`, 9.0.0).
+ */
+export async function withFolderPool<T>(
+  connection: LibvirtConnection,
+  folder: string,
+  work: (opened: OpenedFolder) => Promise<T>,
+): Promise<T> {
+  const { storagePool } = connection;
+  const known = await unlessMissing(storagePool.lookupByTargetPath(folder));
+  let pool = known;
+  try {
+    if (pool === null) pool = await storagePool.createXML(poolXml(folder));
+    else await storagePool.refresh(pool);
+  } catch (error) {
+    if (!isLibvirtError(error)) throw error;
+    return await work({ kind: "unusable", error });
+  }
+  try {
+    const { available } = await storagePool.getInfo(pool);
+    return await work({ kind: "open", pool, availableBytes: Number(available) });
+  } finally {
+    // One of ours that an agent left when it died is found as `known`.
+    if (pool.name.startsWith(OWN_POOL)) await unlessMissing(storagePool.destroy(pool));
+  }
+}
+
+/** The answer, or null when libvirt has no such pool or volume. Other refusals are thrown. */
+export async function unlessMissing<T>(answer: Promise<T>): Promise<T | null> {
+  try {
+    return await answer;
+  } catch (error) {
+    if (isLibvirtError(error, "VIR_ERR_NO_STORAGE_POOL") || isLibvirtError(error, "VIR_ERR_NO_STORAGE_VOL"))
+      return null;
+    throw error;
+  }
+}
+
+function poolXml(folder: string): string {
+  const hash = createHash("sha256").update(folder).digest("hex").slice(0, 16);
+  const text = (name: string, value: string) => ({ name, attributes: {}, children: [], text: value });
+  const target = { name: "target", attributes: {}, text: "", children: [text("path", folder)] };
+  const children = [text("name", `${OWN_POOL}${hash}`), target];
+  return formatXml({ name: "pool", attributes: { type: "dir" }, text: "", children });
+}

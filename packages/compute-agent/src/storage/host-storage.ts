@@ -1,0 +1,168 @@
+import { basename, dirname } from "node:path";
+import { isLibvirtError, type StorageVol } from "@drover/libvirt";
+import { type DiskToMove, DroverError, type Logger, type PreparedDisk } from "@drover/model";
+import type { MadeVolume } from "../journal/journal-entry.ts";
+import type { LibvirtLink } from "../libvirt/libvirt-link.ts";
+import { type OpenedFolder, unlessMissing, withFolderPool } from "./folder-pool.ts";
+import { pathsInUse } from "./paths-in-use.ts";
+import { type DiskPlan, type PlaceFacts, planDisk } from "./plan-disk.ts";
+import { Turns } from "./turns.ts";
+import { volumeXml } from "./volume-xml.ts";
+
+/** A volume just made takes less than this, whatever its format and capacity: qcow2's tables and a little, bytes. */
+const EMPTY_BELOW_BYTES = 1_048_576;
+
+/** What has become of a volume that was made for a copy. */
+type Removal = "removed" | "absent" | "holds-data" | "not-ours";
+
+export interface MakingVolumes {
+  /** Rejects when the migration was given up meanwhile. Asked before each volume. */
+  readonly goesOn: () => void;
+  /** Resolves when this is on disk; called before a volume is made and after. */
+  readonly note: (volumes: readonly MadeVolume[]) => Promise<void>;
+}
+
+/** This host's storage as migrations use it: all through libvirt, one thing after the other. */
+export class HostStorage {
+  readonly #link: LibvirtLink;
+  readonly #host: string;
+  readonly #logger: Logger;
+  readonly #turns = new Turns();
+
+  constructor(options: { readonly link: LibvirtLink; readonly host: string; readonly logger: Logger }) {
+    this.#link = options.link;
+    this.#host = options.host;
+    this.#logger = options.logger;
+  }
+
+  /** What would become of each disk here. Makes nothing that stays. */
+  async plan(disks: readonly DiskToMove[]): Promise<readonly DiskPlan[]> {
+    const plans: DiskPlan[] = [];
+    const takenBytes = new Map<string, number>();
+    for (const disk of disks) {
+      const folder = disk.path === null ? "" : dirname(disk.path);
+      const taken = takenBytes.get(folder) ?? 0;
+      const facts = disk.path === null ? null : await this.#look(disk.path, taken);
+      takenBytes.set(folder, taken + disk.writtenBytes);
+      plans.push(planDisk(disk, facts));
+    }
+    return plans;
+  }
+
+  /**
+   * Makes a volume for each disk that is copied. When this rejects, what was made is among what was noted.
+   *
+   * @throws {DroverError} `refused` when a disk cannot come here; {@link LibvirtError} when libvirt makes no volume.
+   */
+  async prepare(disks: readonly DiskToMove[], { goesOn, note }: MakingVolumes): Promise<readonly PreparedDisk[]> {
+    const plans = await this.plan(disks);
+    const refused = plans.filter(({ action }) => action === "refuse");
+    if (refused.length > 0) {
+      const reasons = refused.map(({ target, reason }) => `${target}: ${reason}`).join("; ");
+      throw new DroverError("refused", `${this.#host} cannot take the guest's disks: ${reasons}`);
+    }
+    let made: readonly MadeVolume[] = [];
+    const prepared: PreparedDisk[] = [];
+    for (const plan of plans) {
+      if (plan.action === "refuse") continue;
+      const { target, action, path, capacityBytes, format, reason } = plan;
+      prepared.push({ target, action, path, capacityBytes, reason });
+      if (action !== "copy" || path === null) continue;
+      // On disk before it is made: a volume that nobody knows would stay for ever.
+      const before = made;
+      made = [...before, { path, capacityBytes, made: false }];
+      await note(made);
+      goesOn();
+      try {
+        await this.#make({ path, capacityBytes, format });
+      } catch (error) {
+        // libvirt said no: what is there, if anything, is another's.
+        if (isLibvirtError(error)) await note(before);
+        throw error;
+      }
+      made = [...before, { path, capacityBytes, made: true }];
+      await note(made);
+    }
+    return prepared;
+  }
+
+  /**
+   * Removes what was made for a copy that did not arrive. What a copy has written to goes only if `stayed` proves that the
+   * guest is elsewhere; the paths of the others are returned.
+   */
+  async removeMade(volumes: readonly MadeVolume[], stayed: boolean): Promise<readonly string[]> {
+    const left: string[] = [];
+    for (const volume of volumes) {
+      const removal = await this.#remove(volume.path, (info) => {
+        const isEmpty = Number(info.allocation) < EMPTY_BELOW_BYTES && Number(info.capacity) === volume.capacityBytes;
+        if (isEmpty || (volume.made && stayed)) return undefined;
+        return volume.made ? "holds-data" : "not-ours";
+      });
+      if (removal === "holds-data") left.push(volume.path);
+      this.#logger.info({ path: volume.path, removal }, "the volume made for a copy that did not arrive");
+    }
+    return left;
+  }
+
+  /** Deletes disks of a guest that runs on copies of them elsewhere. What libvirt does not delete is logged and stays. */
+  async deleteCopied(paths: readonly string[]): Promise<void> {
+    const inUse = await pathsInUse(this.#link.questions);
+    for (const path of paths) {
+      if (inUse.has(path)) {
+        this.#logger.warn({ path }, "a disk that was copied to another host is another guest's here, too: it stays");
+        continue;
+      }
+      try {
+        const removal = await this.#remove(path, () => undefined);
+        this.#logger.info({ path, removal }, "a disk is deleted: its guest runs on a copy on another host");
+      } catch (err) {
+        if (!isLibvirtError(err)) throw err;
+        this.#logger.warn({ path, err }, "a disk whose guest runs on a copy elsewhere could not be deleted: it stays");
+      }
+    }
+  }
+
+  async #look(path: string, takenBytes: number): Promise<PlaceFacts> {
+    return await this.#inFolder(path, async (opened) => {
+      if (opened.kind === "unusable") {
+        return { host: this.#host, place: "unusable", problem: opened.error.text, availableBytes: 0 };
+      }
+      const found = await unlessMissing(this.#link.questions.storageVol.lookupByName(opened.pool, basename(path)));
+      const availableBytes = Math.max(0, opened.availableBytes - takenBytes);
+      return { host: this.#host, place: found === null ? "free" : "occupied", availableBytes };
+    });
+  }
+
+  async #make(volume: {
+    readonly path: string;
+    readonly capacityBytes: number;
+    readonly format: string;
+  }): Promise<void> {
+    await this.#inFolder(volume.path, async (opened) => {
+      if (opened.kind === "unusable") throw opened.error;
+      // libvirt refuses a path that exists, also one that came since we looked (`storageBackendVolCreateLocal`, 9.0.0).
+      await this.#link.questions.storageVol.createXML(opened.pool, volumeXml(volume));
+    });
+  }
+
+  async #remove(
+    path: string,
+    whyNot: (info: { readonly capacity: bigint; readonly allocation: bigint }) => Removal | undefined,
+  ): Promise<Removal> {
+    const { storageVol } = this.#link.questions;
+    return await this.#inFolder(path, async (opened) => {
+      if (opened.kind === "unusable") return "absent";
+      const volume: StorageVol | null = await unlessMissing(storageVol.lookupByName(opened.pool, basename(path)));
+      if (volume === null) return "absent";
+      const reason = whyNot(await storageVol.getInfo(volume));
+      if (reason !== undefined) return reason;
+      await unlessMissing(storageVol.delete(volume));
+      return "removed";
+    });
+  }
+
+  /** libvirt has one pool for a folder: two of ours would be in each other's way. */
+  #inFolder<T>(path: string, work: (opened: OpenedFolder) => Promise<T>): Promise<T> {
+    return this.#turns.take("", () => withFolderPool(this.#link.questions, dirname(path), work));
+  }
+}

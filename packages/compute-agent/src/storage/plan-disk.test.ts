@@ -1,0 +1,34 @@
+import type { DiskToMove } from "@drover/model";
+import { describe, expect, test } from "vitest";
+import { type PlaceFacts, planDisk } from "./plan-disk.ts";
+
+const disk: DiskToMove = {
+  ...{ target: "vda", need: "copy", path: "/images/web.qcow2", format: "qcow2", reason: "it is a local file" },
+  ...{ capacityBytes: 10_000_000, writtenBytes: 4_000_000 },
+};
+const free: PlaceFacts = { host: "h2", place: "free", availableBytes: 4_000_000 };
+const iscsi = "/dev/disk/by-path/ip-10.0.0.9:3260-iscsi-iqn.2026-01.net:web-lun-1";
+
+describe("planDisk", () => {
+  test.each<[string, DiskToMove, PlaceFacts | null, string, RegExp]>([
+    ["a copy into a free place", disk, free, "copy", /local file/],
+    ["a stale file in the way", disk, { ...free, place: "occupied" }, "refuse", /exists on h2.*leftover/],
+    [
+      "a folder that is not there",
+      disk,
+      { ...free, place: "unusable", problem: "no such" },
+      "refuse",
+      /no such.*create it/,
+    ],
+    ["one byte too little room", disk, { ...free, availableBytes: 3_999_999 }, "refuse", /free some/],
+    ["read-only content", { ...disk, need: "content" }, free, "refuse", /eject or detach/],
+    ["network storage", { ...disk, need: "stays", path: null }, null, "stays", /./],
+    ["an empty drive", { ...disk, need: "empty-drive", path: null }, null, "empty-drive", /./],
+    ["a device that is there", { ...disk, need: "present", path: iscsi }, { ...free, place: "occupied" }, "stays", /./],
+    ["a device that is not", { ...disk, need: "present", path: iscsi }, free, "refuse", /connect it there/],
+  ])("%s", (_, wanted, facts, action, reason) => {
+    const plan = planDisk(wanted, facts);
+    expect(plan.action).toBe(action);
+    expect(plan.reason).toMatch(reason);
+  });
+});

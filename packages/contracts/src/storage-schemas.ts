@@ -1,0 +1,37 @@
+/** A guest's disks, as the source tells the destination of them and as the destination answers. */
+import type { DiskToMove, PreparedDisk } from "@drover/model";
+import { z } from "zod";
+
+const bytes = z.number().int().nonnegative();
+
+/**
+ * One disk of a guest that is to move, and what its storage asks of the destination. `refuse` is never sent: such a disk
+ * fails the source's check.
+ */
+export const guestDisk = z
+  .object({
+    target: z.string().describe("The name inside the guest, as libvirt has it: `vda`."),
+    need: z
+      .enum(["stays", "empty-drive", "present", "copy", "content"])
+      .describe(
+        "`stays`: both hosts reach it over the network. `empty-drive`: nothing is in it. `present`: a device of that path must " +
+          "be on the destination. `copy`: writable and local, it is copied while the guest runs. `content`: read-only and " +
+          "local, its content must be there before.",
+      ),
+    path: z.string().nullable().describe("Of a file or a device; null for others."),
+    format: z.string().describe("Of the image: `raw` or `qcow2`."),
+    capacityBytes: bytes.describe("What the guest sees of it."),
+    writtenBytes: bytes.describe("Upper bound of what a copy writes."),
+    reason: z.string(),
+  })
+  .meta({ id: "GuestDisk" }) satisfies z.ZodType<DiskToMove>;
+
+export const preparedDisk = z
+  .object({
+    target: z.string(),
+    action: z.enum(["stays", "empty-drive", "copy", "content"]).describe("What becomes of the disk."),
+    path: z.string().nullable(),
+    capacityBytes: bytes,
+    reason: z.string(),
+  })
+  .meta({ id: "PreparedDisk" }) satisfies z.ZodType<PreparedDisk>;
