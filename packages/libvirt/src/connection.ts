@@ -61,7 +61,9 @@ export class LibvirtConnection {
     this.domain = domainCalls(call);
     this.migration = migrationCalls(call);
     this.storagePool = storagePoolCalls(call);
-    this.storageVol = storageVolCalls(call);
+    this.storageVol = storageVolCalls(call, (name, args, callOptions) =>
+      this.#channel.openStream(name, procedures[name], args, callOptions),
+    );
   }
 
   /**

@@ -1,6 +1,7 @@
 export type { Call } from "./calls/call.ts";
 export type { DomainCapabilitiesQuery } from "./calls/connect-calls.ts";
 export type { DomainStats, MetadataElement } from "./calls/domain-calls.ts";
+export type { TransferOptions } from "./calls/volume-streams.ts";
 export { type ConnectionOptions, LibvirtConnection, type SubscriptionOptions } from "./connection.ts";
 export {
   VIR_CONNECT_GET_ALL_DOMAINS_STATS,

@@ -1,6 +1,7 @@
 import type { StoragePool, StorageVol } from "../procedures/shared-structures.ts";
 import type { CallOptions } from "../wire/call-options.ts";
 import type { Call } from "./call.ts";
+import { type OpenStream, volumeStreams } from "./volume-streams.ts";
 
 /** virStoragePool… */
 export function storagePoolCalls(call: Call) {
@@ -53,8 +54,9 @@ export function storagePoolCalls(call: Call) {
 }
 
 /** virStorageVol… */
-export function storageVolCalls(call: Call) {
+export function storageVolCalls(call: Call, openStream: OpenStream) {
   return {
+    ...volumeStreams(openStream),
     lookupByName: async (pool: StoragePool, name: string, options?: CallOptions) =>
       (await call("storageVolLookupByName", { pool, name }, options)).vol,
     lookupByKey: async (key: string, options?: CallOptions) =>

@@ -5,7 +5,7 @@ import { eventProcedures } from "./event-procedures.ts";
 import { jobProcedures } from "./job-procedures.ts";
 import { migrationProcedures } from "./migration-procedures.ts";
 import { nodeProcedures } from "./node-procedures.ts";
-import type { Procedure } from "./procedure.ts";
+import type { Procedure, StreamDirection } from "./procedure.ts";
 import { storagePoolProcedures } from "./storage-pool-procedures.ts";
 import { storageVolumeProcedures } from "./storage-volume-procedures.ts";
 
@@ -29,6 +29,11 @@ export type ArgsOf<Name extends ProcedureName> =
 
 export type RetOf<Name extends ProcedureName> =
   (typeof procedures)[Name] extends Procedure<infer _Args, infer Ret> ? Ret : never;
+
+/** Those whose reply opens a stream. */
+export type StreamProcedureName = {
+  [Name in ProcedureName]: (typeof procedures)[Name] extends { readonly stream: StreamDirection } ? Name : never;
+}[ProcedureName];
 
 const namesByNumber: ReadonlyMap<number, ProcedureName> = new Map(
   (Object.keys(procedures) as ProcedureName[]).map((name) => [procedures[name].number, name]),

@@ -19,3 +19,21 @@ export interface Procedure<Args, Ret> {
 export function procedure<Args, Ret>(definition: Procedure<Args, Ret>): Procedure<Args, Ret> {
   return definition;
 }
+
+/**
+ * A call whose reply opens a stream under its serial number: `from-server` brings bytes, `to-server` takes them. What
+ * becomes of them is said on the stream itself, not in the reply.
+ */
+export interface StreamProcedure<Args, Direction extends StreamDirection> extends Procedure<Args, NoResult> {
+  readonly stream: Direction;
+}
+
+export type StreamDirection = "from-server" | "to-server";
+
+type NoResult = Readonly<Record<never, never>>;
+
+export function streamProcedure<Args, Direction extends StreamDirection>(
+  definition: StreamProcedure<Args, Direction>,
+): StreamProcedure<Args, Direction> {
+  return definition;
+}

@@ -1,6 +1,6 @@
 import { none, struct } from "../xdr/composites.ts";
 import { i8, u32, u64 } from "../xdr/primitives.ts";
-import { procedure } from "./procedure.ts";
+import { procedure, streamProcedure } from "./procedure.ts";
 import { storagePool, storageVol, text } from "./shared-structures.ts";
 
 export const storageVolumeProcedures = {
@@ -118,6 +118,32 @@ export const storageVolumeProcedures = {
     args: struct([
       ["vol", storageVol], // remote_storage_vol_resize_args
       ["capacity", u64],
+      ["flags", u32],
+    ]),
+    ret: none,
+  }),
+  storageVolUpload: streamProcedure({
+    number: 208,
+    since: "0.9.0",
+    changes: true,
+    stream: "to-server",
+    args: struct([
+      ["vol", storageVol], // remote_storage_vol_upload_args
+      ["offset", u64],
+      ["length", u64],
+      ["flags", u32],
+    ]),
+    ret: none,
+  }),
+  storageVolDownload: streamProcedure({
+    number: 209,
+    since: "0.9.0",
+    changes: false,
+    stream: "from-server",
+    args: struct([
+      ["vol", storageVol], // remote_storage_vol_download_args
+      ["offset", u64],
+      ["length", u64],
       ["flags", u32],
     ]),
     ret: none,

@@ -1,5 +1,5 @@
 import type { EventBody, EventName } from "../procedures/event-messages.ts";
-import type { ArgsOf, ProcedureName, RetOf } from "../procedures/procedure-table.ts";
+import type { ArgsOf, ProcedureName, procedures, RetOf } from "../procedures/procedure-table.ts";
 import type { LibvirtServerSession } from "./server-session.ts";
 
 /**
@@ -10,8 +10,19 @@ export type LibvirtHandlers = {
   readonly [Name in ProcedureName]?: (
     args: ArgsOf<Name>,
     session: LibvirtServerSession,
-  ) => RetOf<Name> | Promise<RetOf<Name>>;
+  ) => HandlerResult<Name> | Promise<HandlerResult<Name>>;
 };
+
+/**
+ * A call that opens a stream is answered with what becomes of it once the reply is sent. To send, the content; its
+ * iterator is ended early when the client aborts or is gone. To receive, a function that takes the data until they end:
+ * they throw if the client aborts or is gone. Throwing from either ends the stream with an error.
+ */
+type HandlerResult<Name extends ProcedureName> = (typeof procedures)[Name] extends { readonly stream: infer Direction }
+  ? Direction extends "from-server"
+    ? AsyncIterable<Uint8Array> | Iterable<Uint8Array>
+    : (data: AsyncIterable<Buffer>) => Promise<void>
+  : RetOf<Name>;
 
 /** A message for those who registered for it: its name, and its body without the callback id, which the session knows. */
 export type ServerEvent = {

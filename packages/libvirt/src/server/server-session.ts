@@ -21,12 +21,14 @@ import {
   MessageType,
   PROGRAM_VERSION,
   REMOTE_PROGRAM,
+  streamFrame,
 } from "../wire/message.ts";
 import type { Codec } from "../xdr/codec.ts";
 import { none } from "../xdr/composites.ts";
 import { defaultHandlers } from "./default-handlers.ts";
 import { EventRegistrations } from "./event-registrations.ts";
 import type { LibvirtHandlers, OutgoingReply, ServerEvent, ServerOptions } from "./libvirt-handlers.ts";
+import { ServerStream } from "./server-stream.ts";
 
 /** What libvirtd 9.0.0 puts there, although the protocol file says 0; clients look at the procedure alone. */
 const EVENT_SERIAL = 1;
@@ -47,6 +49,7 @@ export class LibvirtServerSession {
   readonly #keepalive: Keepalive;
   readonly #whenClosed = Promise.withResolvers<unknown>();
   readonly registrations = new EventRegistrations();
+  readonly #streams = new Map<number, ServerStream>();
   #requests = 0;
   #closed = false;
 
@@ -101,6 +104,7 @@ export class LibvirtServerSession {
     this.#closed = true;
     this.#keepalive.stop();
     this.#socket.destroy();
+    for (const stream of this.#streams.values()) stream.lost();
     this.#whenClosed.resolve(cause);
   }
 
@@ -142,8 +146,14 @@ export class LibvirtServerSession {
       if (procedure === KEEPALIVE_PING) this.#write(keepaliveFrame(KEEPALIVE_PONG));
       return;
     }
-    // Data of a stream that is over may still arrive; libvirtd drops it too.
-    if (type === MessageType.stream || type === MessageType.streamHole) return;
+    if (type === MessageType.stream) {
+      const stream = this.#streams.get(frame.header.serial);
+      // Data of a stream that is over may still arrive; libvirtd drops it too.
+      if (stream === undefined) return;
+      this.#requests += 1;
+      stream.received(frame);
+      return;
+    }
     if (type !== MessageType.call && type !== MessageType.callWithFds) {
       throw protocolError(`a client sent a message of type ${type}, not a call`, 16);
     }
@@ -151,19 +161,40 @@ export class LibvirtServerSession {
     void this.#carryOut(frame)
       // A result that does not fit the wire, or a fault hook that throws: a bug of the server, and no reply is possible.
       .catch((error: unknown) => this.destroy(error))
-      .finally(() => {
-        this.#requests -= 1;
-        if (!this.#closed) this.#readOn();
-      });
+      .finally(() => this.#served());
+  }
+
+  #served(): void {
+    this.#requests -= 1;
+    if (!this.#closed) this.#readOn();
   }
 
   async #carryOut(frame: Frame): Promise<void> {
     const name = procedureName(frame.header.procedure);
-    const { bytes, ok } = await this.#answer(frame, name).then(
-      (ret) => ({ bytes: this.#encodeResult(frame, name, ret), ok: true }),
-      (error: unknown) => ({ bytes: this.#encodeRefusal(frame, error), ok: false }),
+    const { bytes, ok, run } = await this.#answer(frame, name).then(
+      (ret) => ({ bytes: this.#encodeResult(frame, name, ret), ok: true, run: this.#streamOf(frame, name, ret) }),
+      (error: unknown) => ({ bytes: this.#encodeRefusal(frame, error), ok: false, run: undefined }),
     );
     await this.#reply(name, frame, bytes, ok);
+    if (run !== undefined && !this.#closed) void run().catch((error: unknown) => this.destroy(error));
+  }
+
+  /** What carries on once the reply of a call that opens a stream is sent. It is no request any more then. */
+  #streamOf(frame: Frame, name: ProcedureName | undefined, result: unknown): (() => Promise<void>) | undefined {
+    const definition = name === undefined ? undefined : procedures[name];
+    if (definition === undefined || !("stream" in definition)) return undefined;
+    const { serial, procedure } = frame.header;
+    const stream = new ServerStream({
+      send: (status, data) => this.#send(streamFrame(procedure, serial, status, data)),
+      fail: (error) => this.#write(this.#encodeRefusal(frame, error, MessageType.stream)),
+      served: () => this.#served(),
+    });
+    this.#streams.set(serial, stream);
+    return () =>
+      (definition.stream === "from-server"
+        ? stream.sendAll(result as AsyncIterable<Uint8Array>)
+        : stream.receiveAll(result as (data: AsyncIterable<Buffer>) => Promise<void>)
+      ).finally(() => this.#streams.delete(serial));
   }
 
   #encodeResult(frame: Frame, name: ProcedureName | undefined, ret: unknown): Buffer {
@@ -171,12 +202,12 @@ export class LibvirtServerSession {
     return encodeFrame({ ...frame.header, type: MessageType.reply, status: MessageStatus.ok }, codec, ret);
   }
 
-  #encodeRefusal(frame: Frame, error: unknown): Buffer {
+  #encodeRefusal(frame: Frame, error: unknown, type: number = MessageType.reply): Buffer {
     const refusal =
       error instanceof LibvirtError
         ? error
         : LibvirtError.refusal("VIR_ERR_INTERNAL_ERROR", `internal error: ${String(error)}`);
-    const header = { ...frame.header, type: MessageType.reply, status: MessageStatus.error };
+    const header = { ...frame.header, type, status: MessageStatus.error };
     return encodeFrame(header, remoteError, toRemoteError(refusal));
   }
 
@@ -224,6 +255,11 @@ export class LibvirtServerSession {
 
   #write(bytes: Buffer): void {
     if (!this.#closed) this.#socket.write(bytes);
+  }
+
+  /** The same, and resolves once the socket has taken it, or is gone. */
+  async #send(bytes: Buffer): Promise<void> {
+    if (!this.#closed) await new Promise<void>((resolve) => this.#socket.write(bytes, () => resolve()));
   }
 }
 

@@ -26,6 +26,7 @@ export class Keepalive {
   }
 
   start(): void {
+    this.#unanswered = 0;
     if (this.#options.intervalMs > 0) this.#arm();
   }
 

@@ -32,6 +32,12 @@ export const HEADER_BYTES = 28;
 /** The length word and VIR_NET_MESSAGE_MAX, 32 MiB as of libvirt 9.0.0; libvirtd closes on anything longer. */
 export const FRAME_LIMIT_BYTES = 33_554_432 + 4;
 
+/**
+ * Most data in one packet of a stream: VIR_NET_MESSAGE_LEGACY_PAYLOAD_MAX. libvirtd sends no larger ones, and its own
+ * client neither, although VIR_NET_MESSAGE_PAYLOAD_MAX (32 MiB less the header) would be taken since 1.2.0.
+ */
+export const STREAM_DATA_LIMIT_BYTES = 262_120;
+
 /** virNetMessageHeader. `serial` pairs a reply with its call and means nothing in events. */
 export interface MessageHeader {
   readonly program: number;
@@ -93,6 +99,24 @@ export function decodeBody<T>(frame: Frame, codec: Codec<T>, what: string): T {
   reader.finish(what);
   return body;
 }
+
+/** A packet of a stream: the header of the call that opened it, and data as it is, without a length or padding of its own. */
+export function streamFrame(procedure: number, serial: number, status: number, data: Uint8Array = NO_DATA): Buffer {
+  const head = encodeFrame({
+    program: REMOTE_PROGRAM,
+    version: PROGRAM_VERSION,
+    procedure,
+    type: MessageType.stream,
+    serial,
+    status,
+  });
+  if (data.length === 0) return head;
+  const frame = Buffer.concat([head, data]);
+  frame.writeUInt32BE(frame.length, 0);
+  return frame;
+}
+
+const NO_DATA = new Uint8Array(0);
 
 /** A message of the keepalive program (0.9.8): ping or pong. */
 export function keepaliveFrame(procedure: number): Buffer {

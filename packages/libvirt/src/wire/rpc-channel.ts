@@ -1,7 +1,7 @@
 import type { Duplex } from "node:stream";
 import { DroverError } from "@drover/model";
-import { fromRemoteError } from "../libvirt-error.ts";
-import type { Procedure } from "../procedures/procedure.ts";
+import { fromRemoteError, isLibvirtError } from "../libvirt-error.ts";
+import type { Procedure, StreamDirection, StreamProcedure } from "../procedures/procedure.ts";
 import { remoteError } from "../procedures/shared-structures.ts";
 import { protocolError } from "../protocol-error.ts";
 import type { CallOptions } from "./call-options.ts";
@@ -19,8 +19,10 @@ import {
   MessageType,
   PROGRAM_VERSION,
   REMOTE_PROGRAM,
+  streamFrame,
 } from "./message.ts";
 import { PendingCall } from "./pending-call.ts";
+import { RpcStream } from "./rpc-stream.ts";
 import { machineTimer, type StartTimer } from "./start-timer.ts";
 
 export interface RpcChannelOptions {
@@ -50,6 +52,10 @@ export class RpcChannel {
   readonly #startTimer: StartTimer;
   readonly #onEvent: (frame: Frame) => void;
   readonly #outstanding = new Map<number, PendingCall>();
+  readonly #streams = new Map<number, RpcStream>();
+  /** Serials of streams whose reader is behind; the socket is not read while there is one. */
+  readonly #holding = new Set<number>();
+  #keepaliveWanted = false;
   #waiting: PendingCall[] = [];
   #lastSerial = 0;
   #closed: { readonly cause: unknown } | undefined;
@@ -67,6 +73,7 @@ export class RpcChannel {
       () => this.close(new DroverError("unavailable", "libvirtd answered no keepalive; the connection is given up")),
     );
     socket.on("data", (chunk: Buffer) => this.#received(chunk));
+    socket.on("drain", () => this.#drained());
     socket.on("end", () => this.#ended());
     socket.on("error", (error) => this.close(error));
     socket.on("close", () => this.close(new DroverError("unavailable", "libvirtd closed the connection")));
@@ -83,6 +90,7 @@ export class RpcChannel {
 
   /** Starts sending pings. Only for a server that knows the keepalive program: others would drop the connection. */
   startKeepalive(): void {
+    this.#keepaliveWanted = true;
     if (this.#closed === undefined) this.#keepalive.start();
   }
 
@@ -100,7 +108,47 @@ export class RpcChannel {
     onReply?: (ret: Ret) => void,
   ): Promise<Ret> {
     options.signal?.throwIfAborted();
+    return this.#callAs(this.#nextSerial(), name, procedure, args, options, onReply);
+  }
+
+  /**
+   * Makes a call that opens a stream. If the call is given up after it was sent, the channel is closed: libvirtd would
+   * fill it with data that nobody reads.
+   */
+  async openStream<Args>(
+    name: string,
+    procedure: StreamProcedure<Args, StreamDirection>,
+    args: Args,
+    options: CallOptions = {},
+  ): Promise<RpcStream> {
+    options.signal?.throwIfAborted();
     const serial = this.#nextSerial();
+    const stream = new RpcStream(name, procedure.changes, {
+      send: (status, data) => this.#socket.write(streamFrame(procedure.number, serial, status, data)),
+      holdReading: (held) => this.#holdReading(serial, held),
+      release: () => void this.#streams.delete(serial),
+      giveUp: (cause) => this.close(cause),
+    });
+    // Before the call is sent: libvirtd's first data may overtake its reply.
+    this.#streams.set(serial, stream);
+    try {
+      await this.#callAs(serial, name, procedure, args, options);
+    } catch (error) {
+      this.#streams.delete(serial);
+      if (!isLibvirtError(error)) this.close(error);
+      throw error;
+    }
+    return stream;
+  }
+
+  async #callAs<Args, Ret>(
+    serial: number,
+    name: string,
+    procedure: Procedure<Args, Ret>,
+    args: Args,
+    options: CallOptions,
+    onReply?: (ret: Ret) => void,
+  ): Promise<Ret> {
     const frame = encodeFrame(
       {
         program: REMOTE_PROGRAM,
@@ -156,6 +204,7 @@ export class RpcChannel {
     this.#outstanding.clear();
     this.#waiting = [];
     for (const call of calls) call.interrupt(cause);
+    for (const stream of [...this.#streams.values()]) stream.lost(cause);
     this.#whenClosed.resolve(cause);
   }
 
@@ -193,6 +242,24 @@ export class RpcChannel {
     }
   }
 
+  #drained(): void {
+    for (const stream of this.#streams.values()) stream.drained();
+  }
+
+  #holdReading(serial: number, held: boolean): void {
+    if (this.#closed !== undefined || this.#holding.has(serial) === held) return;
+    if (held) this.#holding.add(serial);
+    else this.#holding.delete(serial);
+    if (this.#holding.size > 0) {
+      this.#socket.pause();
+      // Silence of our own making says nothing about libvirtd.
+      this.#keepalive.stop();
+    } else {
+      this.#socket.resume();
+      if (this.#keepaliveWanted) this.#keepalive.start();
+    }
+  }
+
   #ended(): void {
     try {
       this.#splitter.end();
@@ -211,6 +278,11 @@ export class RpcChannel {
     if (program !== REMOTE_PROGRAM) throw protocolError(`program 0x${program.toString(16)} is unknown`, 4);
     if (type === MessageType.message) {
       this.#onEvent(frame);
+      return;
+    }
+    if (type === MessageType.stream) {
+      // Data may still be on their way for a stream that is over; libvirt's own client drops them too.
+      this.#streams.get(serial)?.received(frame);
       return;
     }
     if (type !== MessageType.reply) throw protocolError(`libvirtd sent a message of type ${type}, not a reply`, 16);

@@ -1,0 +1,86 @@
+import type { ArgsOf, StreamProcedureName } from "../procedures/procedure-table.ts";
+import type { StorageVol } from "../procedures/shared-structures.ts";
+import type { CallOptions } from "../wire/call-options.ts";
+import type { RpcStream } from "../wire/rpc-stream.ts";
+
+/** Opens a stream by the libvirt name of its procedure. */
+export type OpenStream = (
+  name: StreamProcedureName,
+  args: ArgsOf<StreamProcedureName>,
+  options?: CallOptions,
+) => Promise<RpcStream>;
+
+/** What a transfer accepts. `deadlineMs` bounds its opening; `signal` aborts it at any time. */
+export interface TransferOptions extends CallOptions {
+  /** Where in the volume to begin, bytes. @default 0 */
+  readonly offsetBytes?: number;
+  /** How much of it at most, bytes; 0 is all that there is. @default 0 */
+  readonly lengthBytes?: number;
+}
+
+/** virStorageVolDownload, virStorageVolUpload (0.9.0). */
+export function volumeStreams(open: OpenStream) {
+  return {
+    /**
+     * A volume's content, in pieces of at most 262120 bytes, each read when it is asked for. It opens at the first one;
+     * leaving the loop early aborts the transfer and waits for libvirtd to have done so. When the loop ends by itself
+     * libvirtd has said that all was read.
+     *
+     * For a connection of its own, see `LibvirtHost.withBlockingConnection`: a reader that is behind keeps every reply on
+     * the connection waiting, and one that takes nothing for about 30 s loses it, as libvirtd's pings stay unanswered.
+     *
+     * @throws {LibvirtError} if libvirtd refuses or cannot read on; `VIR_ERR_NO_STORAGE_VOL` if there is no such volume.
+     * @throws {DroverError} `unavailable` if the connection broke, `protocol` on bytes that cannot be read. An aborted
+     *   signal rejects with its reason.
+     */
+    async *download(vol: StorageVol, options: TransferOptions = {}): AsyncGenerator<Buffer, void, undefined> {
+      await using transfer = await begin(open, "storageVolDownload", vol, options);
+      const { stream } = transfer;
+      for (let data = await stream.read(); data !== undefined; data = await stream.read()) yield data;
+      await stream.finish();
+    },
+
+    /**
+     * Writes content into a volume and gives the number of bytes sent once libvirtd has taken all of them. The next piece
+     * is asked of `content` when the socket takes it. If `content` throws, the transfer is aborted and the error
+     * passed on. After any failure the volume holds a part of the content.
+     *
+     * For a connection of its own, see `LibvirtHost.withBlockingConnection`: data wait behind no call there.
+     *
+     * @throws {LibvirtError} if libvirtd refuses or cannot write on, such as on a full disk.
+     * @throws {DroverError} `outcome-unknown` if the connection broke. An aborted signal rejects with its reason.
+     */
+    async upload(
+      vol: StorageVol,
+      content: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
+      options: TransferOptions = {},
+    ): Promise<number> {
+      await using transfer = await begin(open, "storageVolUpload", vol, options);
+      const { stream } = transfer;
+      let sentBytes = 0;
+      for await (const data of content) {
+        await stream.write(data);
+        sentBytes += data.length;
+      }
+      await stream.finish();
+      return sentBytes;
+    },
+  };
+}
+
+/** Opens a stream that is aborted when its scope is left before it was finished, and that a signal stops. */
+async function begin(open: OpenStream, name: StreamProcedureName, vol: StorageVol, options: TransferOptions) {
+  const { offsetBytes = 0, lengthBytes = 0, signal } = options;
+  const args = { vol, offset: BigInt(offsetBytes), length: BigInt(lengthBytes), flags: 0 };
+  const stream = await open(name, args, options);
+  const onAbort = () => stream.stop(signal?.reason);
+  signal?.addEventListener("abort", onAbort, { once: true });
+  if (signal?.aborted === true) onAbort();
+  return {
+    stream,
+    async [Symbol.asyncDispose]() {
+      signal?.removeEventListener("abort", onAbort);
+      await stream.abort();
+    },
+  };
+}
