@@ -39,8 +39,8 @@ const builder = new XMLBuilder({
   suppressEmptyNode: true,
 });
 
-/** Bytes of each unit that libvirt takes for memory. */
-const UNIT_BYTES: Readonly<Record<string, number>> = {
+/** Bytes of each unit that libvirt takes for sizes. */
+export const UNIT_BYTES: Readonly<Record<string, number>> = {
   b: 1,
   bytes: 1,
   KB: 1000,
@@ -52,6 +52,9 @@ const UNIT_BYTES: Readonly<Record<string, number>> = {
   GB: 1e9,
   G: 2 ** 30,
   GiB: 2 ** 30,
+  TB: 1e12,
+  T: 2 ** 40,
+  TiB: 2 ** 40,
 };
 
 /**

@@ -10,7 +10,15 @@ export type CallFault =
   /** Breaks the connection in the middle of the answer's frame; the call itself was done. */
   | { readonly kind: "drop-mid-frame" }
   /** Refuses with an error of libvirt's, and does nothing. */
-  | { readonly kind: "refuse"; readonly error: LibvirtError };
+  | { readonly kind: "refuse"; readonly error: LibvirtError }
+  | TransferFault;
+
+/** What goes wrong with a volume's content on its way, for `storageVolDownload` and `storageVolUpload`. */
+export type TransferFault =
+  /** Ends with an error once so many bytes have passed. */
+  | { readonly kind: "fail-midway"; readonly afterBytes: number; readonly error: LibvirtError }
+  /** Goes through to its end with one bit of the content changed. */
+  | { readonly kind: "corrupt" };
 
 /** Who dies while the guest stands still, and where the guest is found afterwards. */
 export interface SwitchOverDeath {
@@ -109,9 +117,15 @@ export class FaultBoard {
   }
 
   /** What is to happen to the next answer to `procedure`; used up by asking. */
-  takeReplyFault(host: string, procedure: ProcedureName): Exclude<CallFault, { kind: "refuse" }> | null {
-    const fault = this.#take(host, procedure, (candidate) => candidate.kind !== "refuse");
-    return fault === null || fault.kind === "refuse" ? null : fault;
+  takeReplyFault(host: string, procedure: ProcedureName): ReplyFault | null {
+    const fault = this.#take(host, procedure, isReplyFault);
+    return fault !== null && isReplyFault(fault) ? fault : null;
+  }
+
+  /** What is to happen to the content of the next transfer by `procedure`; used up by asking. */
+  takeTransferFault(host: string, procedure: ProcedureName): TransferFault | null {
+    const fault = this.#take(host, procedure, isTransferFault);
+    return fault !== null && isTransferFault(fault) ? fault : null;
   }
 
   takeSwitchOverDeath(guest: SimulatedGuest): SwitchOverDeath | null {
@@ -132,4 +146,14 @@ export class FaultBoard {
     if (armed.left <= 0) this.#calls.splice(this.#calls.indexOf(armed), 1);
     return armed.fault;
   }
+}
+
+type ReplyFault = Extract<CallFault, { kind: "delay" | "drop-mid-frame" }>;
+
+function isReplyFault(fault: CallFault): fault is ReplyFault {
+  return fault.kind === "delay" || fault.kind === "drop-mid-frame";
+}
+
+function isTransferFault(fault: CallFault): fault is TransferFault {
+  return fault.kind === "fail-midway" || fault.kind === "corrupt";
 }

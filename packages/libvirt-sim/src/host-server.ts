@@ -14,7 +14,8 @@ import { domainHandlers } from "./handlers/domain-handlers.ts";
 import { lifecycleHandlers } from "./handlers/lifecycle-handlers.ts";
 import { migrationHandlers } from "./handlers/migration-handlers.ts";
 import { nodeHandlers } from "./handlers/node-handlers.ts";
-import { storageHandlers } from "./handlers/storage-handlers.ts";
+import { storagePoolHandlers } from "./handlers/storage-pool-handlers.ts";
+import { storageVolumeHandlers } from "./handlers/storage-volume-handlers.ts";
 import { withRefusals } from "./handlers/with-refusals.ts";
 import { serverEvent } from "./server-event.ts";
 import type { SimulatedFleet } from "./simulated-fleet.ts";
@@ -50,7 +51,8 @@ export class HostServer {
       ...domainHandlers(host, fleet.clock),
       ...lifecycleHandlers(host, fleet.clock),
       ...migrationHandlers(fleet, host, fleet.clock),
-      ...storageHandlers(host),
+      ...storagePoolHandlers(host.pools),
+      ...storageVolumeHandlers(host.pools, (procedure) => fleet.faults.takeTransferFault(host.name, procedure)),
     });
   }
 

@@ -10,6 +10,7 @@ import {
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { EventLog } from "./event-log.ts";
 import type { LibvirtdPair } from "./libvirtd-harness.ts";
+import { storageContract } from "./storage-contract.ts";
 
 const { VIR_MIGRATE_LIVE, VIR_MIGRATE_PEER2PEER, VIR_MIGRATE_PERSIST_DEST, VIR_MIGRATE_UNDEFINE_SOURCE } = VIR_MIGRATE;
 const MOVE = VIR_MIGRATE_LIVE | VIR_MIGRATE_PEER2PEER | VIR_MIGRATE_PERSIST_DEST | VIR_MIGRATE_UNDEFINE_SOURCE;
@@ -161,6 +162,8 @@ export function libvirtdContract(start: () => Promise<LibvirtdPair>): void {
     await remove("refusals");
     await remove("refusals-off");
   });
+
+  describe("a host's storage", () => storageContract(() => pair.source.host));
 
   describe("a migration", () => {
     test("moves the guest and tells both hosts' clients, in order", async () => {

@@ -53,8 +53,8 @@ export function internalError(detail: string): LibvirtError {
   return LibvirtError.refusal("VIR_ERR_INTERNAL_ERROR", `internal error: ${detail}`);
 }
 
-export function xmlError(detail: string): LibvirtError {
-  return LibvirtError.refusal("VIR_ERR_XML_ERROR", `XML error: ${detail}`, VIR_FROM.VIR_FROM_DOMAIN);
+export function xmlError(detail: string, domain: number = VIR_FROM.VIR_FROM_DOMAIN): LibvirtError {
+  return LibvirtError.refusal("VIR_ERR_XML_ERROR", `XML error: ${detail}`, domain);
 }
 
 /** A definition without a name. */
@@ -102,18 +102,87 @@ export function unsafeMigration(): LibvirtError {
   return LibvirtError.refusal("VIR_ERR_MIGRATE_UNSAFE", "Unsafe migration: Migration without shared storage is unsafe");
 }
 
+const { VIR_FROM_STORAGE } = VIR_FROM;
+
+function noPool(detail: string): LibvirtError {
+  return LibvirtError.refusal("VIR_ERR_NO_STORAGE_POOL", `Storage pool not found: ${detail}`, VIR_FROM_STORAGE);
+}
+
 export function noStoragePool(name: string): LibvirtError {
+  return noPool(`no storage pool with matching name '${name}'`);
+}
+
+export function noStoragePoolByUuid(uuid: string): LibvirtError {
+  return noPool(`no storage pool with matching uuid '${uuid}'`);
+}
+
+/** No active pool has that folder. */
+export function noStoragePoolAt(path: string): LibvirtError {
+  return noPool(`no storage pool with matching target path '${path}'`);
+}
+
+export function noPoolForVolume(key: string): LibvirtError {
+  return noPool(`no storage pool with matching volume '${key}'`);
+}
+
+/** A pool's folder cannot be opened. */
+export function noFolder(path: string): LibvirtError {
   return LibvirtError.refusal(
-    "VIR_ERR_NO_STORAGE_POOL",
-    `Storage pool not found: no storage pool with matching name '${name}'`,
-    VIR_FROM.VIR_FROM_STORAGE,
+    "VIR_ERR_SYSTEM_ERROR",
+    `cannot open directory '${path}': No such file or directory`,
+    VIR_FROM_STORAGE,
   );
 }
 
+/** "not active", where it must be, and the other way round. */
+export function poolIs(name: string, state: "not active" | "already active" | "still active"): LibvirtError {
+  return notValidNow(`storage pool '${name}' is ${state}`, VIR_FROM_STORAGE);
+}
+
+export function poolExists(name: string, uuid: string): LibvirtError {
+  return operationFailed(`pool '${name}' already exists with uuid ${uuid}`, VIR_FROM_STORAGE);
+}
+
+/** Another pool has that folder. */
+export function poolConflict(name: string): LibvirtError {
+  return operationFailed(`Storage source conflict with pool: '${name}'`, VIR_FROM_STORAGE);
+}
+
+function noVolume(detail: string): LibvirtError {
+  return LibvirtError.refusal("VIR_ERR_NO_STORAGE_VOL", `Storage volume not found: ${detail}`, VIR_FROM_STORAGE);
+}
+
 export function noStorageVolume(name: string): LibvirtError {
+  return noVolume(`no storage vol with matching name '${name}'`);
+}
+
+export function noStorageVolumeByKey(key: string): LibvirtError {
+  return noVolume(`no storage vol with matching key ${key}`);
+}
+
+export function noStorageVolumeAt(path: string): LibvirtError {
+  return noVolume(`no storage vol with matching path '${path}'`);
+}
+
+/** The pool knows a volume of that name. */
+export function volumeExists(name: string): LibvirtError {
   return LibvirtError.refusal(
-    "VIR_ERR_NO_STORAGE_VOL",
-    `Storage volume not found: no storage vol with matching name '${name}'`,
-    VIR_FROM.VIR_FROM_STORAGE,
+    "VIR_ERR_STORAGE_VOL_EXIST",
+    `storage volume exists already: '${name}'`,
+    VIR_FROM_STORAGE,
+  );
+}
+
+/** A file is there that the pool does not know of. */
+export function volumePathTaken(path: string): LibvirtError {
+  return notValidNow(`volume target path '${path}' already exists`, VIR_FROM_STORAGE);
+}
+
+/** More was sent than the transfer was opened for. */
+export function noSpaceInStream(): LibvirtError {
+  return LibvirtError.refusal(
+    "VIR_ERR_SYSTEM_ERROR",
+    "cannot write to stream: No space left on device",
+    VIR_FROM.VIR_FROM_STREAMS,
   );
 }

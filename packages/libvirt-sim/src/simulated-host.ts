@@ -9,6 +9,7 @@ import {
 import type { Clock } from "@drover/model";
 import type { DomainDefinition } from "./domain-xml.ts";
 import type { HostEvent, LifecycleName } from "./host-event.ts";
+import { HostFiles } from "./host-files.ts";
 import type { HostSpec } from "./host-spec.ts";
 import {
   internalError,
@@ -39,6 +40,7 @@ export interface HostSurroundings {
  */
 export class SimulatedHost {
   readonly spec: HostSpec;
+  readonly files = new HostFiles();
   readonly pools: StoragePools;
   readonly #surroundings: HostSurroundings;
   readonly #guests = new Map<string, SimulatedGuest>();
@@ -49,7 +51,7 @@ export class SimulatedHost {
 
   constructor(spec: HostSpec, surroundings: HostSurroundings) {
     this.spec = spec;
-    this.pools = new StoragePools();
+    this.pools = new StoragePools(this.files);
     this.#surroundings = surroundings;
   }
 

@@ -76,6 +76,10 @@ export interface RunningFleet {
   addGuest(guest: GuestOptions): string;
   /** Changes how a guest uses its memory, also while it is copied. */
   setGuestLoad(uuid: string, load: { readonly workingSetMiB?: number; readonly dirtyMiBps?: number }): void;
+  /** Puts a file on a host's disk, as a person does who copies it there. A pool of that folder sees it at its next refresh. */
+  putFile(host: string, path: string, content: Uint8Array): void;
+  /** A file's content on a host's disk, or undefined if there is none. Files are not in `stateFile`. */
+  readFile(host: string, path: string): Buffer | undefined;
   /** Ends migrations where they are, closes every connection and socket, and writes the state file a last time. */
   close(): Promise<void>;
 }
@@ -147,6 +151,8 @@ export async function startSimulatedFleet(options: SimulatedFleetOptions): Promi
     guests: () => [...fleet.hosts.values()].flatMap((host) => host.guests().map((guest) => truthOf(host, guest))),
     addGuest: (guest) => addGuest(fleet, guest),
     setGuestLoad: (uuid, load) => fleet.setGuestLoad(uuid, load),
+    putFile: (host, path, content) => fleet.host(host).files.put(path, content),
+    readFile: (host, path) => fleet.host(host).files.contentOf(path),
     close: async () => {
       await fleet.stop();
       await Promise.all([...servers.values()].map((server) => server.close()));

@@ -136,6 +136,8 @@ describe("a volume's content", () => {
       for (;;) yield content(MIB);
     })();
     await expect(connection.storageVol.upload(vol, endless)).rejects.toMatchObject(reason);
+    // All of it is sent, and the refusal is the answer to that.
+    await expect(connection.storageVol.upload(vol, [content(10)])).rejects.toMatchObject(reason);
     expect(await connection.connect.getHostname()).toBe("host-1");
   });
 

@@ -63,7 +63,7 @@ export class ServerStream {
       // A writer that stopped early has what it wants; the rest is thrown away.
       for await (const _ of this.#data());
     } catch (error) {
-      if (!this.#isOver()) {
+      if (!this.#isAborted()) {
         this.#fail(error);
         return;
       }
@@ -99,6 +99,10 @@ export class ServerStream {
       this.#carrier.served();
     }
     return this.#gone || this.#packets.length > 0;
+  }
+
+  #isAborted(): boolean {
+    return this.#gone || this.#packets.some(({ header }) => header.status === MessageStatus.error);
   }
 
   async #confirm(): Promise<void> {

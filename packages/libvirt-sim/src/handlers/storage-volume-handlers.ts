@@ -1,0 +1,74 @@
+import { type LibvirtHandlers, type StorageVol, VIR_STORAGE_VOL } from "@drover/libvirt";
+import type { TransferFault } from "../fault-board.ts";
+import { noSpaceInStream } from "../refusals.ts";
+import type { SimulatedVolume, StoragePools } from "../storage-pools.ts";
+import { parseVolumeXml, volumeXml } from "../storage-xml.ts";
+import { done } from "./done.ts";
+
+/** Takes the fault that is armed for the next transfer of a direction, if there is one. */
+export type TakeTransferFault = (procedure: "storageVolDownload" | "storageVolUpload") => TransferFault | null;
+
+/** The volumes of a host's pools, with content that streams read and write. */
+export function storageVolumeHandlers(pools: StoragePools, takeFault: TakeTransferFault): LibvirtHandlers {
+  const volumeOf = ({ vol }: { readonly vol: StorageVol }) => pools.volume(pools.byName(vol.pool), vol.name);
+  const ref = ({ pool, name, path }: SimulatedVolume) => ({ vol: { pool: pool.name, name, key: path } });
+  const info = ({ file }: SimulatedVolume) => ({
+    type: VIR_STORAGE_VOL.VIR_STORAGE_VOL_FILE,
+    capacity: BigInt(file.capacityBytes),
+    allocation: BigInt(file.allocationBytes),
+  });
+  return {
+    storageVolLookupByName: ({ pool, name }) => ref(pools.volume(pools.byUuid(pool.uuid), name)),
+    storageVolLookupByKey: ({ key }) => ref(pools.volumeByKey(key)),
+    storageVolLookupByPath: ({ path }) => ref(pools.volumeByPath(path)),
+    storageVolGetXMLDesc: (args) => {
+      const { name, path, file } = volumeOf(args);
+      const { format, capacityBytes, allocationBytes } = file;
+      return { xml: volumeXml({ name, path, format, capacityBytes, allocationBytes }) };
+    },
+    storageVolGetInfo: (args) => info(volumeOf(args)),
+    storageVolGetInfoFlags: (args) => info(volumeOf(args)),
+    storageVolGetPath: (args) => ({ name: volumeOf(args).path }),
+    storageVolCreateXML: ({ pool, xml }) => ref(pools.createVolume(pools.byUuid(pool.uuid), parseVolumeXml(xml))),
+    storageVolDelete: done((args) => pools.deleteVolume(volumeOf(args))),
+    storageVolDownload: (args) => {
+      const { file } = volumeOf(args);
+      const from = Number(args.offset);
+      const content = file.read(from, args.length === 0n ? undefined : from + Number(args.length));
+      return faulty(content, takeFault("storageVolDownload"));
+    },
+    storageVolUpload: (args) => {
+      const { file } = volumeOf(args);
+      const fault = takeFault("storageVolUpload");
+      const from = Number(args.offset);
+      const end = args.length === 0n ? Number.POSITIVE_INFINITY : from + Number(args.length);
+      return async (data) => {
+        let at = from;
+        for await (const piece of faulty(data, fault)) {
+          file.write(at, piece.subarray(0, end - at));
+          at += piece.length;
+          if (at > end) throw noSpaceInStream();
+        }
+      };
+    },
+  };
+}
+
+/** The data as they come out of a transfer that has a fault. */
+async function* faulty(data: AsyncIterable<Buffer> | Iterable<Buffer>, fault: TransferFault | null) {
+  let passedBytes = 0;
+  for await (const piece of data) {
+    if (fault?.kind === "fail-midway" && passedBytes + piece.length > fault.afterBytes) {
+      yield piece.subarray(0, fault.afterBytes - passedBytes);
+      throw fault.error;
+    }
+    if (fault?.kind === "corrupt" && passedBytes === 0) {
+      const flipped = Buffer.from(piece);
+      flipped.writeUInt8(flipped.readUInt8(0) ^ 1, 0);
+      yield flipped;
+    } else {
+      yield piece;
+    }
+    passedBytes += piece.length;
+  }
+}

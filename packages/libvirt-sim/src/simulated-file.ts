@@ -1,0 +1,65 @@
+const BLOCK_BYTES = 65_536;
+
+/** A file on a host's disk: bytes, with blocks nobody wrote taking no memory, as in a sparse file. */
+export class SimulatedFile {
+  readonly format: string;
+  readonly #blocks = new Map<number, Buffer>();
+  #sizeBytes: number;
+  #capacityBytes: number;
+
+  /**
+   * @param format What QEMU would find in it: `raw`, `qcow2`.
+   * @param capacityBytes What a guest sees of it; for raw images the size of the file.
+   */
+  constructor(format: string, capacityBytes: number) {
+    this.format = format;
+    this.#capacityBytes = capacityBytes;
+    // An empty qcow2 image is its header and tables.
+    this.#sizeBytes = format === "raw" ? capacityBytes : 196_624;
+  }
+
+  get sizeBytes(): number {
+    return this.#sizeBytes;
+  }
+
+  get capacityBytes(): number {
+    return this.format === "raw" ? this.#sizeBytes : this.#capacityBytes;
+  }
+
+  /** Blocks that were written. */
+  get allocationBytes(): number {
+    return Math.min(this.#blocks.size * BLOCK_BYTES, this.#sizeBytes);
+  }
+
+  write(offset: number, data: Uint8Array): void {
+    for (let at = 0; at < data.length; ) {
+      const position = offset + at;
+      const inBlock = position % BLOCK_BYTES;
+      const piece = data.subarray(at, at + BLOCK_BYTES - inBlock);
+      this.#block(position).set(piece, inBlock);
+      at += piece.length;
+    }
+    this.#sizeBytes = Math.max(this.#sizeBytes, offset + data.length);
+  }
+
+  /** The bytes from `offset` to `end` or to the file's end, block by block. */
+  *read(offset = 0, end = Number.POSITIVE_INFINITY): Generator<Buffer, void, undefined> {
+    const last = Math.min(end, this.#sizeBytes);
+    for (let at = offset; at < last; ) {
+      const inBlock = at % BLOCK_BYTES;
+      const length = Math.min(BLOCK_BYTES - inBlock, last - at);
+      const block = this.#blocks.get(Math.floor(at / BLOCK_BYTES)) ?? ZEROS;
+      yield block.subarray(inBlock, inBlock + length);
+      at += length;
+    }
+  }
+
+  #block(position: number): Buffer {
+    const index = Math.floor(position / BLOCK_BYTES);
+    const block = this.#blocks.get(index) ?? Buffer.alloc(BLOCK_BYTES);
+    this.#blocks.set(index, block);
+    return block;
+  }
+}
+
+const ZEROS = Buffer.alloc(BLOCK_BYTES);
