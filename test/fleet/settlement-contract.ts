@@ -3,7 +3,7 @@ import { LibvirtConnection, VIR_DOMAIN_STATE } from "@drover/libvirt";
 import { waitFor } from "@drover/testkit";
 import { expect } from "vitest";
 import { isOver, untilMigration, untilServerIsOn } from "../integration/watching.ts";
-import { HOSTS, type HostName, type SimulatedPlane } from "./simulated-plane.ts";
+import { DISK_CONTENT, HOSTS, type HostName, localDiskOf, type SimulatedPlane } from "./simulated-plane.ts";
 
 /** What every migration must leave behind, whatever happened to it. */
 export interface Settlement {
@@ -15,8 +15,8 @@ export interface Settlement {
 
 /**
  * The leak check: waits until the migration is over, and expects of all hosts' libvirt, asked by ourselves, of the store
- * and of the API that the guest runs on `host` and nowhere else, that no other host keeps a definition of it, that no
- * claim is held nor anything in an agent's state file, that the record says how it ended, and that the guest can be
+ * and of the API that the guest runs on `host` and nowhere else, that no other host keeps a definition of it or anything of
+ * its local disk, which is there with its content, that no claim is held nor anything in an agent's state file, that the record says how it ended, and that the guest can be
  * migrated again.
  */
 export async function expectSettled(
@@ -32,6 +32,8 @@ export async function expectSettled(
   if (state !== "completed") expect(`${ended.reason} ${ended.failure?.message}`).toMatch(says);
   expect(ended.failure === null).toBe(state !== "failed");
   expect(await whereabouts(plane, uuid)).toEqual([{ host, running: true }]);
+  const hasDisk = HOSTS.some((other) => plane.fleet.readFile(other, localDiskOf(name)) !== undefined);
+  if (hasDisk) expectDiskOn(plane, name, host);
   await expectNothingHeld(plane);
   await untilServerIsOn(plane.client, name, host);
 
@@ -40,8 +42,15 @@ export async function expectSettled(
   const second = await untilMigration(plane.client, again.id, "over", isOver);
   expect(second.state, `again: ${second.reason}`).toBe("completed");
   expect(await whereabouts(plane, uuid)).toEqual([{ host: next, running: true }]);
+  if (hasDisk) expectDiskOn(plane, name, next);
   await expectNothingHeld(plane);
   return ended;
+}
+
+function expectDiskOn({ fleet }: SimulatedPlane, guest: string, host: HostName): void {
+  const holders = HOSTS.filter((other) => fleet.readFile(other, localDiskOf(guest)) !== undefined);
+  expect(holders, "hosts with a file for the disk").toEqual([host]);
+  expect(fleet.readFile(host, localDiskOf(guest))?.equals(DISK_CONTENT), "the disk has its content").toBe(true);
 }
 
 /** An agent writes down that its last report was taken a moment after the record is over. */

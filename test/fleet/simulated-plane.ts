@@ -20,6 +20,14 @@ import { type CrashableStore, crashableStore } from "./crashable-store.ts";
 export const HOSTS = ["alpha", "beta", "gamma"] as const;
 export type HostName = (typeof HOSTS)[number];
 
+/** What each local disk of a guest holds. */
+export const DISK_CONTENT = Buffer.alloc(2_097_152, "drover");
+
+/** The local disk of a guest that has one. */
+export function localDiskOf(guestName: string): string {
+  return `/var/lib/libvirt/images/${guestName}.raw`;
+}
+
 export interface SimulatedPlane extends AsyncDisposable {
   readonly fleet: RunningFleet;
   /** All services send over it: requests between them can be made to go wrong. */
@@ -28,7 +36,7 @@ export interface SimulatedPlane extends AsyncDisposable {
   /** The conductor's own way to the store: it can be made to crash at one of its writes. */
   readonly conductorStore: CrashableStore;
   readonly client: DroverClient;
-  /** Starts a guest on alpha; resolves with its UUID when Drover knows it. */
+  /** Starts a guest on alpha, its local disks filled; resolves with its UUID when Drover knows it. */
   addGuest(guest: Partial<GuestOptions> & { readonly name: string }): Promise<string>;
   /** Ends a host's agent as its process would be, or starts it again with the memory of the one before. */
   stopAgent(host: HostName): Promise<void>;
@@ -118,6 +126,7 @@ export async function startSimulatedPlane(options: PlaneOptions = {}): Promise<S
     startAgent,
     stopAgent,
     addGuest: async (guest) => {
+      for (const path of guest.localDisks ?? []) fleet.putFile("alpha", path, DISK_CONTENT);
       const uuid = fleet.addGuest({ host: "alpha", memoryMiB: 512, touchedMiB: 300, dirtyMiBps: 10, ...guest });
       const known = async () => (await store.guests.byServer(uuid)).length > 0;
       await waitFor(`${guest.name} to be known`, known);

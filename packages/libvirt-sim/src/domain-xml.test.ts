@@ -20,7 +20,10 @@ describe("a domain document", () => {
       memoryKiB: 262_144,
       vcpus: 1,
       osType: "hvm",
-      writableFileDisks: 1,
+      fileDisks: [
+        { target: "vda", path: "/a.qcow2", writable: true },
+        { target: "sda", path: "/b.iso", writable: false },
+      ],
     });
     const xml = formatDomainXml(definition, 7);
     expect(xml).toContain('<domain type="qemu" id="7">');

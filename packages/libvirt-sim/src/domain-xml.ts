@@ -11,6 +11,14 @@ const LOAD_PREFIX = "sim";
 /** What a guest without that element does: a small, rather quiet server. */
 const DEFAULT_LOAD = { touchedShare: 0.5, workingSetShare: 0.1, dirtyMiBps: 4 };
 
+/** A disk that is a plain file. */
+export interface FileDisk {
+  readonly target: string;
+  readonly path: string;
+  /** This guest alone writes to it: libvirt calls moving it without copying unsafe. */
+  readonly writable: boolean;
+}
+
 /** A guest's definition: the facts the simulation needs, and the whole document for whoever asks for the XML. */
 export interface DomainDefinition {
   readonly name: string;
@@ -19,8 +27,7 @@ export interface DomainDefinition {
   readonly vcpus: number;
   readonly osType: string;
   readonly load: MemoryLoad;
-  /** Writable disks that are plain files: libvirt calls moving them without copying unsafe. */
-  readonly writableFileDisks: number;
+  readonly fileDisks: readonly FileDisk[];
   readonly root: XmlNode;
 }
 
@@ -82,7 +89,7 @@ export function parseDomainXml(xml: string): DomainDefinition {
     vcpus: Number(textOf(root, "vcpu") || "1"),
     osType: textOf(childOf(root, "os") ?? root, "type") || "hvm",
     load: loadOf(root, memoryKiB / 1024),
-    writableFileDisks: countWritableFileDisks(root),
+    fileDisks: fileDisksOf(root),
     root: normal,
   };
 }
@@ -157,13 +164,13 @@ function isLoad(node: XmlNode): boolean {
   return Object.values(attributesOf(node)).includes(LOAD_NAMESPACE);
 }
 
-function countWritableFileDisks(root: XmlNode): number {
+function fileDisksOf(root: XmlNode): FileDisk[] {
   const disks = elements(childrenOf(childOf(root, "devices") ?? {})).filter((node) => "disk" in node);
-  return disks.filter(
-    (disk) =>
-      attributesOf(disk).type === "file" &&
-      childOf(disk, "readonly") === undefined &&
-      childOf(disk, "shareable") === undefined &&
-      childOf(disk, "source") !== undefined,
-  ).length;
+  return disks.flatMap((disk) => {
+    const source = childOf(disk, "source");
+    if (attributesOf(disk).type !== "file" || source === undefined) return [];
+    const writable = childOf(disk, "readonly") === undefined && childOf(disk, "shareable") === undefined;
+    const target = attributesOf(childOf(disk, "target") ?? {}).dev ?? "";
+    return [{ target, path: attributesOf(source).file ?? "", writable }];
+  });
 }

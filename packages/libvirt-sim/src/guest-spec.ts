@@ -17,6 +17,8 @@ export interface GuestOptions {
   readonly workingSetMiB?: number;
   /** How fast it writes there, MiB/s of whole pages. @default 4 */
   readonly dirtyMiBps?: number;
+  /** Writable raw disks beside its network disk, by their paths; the files are put there with `putFile`. @default none */
+  readonly localDisks?: readonly string[];
   /** A transient guest is gone when it stops. @default true */
   readonly persistent?: boolean;
   /** @default true */
@@ -71,7 +73,7 @@ function guestXml(options: GuestOptions, memoryMiB: number): string {
         <host name="storage" port="10809"/>
       </source>
       <target dev="vda" bus="virtio"/>
-    </disk>
+    </disk>${(options.localDisks ?? []).map(localDisk).join("")}
     <interface type="bridge">
       <mac address="${mac}"/>
       <source bridge="br0"/>
@@ -83,4 +85,13 @@ function guestXml(options: GuestOptions, memoryMiB: number): string {
     <memballoon model="none"/>
   </devices>
 </domain>`;
+}
+
+function localDisk(path: string, index: number): string {
+  return `
+    <disk type="file" device="disk">
+      <driver name="qemu" type="raw"/>
+      <source file="${path}"/>
+      <target dev="vd${"bcdefgh"[index]}" bus="virtio"/>
+    </disk>`;
 }

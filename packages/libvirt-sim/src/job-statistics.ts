@@ -18,6 +18,8 @@ export interface JobFigures {
   readonly iteration: number;
   readonly postCopyRequests: number;
   readonly throttlePercent: number;
+  readonly diskTotal: number;
+  readonly diskProcessed: number;
 }
 
 /** Before QEMU has begun every figure is zero and the job only shows how long it has lasted. */
@@ -36,6 +38,8 @@ export function idleFigures(elapsedMs: number): JobFigures {
     iteration: 0,
     postCopyRequests: 0,
     throttlePercent: 0,
+    diskTotal: 0,
+    diskProcessed: 0,
   };
 }
 
@@ -59,6 +63,8 @@ export function copyFigures(
     iteration: copy.iteration,
     postCopyRequests: copy.postCopyRequests,
     throttlePercent: copy.throttlePercent,
+    diskTotal: 0,
+    diskProcessed: 0,
   };
 }
 
@@ -88,9 +94,9 @@ export function jobParams(
     ...(figures.downtimeMs === null ? [] : [ull("downtime", figures.downtimeMs)]),
     ...(completed && (figures.downtimeMs ?? 0) > 1 ? [ull("downtime_net", (figures.downtimeMs ?? 0) - 1)] : []),
     ...(figures.setupMs === null ? [] : [ull("setup_time", figures.setupMs)]),
-    ull("data_total", figures.memoryTotal),
-    ull("data_processed", figures.memoryProcessed),
-    ull("data_remaining", figures.memoryRemaining),
+    ull("data_total", figures.memoryTotal + figures.diskTotal),
+    ull("data_processed", figures.memoryProcessed + figures.diskProcessed),
+    ull("data_remaining", figures.memoryRemaining + figures.diskTotal - figures.diskProcessed),
     ull("memory_total", figures.memoryTotal),
     ull("memory_processed", figures.memoryProcessed),
     ull("memory_remaining", figures.memoryRemaining),
@@ -106,9 +112,9 @@ export function jobParams(
     ull("memory_iteration", figures.iteration),
     ull("memory_postcopy_requests", figures.postCopyRequests),
     ...(begun ? [ull("memory_page_size", PAGE_BYTES)] : []),
-    ull("disk_total", 0),
-    ull("disk_processed", 0),
-    ull("disk_remaining", 0),
+    ull("disk_total", figures.diskTotal),
+    ull("disk_processed", figures.diskProcessed),
+    ull("disk_remaining", figures.diskTotal - figures.diskProcessed),
     ...(figures.throttlePercent === 0 ? [] : [int("auto_converge_throttle", figures.throttlePercent)]),
   ];
 }

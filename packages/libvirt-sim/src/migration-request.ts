@@ -1,4 +1,4 @@
-import { type TypedParam, VIR_MIGRATE, VIR_MIGRATE_PARAM } from "@drover/libvirt";
+import { stringParams, type TypedParam, VIR_MIGRATE, VIR_MIGRATE_PARAM } from "@drover/libvirt";
 import { type DomainDefinition, parseDomainXml } from "./domain-xml.ts";
 import { invalidArgument, noPausedPostCopy, unsupportedArgument } from "./refusals.ts";
 
@@ -14,6 +14,8 @@ export interface MigrationRequest {
   /** MiB/s; null leaves the guest's own limit (`migrate_set_speed`). */
   readonly bandwidthMiBps: number | null;
   readonly postCopyBandwidthMiBps: number | null;
+  /** Targets of the disks to copy; null means every writable one. */
+  readonly migrateDisks: readonly string[] | null;
   readonly autoConverge: { readonly initialPercent: number; readonly incrementPercent: number } | null;
 }
 
@@ -92,8 +94,15 @@ export function parseMigrationRequest(
     persistentDefinition: definitionOf(params, VIR_MIGRATE_PARAM.VIR_MIGRATE_PARAM_PERSIST_XML),
     bandwidthMiBps: positive(numberOf(params, VIR_MIGRATE_PARAM.VIR_MIGRATE_PARAM_BANDWIDTH)),
     postCopyBandwidthMiBps: positive(numberOf(params, VIR_MIGRATE_PARAM.VIR_MIGRATE_PARAM_BANDWIDTH_POSTCOPY)),
+    migrateDisks: migrateDisksOf(params),
     autoConverge: autoConvergeOf(params, flags),
   };
+}
+
+/** An empty list counts as none (VIR_MIGRATE_PARAM_MIGRATE_DISKS, 1.2.17). */
+function migrateDisksOf(params: readonly TypedParam[]): readonly string[] | null {
+  const targets = stringParams(params, VIR_MIGRATE_PARAM.VIR_MIGRATE_PARAM_MIGRATE_DISKS);
+  return targets.length === 0 ? null : targets;
 }
 
 function autoConvergeOf(params: readonly TypedParam[], flags: number): MigrationRequest["autoConverge"] {

@@ -42,6 +42,17 @@ export class SimulatedFile {
     this.#sizeBytes = Math.max(this.#sizeBytes, offset + data.length);
   }
 
+  /** Writes what of this file lies between `offset` and `end` into another; what nobody wrote here stays unwritten there. */
+  copyBlocks(target: SimulatedFile, offset: number, end: number): void {
+    for (let index = Math.floor(offset / BLOCK_BYTES); index * BLOCK_BYTES < end; index += 1) {
+      const block = this.#blocks.get(index);
+      if (block === undefined) continue;
+      const start = index * BLOCK_BYTES;
+      const from = Math.max(offset, start);
+      target.write(from, block.subarray(from - start, Math.min(end, start + BLOCK_BYTES) - start));
+    }
+  }
+
   /** The bytes from `offset` to `end` or to the file's end, block by block. */
   *read(offset = 0, end = Number.POSITIVE_INFINITY): Generator<Buffer, void, undefined> {
     const last = Math.min(end, this.#sizeBytes);

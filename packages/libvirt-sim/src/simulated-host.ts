@@ -1,3 +1,4 @@
+import { posix } from "node:path";
 import {
   type TypedParam,
   VIR_DOMAIN_PAUSED_REASON,
@@ -7,6 +8,7 @@ import {
   VIR_FROM,
 } from "@drover/libvirt";
 import type { Clock } from "@drover/model";
+import type { CopiedDisk } from "./disk-copy.ts";
 import type { DomainDefinition } from "./domain-xml.ts";
 import type { HostEvent, LifecycleName } from "./host-event.ts";
 import { HostFiles } from "./host-files.ts";
@@ -258,6 +260,23 @@ export class SimulatedHost {
     guest.completedJob = null;
     this.#guests.set(guest.uuid, guest);
     return guest;
+  }
+
+  /**
+   * The file that a disk of a guest from `source` is copied into: the one that is there, or one that libvirt makes where an
+   * active pool has its folder (`qemuMigrationDstPrecreateDisk`, 9.0.0).
+   */
+  takeInDisk(path: string, source: SimulatedHost): CopiedDisk {
+    const from = source.files.get(path);
+    if (from === undefined) throw internalError(`unable to open '${path}': No such file or directory`);
+    const there = this.files.get(path);
+    if (there !== undefined) return { from, to: there };
+    const pool = this.pools.byTargetPath(posix.dirname(path));
+    const name = posix.basename(path);
+    return {
+      from,
+      to: this.pools.createVolume(pool, { name, format: from.format, capacityBytes: from.capacityBytes }).file,
+    };
   }
 
   /** Changes what does not matter to the machine in all of a guest's definitions: metadata, its simulated load. */

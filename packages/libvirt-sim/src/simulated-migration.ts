@@ -6,6 +6,8 @@ import {
   VIR_MIGRATE,
 } from "@drover/libvirt";
 import type { Clock } from "@drover/model";
+import { DiskCopy } from "./disk-copy.ts";
+import type { FileDisk } from "./domain-xml.ts";
 import type { FaultBoard } from "./fault-board.ts";
 import type { JobFigures } from "./job-statistics.ts";
 import { finalFigures, idleFigures, jobParams } from "./job-statistics.ts";
@@ -15,6 +17,7 @@ import type { MigrationRequest } from "./migration-request.ts";
 import type { Network } from "./network.ts";
 import {
   canceledBeforeCopy,
+  canceledByClient,
   internalError,
   noPausedPostCopy,
   notRunning,
@@ -22,8 +25,10 @@ import {
   operationFailed,
   unsafeMigration,
 } from "./refusals.ts";
-import type { SimulatedGuest } from "./simulated-guest.ts";
+import { type SimulatedGuest, UNLIMITED_MIBPS } from "./simulated-guest.ts";
 import type { SimulatedHost } from "./simulated-host.ts";
+
+const BYTES_PER_MIB = 1_048_576;
 
 /** What libvirt and QEMU need around the copy, ms. */
 export interface MigrationTimings {
@@ -68,6 +73,8 @@ export class SimulatedMigration {
   #markEnded: () => void = () => {};
   #copy: LiveCopy | null = null;
   #arrival: Arrival | null = null;
+  #disks: DiskCopy | null = null;
+  readonly #copiedFiles: readonly FileDisk[];
   #abortedEarly = false;
   #failure: LibvirtError | null = null;
   #stoppedAtMs: number | null = null;
@@ -79,13 +86,15 @@ export class SimulatedMigration {
   constructor(world: MigrationWorld, source: SimulatedHost, guest: SimulatedGuest, request: MigrationRequest) {
     if (!guest.active) throw notRunning();
     const copiesDisks = asks(request, VIR_MIGRATE.VIR_MIGRATE_NON_SHARED_DISK | VIR_MIGRATE.VIR_MIGRATE_NON_SHARED_INC);
-    const unsafe = guest.definition.writableFileDisks > 0 && !copiesDisks;
+    const copied = copiesDisks ? copiedFiles(guest, request) : [];
+    const unsafe = copied.length < guest.definition.fileDisks.filter(({ writable }) => writable).length;
     if (unsafe && !asks(request, VIR_MIGRATE.VIR_MIGRATE_UNSAFE)) throw unsafeMigration();
     if (asks(request, VIR_MIGRATE.VIR_MIGRATE_POSTCOPY) && !guest.running) throw noPausedPostCopy();
     this.#world = world;
     this.source = source;
     this.guest = guest;
     this.request = request;
+    this.#copiedFiles = copied;
     this.#startedAtMs = world.clock.monotonicMs();
     this.#wasRunning = guest.running;
     this.ended = new Promise((resolve) => {
@@ -154,6 +163,7 @@ export class SimulatedMigration {
   /** What the destination waits for while its guest is incoming. */
   failWith(error: LibvirtError): void {
     this.#failure ??= error;
+    this.#disks?.failWith(error);
     this.#copy?.failWith(error);
   }
 
@@ -175,7 +185,8 @@ export class SimulatedMigration {
   /** `virDomainAbortJob`: accepted at once, effective when the copy stops; too late once the guest is switching over. */
   abort(): void {
     if (this.#copy === null) this.#abortedEarly = true;
-    else this.#copy.abort();
+    this.#disks?.failWith(canceledByClient());
+    this.#copy?.abort();
   }
 
   /** `virDomainMigrateStartPostCopy` */
@@ -200,7 +211,7 @@ export class SimulatedMigration {
   /** Statistics of the running job. */
   figures(): JobFigures {
     const elapsedMs = this.#elapsedMs();
-    return this.#copy === null ? idleFigures(elapsedMs) : this.#copy.figures(elapsedMs);
+    return this.#withDisks(this.#copy === null ? idleFigures(elapsedMs) : this.#copy.figures(elapsedMs));
   }
 
   async #untilCopied(): Promise<void> {
@@ -215,6 +226,7 @@ export class SimulatedMigration {
     destination.emitLifecycle(arrival.guest, "startedMigrated");
     arrival.guest.turn(VIR_DOMAIN_STATE.VIR_DOMAIN_PAUSED, VIR_DOMAIN_PAUSED_REASON.VIR_DOMAIN_PAUSED_MIGRATION);
     if (this.#abortedEarly) throw canceledBeforeCopy();
+    await this.#copyDisks(destination);
     this.#copy = new LiveCopy(this.#world, {
       guest: this.guest,
       from: this.source.name,
@@ -224,6 +236,27 @@ export class SimulatedMigration {
     });
     const decision = await this.#copy.run();
     await this.#switchOver(this.#copy, arrival, decision);
+  }
+
+  /** libvirt mirrors the disks first; memory moves once they are the same. */
+  async #copyDisks(destination: SimulatedHost): Promise<void> {
+    if (this.#copiedFiles.length === 0) return;
+    this.#disks = new DiskCopy(this.#world, {
+      from: this.source.name,
+      to: destination.name,
+      disks: this.#copiedFiles.map(({ path }) => destination.takeInDisk(path, this.source)),
+      limitBytesPerMs: () => (Math.min(this.guest.maxSpeedMiBps, UNLIMITED_MIBPS) * BYTES_PER_MIB) / 1000,
+    });
+    const { bandwidthMiBps } = this.request;
+    if (bandwidthMiBps !== null) this.guest.maxSpeedMiBps = bandwidthMiBps;
+    await this.#disks.run();
+  }
+
+  #withDisks(figures: JobFigures): JobFigures {
+    const disks = this.#disks?.figures();
+    return disks === undefined
+      ? figures
+      : { ...figures, diskTotal: disks.totalBytes, diskProcessed: disks.processedBytes };
   }
 
   async #switchOver(copy: LiveCopy, arrival: Arrival, decision: "switch-over" | "post-copy"): Promise<void> {
@@ -242,7 +275,7 @@ export class SimulatedMigration {
     const starts = this.#wasRunning && !asks(this.request, VIR_MIGRATE.VIR_MIGRATE_PAUSED);
     arrive(arrival, postCopy ? "post-copy" : starts ? "running" : "paused");
     if (postCopy) await copy.pullRest();
-    this.#lastFigures = finalFigures(copy.figures(this.#elapsedMs()), this.#elapsedMs(), stoppedMs);
+    this.#lastFigures = finalFigures(this.figures(), this.#elapsedMs(), stoppedMs);
   }
 
   /** The guest runs on the destination: its old self ends, and the job with it. */
@@ -251,8 +284,7 @@ export class SimulatedMigration {
     const arrival = this.#arrival;
     const postCopy = this.inPostCopy;
     if (arrival !== null && postCopy) arrive(arrival, "post-copy-done");
-    const copy = this.#copy;
-    const figures = this.#lastFigures ?? copy?.figures(this.#elapsedMs()) ?? idleFigures(this.#elapsedMs());
+    const figures = this.#lastFigures ?? this.figures();
     const final = finalFigures(figures, this.#elapsedMs(), figures.downtimeMs ?? 0);
     // After post-copy the destination has no statistics worth keeping (qemuMigrationDstComplete, libvirt 9.0).
     if (arrival !== null) {
@@ -328,6 +360,12 @@ export class SimulatedMigration {
   #elapsedMs(): number {
     return this.#world.clock.monotonicMs() - this.#startedAtMs;
   }
+}
+
+/** Of the guest's writable files those that the call names; all of them when it names none. */
+function copiedFiles({ definition }: SimulatedGuest, { migrateDisks }: MigrationRequest): readonly FileDisk[] {
+  const writable = definition.fileDisks.filter((disk) => disk.writable);
+  return writable.filter(({ target }) => migrateDisks === null || migrateDisks.includes(target));
 }
 
 function asks(request: MigrationRequest, flags: number): boolean {

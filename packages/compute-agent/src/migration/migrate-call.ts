@@ -4,8 +4,15 @@ import { targetsOf } from "../storage/disk-flags.ts";
 
 const FLAG_BITS: Readonly<Record<string, number>> = VIR_MIGRATE;
 
-/** The chosen flags as libvirt's call takes them. */
-export function migrateArguments(chosen: readonly ChosenFlag[]): {
+/**
+ * The chosen flags as libvirt's call takes them.
+ *
+ * @param definition The guest's definition on the destination, running and stored. @default the one it has
+ */
+export function migrateArguments(
+  chosen: readonly ChosenFlag[],
+  definition?: string,
+): {
   readonly flags: number;
   readonly params: MigrationParams;
 } {
@@ -26,6 +33,7 @@ export function migrateArguments(chosen: readonly ChosenFlag[]): {
   const params = {
     ...(migrateUri === undefined ? {} : { migrateUri }),
     ...(listenAddress === undefined ? {} : { listenAddress }),
+    ...(definition === undefined ? {} : { destinationXml: definition, persistentXml: definition }),
     ...(migrateDisks === undefined ? {} : { migrateDisks: targetsOf(migrateDisks) }),
     ...(bandwidth === undefined ? {} : { bandwidthMiBps: Number(bandwidth) }),
   };

@@ -1,10 +1,12 @@
 import type { liveMigration, liveMigrationAbort, rollbackLiveMigration } from "@drover/contracts";
+import { VIR_DOMAIN_XML } from "@drover/libvirt";
 import { type Clock, DroverError, errorCodeOf, isActive, type Logger, serializeError } from "@drover/model";
 import { readGuestDefinition } from "../guest/guest-definition.ts";
 import type { Journal } from "../journal/journal.ts";
 import type { EndedMigration, JournalEntry } from "../journal/journal-entry.ts";
 import { domainOf, readGuest, unlessGone } from "../libvirt/guest-facts.ts";
 import type { LibvirtLink } from "../libvirt/libvirt-link.ts";
+import { type DestinationDefinition, destinationDefinition } from "../storage/destination-definition.ts";
 import { refuseUnprepared } from "../storage/refuse-unprepared.ts";
 import type { CommandFence } from "./command-fence.ts";
 import { inferFlags } from "./infer-flags.ts";
@@ -93,8 +95,8 @@ export class Migrations {
     const commands: Starting["commands"] = [];
     this.#starting.set(migrationUuid, { commands, done });
     try {
-      const started = await this.#enter(command);
-      const migration = this.#steer(started, (steered) => steered.start());
+      const { entry: started, definition } = await this.#enter(command);
+      const migration = this.#steer(started, (steered) => steered.start(definition?.xml));
       for (const run of commands) void run(migration);
     } catch (error) {
       // On a full disk it stands in memory alone, and would be taken for one that nobody steers.
@@ -158,12 +160,16 @@ export class Migrations {
   }
 
   /** Looks at the guest, chooses the flags, and writes both down before libvirt is asked. */
-  async #enter(command: StartCommand): Promise<JournalEntry> {
+  async #enter(
+    command: StartCommand,
+  ): Promise<{ readonly entry: JournalEntry; readonly definition: DestinationDefinition | null }> {
     const { link, journal, clock } = this.#options;
     const { serverUuid, serverName, migrationUuid, generation, policy, destination } = command;
+    const domain = domainOf(command);
+    const { VIR_DOMAIN_XML_MIGRATABLE, VIR_DOMAIN_XML_SECURE } = VIR_DOMAIN_XML;
     const [now, xml] = await Promise.all([
-      readGuest(link.questions, domainOf(command)),
-      unlessGone(link.questions.domain.getXMLDesc(domainOf(command))),
+      readGuest(link.questions, domain),
+      unlessGone(link.questions.domain.getXMLDesc(domain, VIR_DOMAIN_XML_MIGRATABLE | VIR_DOMAIN_XML_SECURE)),
     ]);
     if (now === null || !isActive(now.guest.powerState)) {
       throw new DroverError(
@@ -171,9 +177,12 @@ export class Migrations {
         `${serverName} is ${now?.guest.powerState ?? "not on this host"}; it cannot be moved live`,
       );
     }
-    if (xml !== null) refuseUnprepared(serverName, readGuestDefinition(xml).disks, destination.disks ?? []);
+    const disks = destination.disks ?? [];
+    if (xml !== null) refuseUnprepared(serverName, readGuestDefinition(xml).disks, disks);
+    const definition = xml === null ? null : destinationDefinition(xml, disks);
     const paused = now.guest.powerState === "paused";
-    const flags = inferFlags({ persistent: now.guest.persistent, paused, policy, destination });
+    const inferred = inferFlags({ persistent: now.guest.persistent, paused, policy, destination });
+    const flags = [...inferred, ...(definition?.parameters ?? [])];
     const entry: JournalEntry = {
       migrationUuid,
       generation,
@@ -193,7 +202,7 @@ export class Migrations {
       settled: false,
     };
     await journal.put(entry);
-    return entry;
+    return { entry, definition };
   }
 
   #steer(entry: JournalEntry, run: (migration: SteeredMigration) => Promise<void>): SteeredMigration {

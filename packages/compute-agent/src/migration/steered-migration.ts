@@ -4,6 +4,7 @@ import type { Journal } from "../journal/journal.ts";
 import type { EndedMigration, JournalEntry } from "../journal/journal-entry.ts";
 import { domainOf, isLeftInPostCopy, standingOf, unlessGone } from "../libvirt/guest-facts.ts";
 import type { LibvirtLink, LinkEvent } from "../libvirt/libvirt-link.ts";
+import { copiedDisksKiB } from "../storage/disk-flags.ts";
 import { type CommandAnswer, CopyCommands, type CopyPhase } from "./copy-commands.ts";
 import { type DowntimeStep, downtimeAt, downtimeRamp } from "./downtime-ramp.ts";
 import { dueAction } from "./due-action.ts";
@@ -55,6 +56,8 @@ export class SteeredMigration {
   #performed: Performed | undefined;
   #seen = false;
   #memoryMoves = false;
+  /** Disks are copied before memory, and for longer: nobody needs them polled as a start is. */
+  #disksMove = false;
   #brokenPostCopy = false;
   #lastProgress: MigrationProgress | null = null;
   #downtimeLimitMs = 0;
@@ -83,10 +86,14 @@ export class SteeredMigration {
     return this.#entry;
   }
 
-  /** Starts the copy and steers it to its end; resolves then, or when the agent stops. Never rejects. */
-  async start(): Promise<void> {
+  /**
+   * Starts the copy and steers it to its end; resolves then, or when the agent stops. Never rejects.
+   *
+   * @param definition The guest's definition on the destination, where it differs from the one here.
+   */
+  async start(definition?: string): Promise<void> {
     const { link } = this.#dependencies;
-    const { flags, params } = migrateArguments(this.#entry.flags);
+    const { flags, params } = migrateArguments(this.#entry.flags, definition);
     this.#logger.info({ flags: this.#entry.flags.map((flag) => flag.name) }, "starting the migration");
     link.migrate(domainOf(this.#entry), this.#entry.destination.libvirtUri, params, flags).then(
       () => this.#answered({ kind: "succeeded" }),
@@ -174,7 +181,7 @@ export class SteeredMigration {
     // An answer that came during the look must not wait for the next poll.
     if (this.#performed !== undefined && this.#performed.kind !== "not-seen") return;
     this.#wake = new AbortController();
-    const waitMs = this.#phase === "starting" || !this.#memoryMoves ? STARTING_POLL_MS : POLL_MS;
+    const waitMs = this.#phase === "starting" || !(this.#memoryMoves || this.#disksMove) ? STARTING_POLL_MS : POLL_MS;
     await clock.sleep(waitMs, AbortSignal.any([signal, this.#wake.signal])).catch(() => {});
   }
 
@@ -215,6 +222,7 @@ export class SteeredMigration {
   async #observe(stats: JobStats): Promise<void> {
     this.#seen = true;
     this.#memoryMoves ||= (stats.memoryTotalBytes ?? 0) > 0;
+    this.#disksMove ||= (stats.diskTotalBytes ?? 0) > 0;
     if (this.#phase === "starting") {
       this.#phase = "copying";
       this.#reportStarted();
@@ -261,7 +269,8 @@ export class SteeredMigration {
   async #keepTimeLimit(elapsedMs: number): Promise<void> {
     const { policy, memoryKiB, limitActed, stopped, suspended } = this.#entry;
     const acted = limitActed || stopped !== null || suspended;
-    const action = dueAction(policy, { elapsedMs, memoryKiB, postCopy: this.#phase === "post-copy", acted });
+    const copiedKiB = memoryKiB + copiedDisksKiB(this.#entry.destination.disks ?? []);
+    const action = dueAction(policy, { elapsedMs, memoryKiB: copiedKiB, postCopy: this.#phase === "post-copy", acted });
     if (action === "none") return;
     this.#report("decision", `the policy's time limit has passed after ${Math.round(elapsedMs / 1000)} s: ${action}`);
     await this.#note({ limitActed: true });

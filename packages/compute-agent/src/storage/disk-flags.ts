@@ -24,6 +24,12 @@ export function diskFlags(disks: readonly PreparedDisk[]): readonly ChosenFlag[]
   ];
 }
 
+/** What is copied of disks, for the time limit: as in Nova, a guest's size is its memory and its local disks. */
+export function copiedDisksKiB(disks: readonly PreparedDisk[]): number {
+  const copied = disks.filter(({ action }) => action === "copy");
+  return copied.reduce((sum, { capacityBytes }) => sum + Math.ceil(capacityBytes / 1024), 0);
+}
+
 /** The targets in a `migrate_disks` parameter. */
 export function targetsOf(migrateDisks: string): readonly string[] {
   return migrateDisks.split(SEPARATOR);

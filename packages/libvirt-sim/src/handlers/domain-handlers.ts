@@ -3,7 +3,7 @@ import type { Clock } from "@drover/model";
 import { domainStats } from "../domain-stats.ts";
 import { formatDomainXml } from "../domain-xml.ts";
 import { metadataOf } from "../guest-metadata.ts";
-import { notRunning } from "../refusals.ts";
+import { invalidArgument, notRunning } from "../refusals.ts";
 import type { SimulatedGuest } from "../simulated-guest.ts";
 import type { SimulatedHost } from "../simulated-host.ts";
 
@@ -80,6 +80,7 @@ export function domainHandlers(host: SimulatedHost, clock: Clock): LibvirtHandle
     domainGetMessages: (args) => ({ msgs: guestOf(args) === undefined ? [""] : [] }),
     domainSnapshotNum: (args) => ({ num: guestOf(args) === undefined ? 1 : 0 }),
     domainGetMetadata: (args) => ({ metadata: metadataOf(guestOf(args).definition, args.uri ?? "") }),
+    domainGetBlockInfo: (args) => blockInfo(host, guestOf(args), args.path),
     domainMemoryStats: (args) => {
       const guest = guestOf(args);
       if (!guest.active) throw notRunning();
@@ -100,6 +101,15 @@ export function domainHandlers(host: SimulatedHost, clock: Clock): LibvirtHandle
 function cpuTimeNs(guest: SimulatedGuest, clock: Clock): bigint {
   if (!guest.active) return 0n;
   return BigInt(Math.round((clock.monotonicMs() - guest.startedAtMs) * 200_000));
+}
+
+/** Of a disk that is a file here, by its target or its path. */
+function blockInfo(host: SimulatedHost, guest: SimulatedGuest, disk: string) {
+  const named = guest.definition.fileDisks.find(({ target, path }) => target === disk || path === disk);
+  const file = named === undefined ? undefined : host.files.get(named.path);
+  if (file === undefined) throw invalidArgument(`invalid path ${disk} not assigned to domain`);
+  const { capacityBytes, sizeBytes, allocationBytes } = file;
+  return { capacity: BigInt(capacityBytes), allocation: BigInt(allocationBytes), physical: BigInt(sizeBytes) };
 }
 
 function xmlOf(guest: SimulatedGuest, flags: number): string {

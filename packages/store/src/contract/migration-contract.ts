@@ -37,7 +37,7 @@ export function migrationContract(context: () => ContractContext): void {
 
   describe("records of migrations", () => {
     it("are read back whole, by uuid and by number", async () => {
-      const wanted = newMigration({ requestedHost: "west" });
+      const wanted = newMigration({ requestedHost: "west", blockMigration: false });
       const created = await migrations.create(wanted, log);
       expect(created).toMatchObject({
         ...wanted,
@@ -54,6 +54,7 @@ export function migrationContract(context: () => ContractContext): void {
       });
       expect(await migrations.get(created.uuid)).toEqual(created);
       expect(await migrations.getById(created.id)).toEqual(created);
+      expect(await migrations.create(newMigration(), log)).toMatchObject({ blockMigration: null });
       expect(await migrations.get(crypto.randomUUID())).toBeUndefined();
       expect(await migrations.getById(4711)).toBeUndefined();
     });
