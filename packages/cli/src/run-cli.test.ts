@@ -52,6 +52,17 @@ test("server migrate without --watch says how to follow it", async () => {
   expect(requests).toEqual(['POST /v1/servers/busy/migrations {"host":"host-2","blockMigration":null}']);
 });
 
+test("server migrate says whether local disks are to be copied", async () => {
+  const script = { "POST /v1/servers/busy/migrations": { status: 202, body: { migration: sampleMigration({}) } } };
+  const migrate = (wanted: string) => drover(script, "server", "migrate", "busy", "--block-migration", wanted);
+  expect((await migrate("true")).requests.at(-1)).toContain('"blockMigration":true');
+  expect((await migrate("false")).requests.at(-1)).toContain('"blockMigration":false');
+  expect((await migrate("auto")).requests.at(-1)).toContain('"blockMigration":null');
+  const { code, err } = await migrate("perhaps");
+  expect(code).not.toBe(0);
+  expect(err).toContain("Allowed choices are true, false, auto");
+});
+
 test("a migration is addressed by id, or by the server it moves", async () => {
   const script = {
     "GET /v1/migrations/12": { body: sampleDetail() },

@@ -12,7 +12,7 @@ import { computeConfig } from "./compute-config.ts";
 import type { StartCommand } from "./migration/migrations.ts";
 import { type RecordedConductor, recordConductor } from "./recorded-conductor.test.support.ts";
 
-export interface LabCommand {
+interface LabCommand {
   readonly migrationUuid: string;
   readonly generation: number;
   readonly serverUuid: string;

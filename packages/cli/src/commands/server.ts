@@ -1,4 +1,4 @@
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
 import type { CommandHost } from "../command-context.ts";
 import { EXIT } from "../exit-code.ts";
 import { routeWords, stateWords } from "../format/migration-words.ts";
@@ -7,6 +7,15 @@ import { serverFacts, serverTable } from "../format/server-table.ts";
 import { parseName } from "../parse-name.ts";
 import { runCommand } from "../run-command.ts";
 import { watchCommand } from "../watch/watch-command.ts";
+
+interface MigrateOptions {
+  readonly to: string;
+  readonly blockMigration: keyof typeof BLOCK_MIGRATION;
+  readonly watch: boolean;
+}
+
+/** Nova's `block_migration`. */
+const BLOCK_MIGRATION = { true: true, false: false, auto: null } as const;
 
 export function addServerCommands(program: Command, host: CommandHost): void {
   const group = program.command("server").description("guests, on whichever host they run");
@@ -36,10 +45,16 @@ export function addServerCommands(program: Command, host: CommandHost): void {
     .description("move a running server to another host")
     .argument("<server>", "uuid or name", parseName)
     .option("--to <host>", "the destination; without it the scheduler chooses", parseName)
+    .addOption(
+      new Option("--block-migration <wanted>", "copy local disks; false refuses a server that has any")
+        .choices(Object.keys(BLOCK_MIGRATION))
+        .default("auto"),
+    )
     .option("--watch", "show the progress and end with the migration's outcome (see the exit codes of drover --help)")
     .action(
-      runCommand<{ to: string; watch: boolean }>(host, async (context, server, { to = null, watch = false }) => {
-        const started = await context.client().migrate(server, { host: to });
+      runCommand<MigrateOptions>(host, async (context, server, { to = null, blockMigration, watch = false }) => {
+        const asked = { host: to, blockMigration: BLOCK_MIGRATION[blockMigration ?? "auto"] };
+        const started = await context.client().migrate(server, asked);
         if (watch) return await watchCommand(context, started.migration);
         context.answer(started, ({ migration }) =>
           printable(
