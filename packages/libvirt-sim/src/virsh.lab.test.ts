@@ -1,4 +1,4 @@
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { runCommand } from "@drover/testkit";
@@ -72,6 +72,19 @@ describe("Debian's virsh works against a simulated host", () => {
     expect(await virsh("dominfo", "extra")).toMatch(/Persistent:\s+no/);
     await virsh("destroy", "extra");
     expect(await virsh("list", "--all", "--name")).not.toContain("extra");
+  });
+
+  test("to keep volumes and their content", async () => {
+    const [sent, received] = [join(directory, "sent.img"), join(directory, "received.img")];
+    const content = Buffer.alloc(5_500_001, "volume content ");
+    await writeFile(sent, content);
+    await virsh("vol-create-as", "default", "kept.img", "0", "--format", "raw");
+    await virsh("vol-upload", "kept.img", sent, "--pool", "default");
+    expect(await virsh("vol-list", "default")).toContain("/var/lib/libvirt/images/kept.img");
+    await virsh("vol-download", "kept.img", received, "--pool", "default");
+    expect(content.equals(await readFile(received))).toBe(true);
+    await virsh("vol-delete", "kept.img", "default");
+    expect(await complaint("vol-download", "kept.img", received, "--pool", "default")).toContain("no storage vol");
   });
 
   test("to measure a dirty rate", async () => {

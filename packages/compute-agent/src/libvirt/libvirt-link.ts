@@ -85,6 +85,11 @@ export class LibvirtLink {
     await this.#now().host.migrate(domain, destinationUri, params, flags);
   }
 
+  /** Runs `work` with a connection of its own, closed afterwards. @throws {DroverError} `unavailable` while libvirtd is away. */
+  async withBlockingConnection<T>(work: (connection: LibvirtConnection) => Promise<T>): Promise<T> {
+    return await this.#now().host.withBlockingConnection(work);
+  }
+
   /**
    * A domain's job stats, or a rejection within five seconds; then the questions have a new connection.
    *

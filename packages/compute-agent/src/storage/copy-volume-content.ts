@@ -1,0 +1,151 @@
+import { createHash } from "node:crypto";
+import {
+  type ConnectionOptions,
+  isLibvirtError,
+  LibvirtConnection,
+  type LibvirtHost,
+  type StoragePool,
+  type StorageVol,
+} from "@drover/libvirt";
+import { DroverError, errorCodeOf, type Logger } from "@drover/model";
+import { withSourceVolume } from "./source-volume.ts";
+import { emptyVolumeXml } from "./storage-xml.ts";
+
+/** One file on another host, and the volume here that is to hold the same. */
+export interface ContentCopy {
+  /** libvirt URI of the other host's libvirtd, as this host dials it. */
+  readonly sourceUri: string;
+  /** The file there. */
+  readonly sourcePath: string;
+  /** An active pool here. */
+  readonly pool: StoragePool;
+  /** Of the volume that is made in it. */
+  readonly name: string;
+}
+
+export interface CopyOptions {
+  /** How the other libvirtd is dialled. */
+  readonly connection?: ConnectionOptions;
+  /** Ends the copy; what was made of the volume is removed. */
+  readonly signal?: AbortSignal;
+  readonly logger: Logger;
+}
+
+export interface CopiedContent {
+  readonly volume: StorageVol;
+  readonly sizeBytes: number;
+  /** Of the content, as hexadecimal digits: of what the source sent, and of what was read back from the volume. */
+  readonly sha256: string;
+}
+
+/**
+ * Copies a file's content from another host into a new volume here, byte for byte and whatever its format: this host pulls
+ * it through its own connection to the source's libvirtd and pushes it into its own libvirtd in the same pass, holding no
+ * more than a few pieces. The volume is then read back, and must have the checksum of what the source sent.
+ *
+ * When this rejects the volume is gone again; what cannot be removed is logged. A file that is in the way is left alone.
+ *
+ * @throws {DroverError} `refused` if something has the volume's name or path here; `internal` with both checksums if the
+ *   volume holds something else than was sent; otherwise the code of what went wrong, which is the cause:
+ *   `unavailable`, `libvirt`, `outcome-unknown` and so on. An aborted signal rejects with its reason.
+ */
+export async function copyVolumeContent(
+  here: Pick<LibvirtHost, "withBlockingConnection">,
+  copy: ContentCopy,
+  options: CopyOptions,
+): Promise<CopiedContent> {
+  const { signal } = options;
+  signal?.throwIfAborted();
+  try {
+    return await here.withBlockingConnection(async (own) => {
+      const source = await LibvirtConnection.open(copy.sourceUri, { ...options.connection, ...(signal && { signal }) });
+      try {
+        return await withSourceVolume(source, copy.sourcePath, async (from) => {
+          const volume = await makeVolume(own, copy);
+          try {
+            return await fill(own, volume, source, from, signal);
+          } catch (error) {
+            await removeHalfWritten(here, volume, options.logger);
+            throw error;
+          }
+        });
+      } finally {
+        await source.close();
+      }
+    });
+  } catch (cause) {
+    signal?.throwIfAborted();
+    const doing = `copying ${copy.sourcePath} from ${copy.sourceUri} into the pool ${copy.pool.name}`;
+    throw new DroverError(errorCodeOf(cause), doing, {
+      cause,
+      details: cause instanceof DroverError ? cause.details : {},
+    });
+  }
+}
+
+/** Sparse and empty: it grows with its content, whose length the source alone knows. */
+async function makeVolume(own: LibvirtConnection, { pool, name }: ContentCopy): Promise<StorageVol> {
+  try {
+    return await own.storageVol.createXML(pool, emptyVolumeXml(name));
+  } catch (cause) {
+    // The second is libvirt's word for a file that the pool does not know of.
+    if (isLibvirtError(cause, "VIR_ERR_STORAGE_VOL_EXIST") || isLibvirtError(cause, "VIR_ERR_OPERATION_INVALID")) {
+      throw new DroverError(
+        "refused",
+        `${name} is in the way in the pool ${pool.name}; move it away if it is a leftover`,
+        { cause },
+      );
+    }
+    throw cause;
+  }
+}
+
+async function fill(
+  own: LibvirtConnection,
+  volume: StorageVol,
+  source: LibvirtConnection,
+  from: StorageVol,
+  signal: AbortSignal | undefined,
+): Promise<CopiedContent> {
+  const transfer = signal === undefined ? {} : { signal };
+  const sent = createHash("sha256");
+  const sizeBytes = await own.storageVol.upload(
+    volume,
+    digested(source.storageVol.download(from, transfer), sent),
+    transfer,
+  );
+  const stored = createHash("sha256");
+  for await (const piece of own.storageVol.download(volume, transfer)) stored.update(piece);
+  const [sentSha256, storedSha256] = [sent.digest("hex"), stored.digest("hex")];
+  if (sentSha256 !== storedSha256) {
+    throw new DroverError(
+      "internal",
+      `${volume.key} holds something else than was sent: sha256 ${storedSha256} instead of ${sentSha256}; look at this host's ` +
+        "storage and memory",
+      { details: { sentSha256, storedSha256 } },
+    );
+  }
+  return { volume, sizeBytes, sha256: sentSha256 };
+}
+
+async function* digested(pieces: AsyncIterable<Buffer>, digest: ReturnType<typeof createHash>): AsyncGenerator<Buffer> {
+  for await (const piece of pieces) {
+    digest.update(piece);
+    yield piece;
+  }
+}
+
+/** On a connection of its own: that of the copy may be what broke. */
+async function removeHalfWritten(
+  here: Pick<LibvirtHost, "withBlockingConnection">,
+  volume: StorageVol,
+  logger: Logger,
+): Promise<void> {
+  try {
+    await here.withBlockingConnection((own) => own.storageVol.delete(volume));
+    logger.info({ path: volume.key }, "a volume that could not be filled was removed");
+  } catch (err) {
+    if (isLibvirtError(err, "VIR_ERR_NO_STORAGE_VOL")) return;
+    logger.warn({ path: volume.key, err }, "a volume that could not be filled could not be removed either");
+  }
+}

@@ -1,0 +1,79 @@
+import { createHash } from "node:crypto";
+import { basename, dirname } from "node:path";
+import { isLibvirtError, type LibvirtConnection, type StoragePool, type StorageVol } from "@drover/libvirt";
+import { folderPoolXml } from "./storage-xml.ts";
+
+/** Begins the names of pools that an agent makes for the length of one operation. */
+const OWN_POOL = "drover-";
+
+/** Tries to reach a file through a pool that another operation takes down at the same moment. */
+const TRIES = 5;
+
+/**
+ * Runs `work` with the volume that a file of a host is to libvirt: of the active pool over its folder, looked at anew if it
+ * does not know the file, or else of a transient pool that is stopped afterwards. Files are left as they are.
+ *
+ * A folder has one pool only (`virStoragePoolObjSourceFindDuplicate`, 9.0.0), so operations side by side share it: who
+ * finds it gone begins again, until `work` has begun.
+ *
+ * @throws {LibvirtError} `VIR_ERR_NO_STORAGE_VOL` if there is no such file; `VIR_ERR_OPERATION_FAILED` if a stopped pool
+ *   claims the folder.
+ */
+export async function withSourceVolume<T>(
+  connection: LibvirtConnection,
+  path: string,
+  work: (volume: StorageVol) => Promise<T>,
+): Promise<T> {
+  for (let attempt = 1; ; attempt += 1) {
+    let begun = false;
+    try {
+      const pool = await openPool(connection, dirname(path));
+      try {
+        const volume = await findVolume(connection, pool, basename(path));
+        begun = true;
+        return await work(volume);
+      } finally {
+        if (pool.name.startsWith(OWN_POOL)) await stop(connection, pool);
+      }
+    } catch (error) {
+      if (begun || attempt === TRIES || !isRace(error)) throw error;
+    }
+  }
+}
+
+async function openPool({ storagePool }: LibvirtConnection, folder: string): Promise<StoragePool> {
+  try {
+    return await storagePool.lookupByTargetPath(folder);
+  } catch (error) {
+    if (!isLibvirtError(error, "VIR_ERR_NO_STORAGE_POOL")) throw error;
+    return await storagePool.createXML(folderPoolXml(ownPoolName(folder), folder));
+  }
+}
+
+async function findVolume({ storagePool, storageVol }: LibvirtConnection, pool: StoragePool, name: string) {
+  try {
+    return await storageVol.lookupByName(pool, name);
+  } catch (error) {
+    if (!isLibvirtError(error, "VIR_ERR_NO_STORAGE_VOL")) throw error;
+    await storagePool.refresh(pool);
+    return await storageVol.lookupByName(pool, name);
+  }
+}
+
+/** Whatever goes wrong here must not hide what the work came to; the next operation on the folder finds the pool. */
+async function stop({ storagePool }: LibvirtConnection, pool: StoragePool): Promise<void> {
+  await storagePool.destroy(pool).catch(() => undefined);
+}
+
+/** The same for every agent, so that those that need the folder at the same time share the pool. */
+function ownPoolName(folder: string): string {
+  return `${OWN_POOL}${createHash("sha256").update(folder).digest("hex").slice(0, 16)}`;
+}
+
+function isRace(error: unknown): boolean {
+  return (
+    isLibvirtError(error, "VIR_ERR_NO_STORAGE_POOL") ||
+    isLibvirtError(error, "VIR_ERR_OPERATION_FAILED") ||
+    isLibvirtError(error, "VIR_ERR_OPERATION_INVALID")
+  );
+}
