@@ -96,7 +96,10 @@ export async function startComputeAgent(options: ComputeAgentOptions): Promise<C
     onUnknown: () => held.soon(),
     onChange: (serverUuid) => inventory.touch(serverUuid),
   });
-  const storage = new HostStorage({ link, host, logger });
+  const storage = new HostStorage({
+    ...{ link, host, logger },
+    ...(options.libvirt === undefined ? {} : { connection: options.libvirt }),
+  });
   const preparation = new Preparation({ link, journal, config, clock, logger, fence, storage });
   const isReady = () => link.isConnected && reporter.isKnown;
   const held = new HeldWork({ bus, clock, logger, host, journal, migrations, preparation, isReady });

@@ -40,7 +40,7 @@ export interface HandlerParts {
 export function computeHandlers(parts: HandlerParts): readonly RpcHandler[] {
   const { link, migrations, preparation, config, fence } = parts;
   return [
-    handle(checkCanLiveMigrateSource, (request) => checkSource(link, config.host, request)),
+    handle(checkCanLiveMigrateSource, (request) => checkSource(link, config, request)),
     handle(checkCanLiveMigrateDestination, (request) => checkDestination(parts, request)),
     handle(preLiveMigration, async (request) => {
       fence.admit(request);

@@ -49,6 +49,8 @@ export class Preparation {
   readonly #options: PreparationOptions;
   /** Of one migration nothing is made while it is being removed: a call may end long after its sender gave it up. */
   readonly #turns = new Turns();
+  /** By migration: ends what its preparation is busy with. */
+  readonly #preparing = new Map<string, AbortController>();
 
   constructor(options: PreparationOptions) {
     this.#options = options;
@@ -85,19 +87,26 @@ export class Preparation {
 
   async #prepareDisks(command: PreCommand, entry: PreparedEntry): Promise<readonly PreparedDisk[]> {
     const { storage, journal, fence } = this.#options;
-    // What an attempt before this one made is as empty as it was then; it is made anew.
-    await storage.removeMade(entry.volumes, false);
+    // What an attempt before this one made is of no use yet; it is made anew.
+    await storage.removeMade(entry.volumes, false, true);
+    const stop = new AbortController();
+    this.#preparing.set(command.migrationUuid, stop);
     let noted = entry;
     const write = async (change: Partial<PreparedEntry>) => {
       noted = { ...noted, ...change };
       await journal.putPrepared(noted);
     };
-    const disks = await storage.prepare(command.disks, {
-      goesOn: () => fence.admit(command),
-      note: (volumes) => write({ volumes }),
-    });
-    await write({ disks });
-    return disks;
+    try {
+      const disks = await storage.prepare(command.disks, {
+        goesOn: () => fence.admit(command),
+        note: (volumes) => write({ volumes }),
+        signal: stop.signal,
+      });
+      await write({ disks });
+      return disks;
+    } finally {
+      this.#preparing.delete(command.migrationUuid);
+    }
   }
 
   /** Destination, after arrival. @throws {DroverError} `outcome-unknown` when the guest does not run here. */
@@ -111,8 +120,7 @@ export class Preparation {
     if (!found.guest.persistent) {
       logger.info({ migrationId: command.migrationUuid }, "the guest is transient here, as it was on its source");
     }
-    // What was made for its disks is its own now.
-    await journal.forgetPrepared(command.migrationUuid);
+    await journal.settlePrepared(command.migrationUuid);
   }
 
   /**
@@ -133,6 +141,7 @@ export class Preparation {
     if (isRemnant(found) && command.removeRemnant) await this.#destroy(command, doing);
     await this.#undefineUnlessActive(command, doing);
     if (command.removeCopiedDisks) await this.#deleteCopiedDisks(entry);
+    await this.#deleteBrought(entry);
     await journal.update(command.migrationUuid, { settled: true });
   }
 
@@ -144,6 +153,9 @@ export class Preparation {
    *   back, which it does by itself, or while what is here may be the last of the guest.
    */
   async releaseDestination(command: ReleaseCommand): Promise<void> {
+    this.#preparing
+      .get(command.migrationUuid)
+      ?.abort(new DroverError("refused", `the migration of ${command.serverName} was rolled back meanwhile`));
     await this.#turns.take(command.migrationUuid, () => this.#releaseDestination(command));
   }
 
@@ -173,9 +185,11 @@ export class Preparation {
   }
 
   /** What was made for the guest's disks. What a copy has written to is removed only while another host has the guest. */
-  async #removeVolumes(command: ReleaseCommand, { volumes }: PreparedEntry): Promise<void> {
+  async #removeVolumes(command: ReleaseCommand, { volumes, definedBefore }: PreparedEntry): Promise<void> {
     const { storage, logger, config } = this.#options;
-    const left = await storage.removeMade(volumes, command.broughtDefinition === "remove");
+    const { standing } = await this.#stands(command);
+    const notHere = standing === "absent" || (definedBefore && standing === "off");
+    const left = await storage.removeMade(volumes, command.broughtDefinition === "remove", notHere);
     if (left.length === 0) return;
     if (command.broughtDefinition === "undecided") {
       const message = `${command.serverName} may need ${left.join(", ")} on ${config.host}: its source does not answer`;
@@ -192,6 +206,18 @@ export class Preparation {
     const copied = (destination.disks ?? []).filter(({ action }) => action === "copy");
     const paths = copied.flatMap(({ path }) => (path === null ? [] : [path]));
     if (paths.length > 0) await this.#options.storage.deleteCopied(paths);
+  }
+
+  /**
+   * A file that an earlier migration had brought here with the guest goes with it; it needs it nowhere but where it runs.
+   * The one that its user had put here is the user's: it stays, and serves when the guest comes back.
+   */
+  async #deleteBrought({ serverUuid }: JournalEntry): Promise<void> {
+    const { storage, journal } = this.#options;
+    const paths = journal.broughtWith(serverUuid);
+    if (paths.length === 0) return;
+    await storage.deleteCopied(paths);
+    await journal.forgetBrought(paths);
   }
 
   /**
@@ -250,9 +276,10 @@ export class Preparation {
     }
     if (entry !== undefined && left && runsElsewhere && entry.ended?.outcome === "arrived") {
       await this.#deleteCopiedDisks(entry);
+      await this.#deleteBrought(entry);
     }
     if (prepared !== undefined && !active) {
-      const kept = await storage.removeMade(prepared.volumes, runsElsewhere && !isHere);
+      const kept = await storage.removeMade(prepared.volumes, runsElsewhere && !isHere, !isHere);
       // Nobody has said yet that the guest does not need them.
       if (kept.length > 0 && !runsElsewhere) return;
     }

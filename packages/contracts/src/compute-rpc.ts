@@ -101,10 +101,10 @@ export const preLiveMigration = defineCall({
   ...long,
   method: "pre_live_migration",
   access: "command",
-  deadlineMs: 60_000,
+  deadlineMs: 900_000,
   description:
-    "Makes the destination ready for the copy: what the guest's disks are copied into is made. Repeating it is harmless; " +
-    "undone by `rollback_live_migration_at_destination`.",
+    "Makes the destination ready for the copy: what the guest's disks are copied into is made, and the content of read-only " +
+    "ones is fetched from the source and compared, which takes as long as it takes. Repeating it is harmless; undone by `rollback_live_migration_at_destination`.",
   errors: {
     ...fromLibvirt,
     refused: `${fenced.refused} Or a disk cannot be prepared: something is in its place, or there is no room.`,

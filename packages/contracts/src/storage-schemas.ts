@@ -22,6 +22,10 @@ export const guestDisk = z
     format: z.string().describe("Of the image: `raw` or `qcow2`."),
     capacityBytes: bytes.describe("What the guest sees of it."),
     writtenBytes: bytes.describe("Upper bound of what a copy writes."),
+    contentUri: z
+      .string()
+      .optional()
+      .describe("Of `content`: libvirt URI of the source, from which the destination's agent reads the file."),
     reason: z.string(),
   })
   .meta({ id: "GuestDisk" }) satisfies z.ZodType<DiskToMove>;

@@ -18,6 +18,8 @@ export interface DiskToMove {
   readonly capacityBytes: number;
   /** Upper bound of what a copy writes. */
   readonly writtenBytes: number;
+  /** Of `content`: libvirt URI of the source, from which its destination reads the file. */
+  readonly contentUri?: string;
   readonly reason: string;
 }
 

@@ -1,5 +1,6 @@
 import type { checkCanLiveMigrateSource } from "@drover/contracts";
 import { isActive } from "@drover/model";
+import { type ComputeConfig, inboundEndpoint } from "../compute-config.ts";
 import type { GuestDefinition } from "../guest/guest-definition.ts";
 import { readGuestDefinition } from "../guest/guest-definition.ts";
 import { readHostCapabilities } from "../guest/host-capabilities.ts";
@@ -12,7 +13,8 @@ type Request = ReturnType<typeof checkCanLiveMigrateSource.request.parse>;
 type Response = ReturnType<typeof checkCanLiveMigrateSource.response.parse>;
 
 /** Asks libvirt about a guest that is to leave, and answers every check. Changes nothing. */
-export async function checkSource(link: LibvirtLink, host: string, request: Request): Promise<Response> {
+export async function checkSource(link: LibvirtLink, config: ComputeConfig, request: Request): Promise<Response> {
+  const { host } = config;
   const { questions } = link;
   const { serverUuid, serverName, blockMigration } = request;
   const domain = domainOf(request);
@@ -37,7 +39,7 @@ export async function checkSource(link: LibvirtLink, host: string, request: Requ
   const [capabilitiesXml, hypervisorVersion, disks] = await Promise.all([
     questions.connect.getCapabilities(),
     questions.connect.getVersion(),
-    disksToMove(questions, domain, isActive(powerState) ? definition.disks : []),
+    disksToMove(questions, domain, isActive(powerState) ? definition.disks : [], inboundEndpoint(config).libvirtUri),
   ]);
   const capabilities = readHostCapabilities(capabilitiesXml);
   return {

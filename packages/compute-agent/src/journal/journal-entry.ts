@@ -57,6 +57,14 @@ export interface MadeVolume {
   readonly capacityBytes: number;
   /** False while libvirt may not have made it yet. */
   readonly made: boolean;
+  /** It holds the content of a read-only disk, which its source has too. */
+  readonly content?: boolean | undefined;
+}
+
+/** A read-only disk's file that a migration has brought onto this host with its guest. */
+export interface BroughtContent {
+  readonly path: string;
+  readonly serverUuid: string;
 }
 
 /** What `pre_live_migration` found and made, so that a rollback removes only what the migration brought. */
@@ -74,6 +82,7 @@ export interface JournalContent {
   readonly version: 1;
   readonly migrations: readonly JournalEntry[];
   readonly prepared: readonly PreparedEntry[];
+  readonly brought: readonly BroughtContent[];
   /** When this agent was last told that the records were written, ms since 1970: a database older than that was restored. */
   readonly recordsSeenAtMs: number;
 }
@@ -128,6 +137,7 @@ const madeVolume = z.object({
   path: z.string(),
   capacityBytes: count,
   made: z.boolean(),
+  content: z.boolean().optional(),
 }) satisfies z.ZodType<MadeVolume>;
 
 const prepared = z.object({
@@ -191,5 +201,6 @@ export const journalContent = z.object({
   version: z.literal(1),
   migrations: z.array(entry),
   prepared: z.array(prepared),
+  brought: z.array(z.object({ path: z.string(), serverUuid: uuid })).default([]),
   recordsSeenAtMs: count.default(0),
 }) satisfies z.ZodType<JournalContent>;

@@ -1,5 +1,5 @@
 import { DroverError } from "@drover/model";
-import type { EndedMigration, JournalContent, JournalEntry, PreparedEntry } from "./journal-entry.ts";
+import type { BroughtContent, EndedMigration, JournalContent, JournalEntry, PreparedEntry } from "./journal-entry.ts";
 import { readStateFile, type StateFile, stateFileOnDisk, writeStateFile } from "./state-file.ts";
 
 /** What the agent was told of the records reaches the disk at least this often, ms; usually with other changes. */
@@ -18,6 +18,8 @@ export class Journal {
   readonly #file: StateFile;
   readonly #migrations: Map<string, JournalEntry>;
   readonly #prepared: Map<string, PreparedEntry>;
+  /** By path. */
+  readonly #brought: Map<string, BroughtContent>;
   #recordsSeenAtMs: number;
   #recordsSavedAtMs: number;
   #writing: Promise<void> | undefined;
@@ -27,6 +29,7 @@ export class Journal {
     this.#file = file;
     this.#migrations = new Map(content.migrations.map((entry) => [entry.migrationUuid, entry]));
     this.#prepared = new Map(content.prepared.map((entry) => [entry.migrationUuid, entry]));
+    this.#brought = new Map(content.brought.map((file) => [file.path, file]));
     this.#recordsSeenAtMs = content.recordsSeenAtMs;
     this.#recordsSavedAtMs = content.recordsSeenAtMs;
   }
@@ -105,6 +108,29 @@ export class Journal {
     if (this.#prepared.delete(migrationUuid)) await this.#save();
   }
 
+  /**
+   * The guest has arrived, and what was made for its disks is its own. Files that were brought with it are remembered until it
+   * leaves: it alone needs them here.
+   */
+  async settlePrepared(migrationUuid: string): Promise<void> {
+    const entry = this.#prepared.get(migrationUuid);
+    if (entry === undefined) return;
+    for (const { path, content } of entry.volumes) {
+      if (content === true) this.#brought.set(path, { path, serverUuid: entry.serverUuid });
+    }
+    await this.forgetPrepared(migrationUuid);
+  }
+
+  /** Paths of the files that migrations brought onto this host with a guest. */
+  broughtWith(serverUuid: string): readonly string[] {
+    return [...this.#brought.values()].filter((file) => file.serverUuid === serverUuid).map(({ path }) => path);
+  }
+
+  async forgetBrought(paths: readonly string[]): Promise<void> {
+    const known = paths.filter((path) => this.#brought.delete(path));
+    if (known.length > 0) await this.#save();
+  }
+
   preparedEntries(): readonly PreparedEntry[] {
     return [...this.#prepared.values()];
   }
@@ -160,6 +186,7 @@ export class Journal {
       version: 1,
       migrations: this.entries(),
       prepared: this.preparedEntries(),
+      brought: [...this.#brought.values()],
       recordsSeenAtMs,
     } as const;
     this.#recordsSavedAtMs = recordsSeenAtMs;

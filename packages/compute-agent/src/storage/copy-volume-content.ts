@@ -9,7 +9,7 @@ import {
 } from "@drover/libvirt";
 import { DroverError, errorCodeOf, type Logger } from "@drover/model";
 import { withSourceVolume } from "./source-volume.ts";
-import { emptyVolumeXml } from "./storage-xml.ts";
+import { volumeXml } from "./volume-xml.ts";
 
 /** One file on another host, and the volume here that is to hold the same. */
 export interface ContentCopy {
@@ -29,6 +29,8 @@ export interface CopyOptions {
   /** Ends the copy; what was made of the volume is removed. */
   readonly signal?: AbortSignal;
   readonly logger: Logger;
+  /** Called once the volume is there, before anything is written to it. */
+  readonly made?: () => Promise<void>;
 }
 
 export interface CopiedContent {
@@ -54,39 +56,74 @@ export async function copyVolumeContent(
   copy: ContentCopy,
   options: CopyOptions,
 ): Promise<CopiedContent> {
-  const { signal } = options;
+  const doing = `copying ${copy.sourcePath} from ${copy.sourceUri} into the pool ${copy.pool.name}`;
+  return await withBothEnds(here, copy, options, doing, async (own, source, from) => {
+    const volume = await makeVolume(own, copy);
+    try {
+      await options.made?.();
+      return await fill(own, volume, source, from, options.signal);
+    } catch (error) {
+      await removeHalfWritten(here, volume, options.logger);
+      throw error;
+    }
+  });
+}
+
+/**
+ * The checksum of a volume here that holds the same as the source's file.
+ *
+ * @throws {DroverError} `refused`, with both checksums, if it does not; otherwise as {@link copyVolumeContent}.
+ */
+export async function requireSameContent(
+  here: Pick<LibvirtHost, "withBlockingConnection">,
+  copy: ContentCopy,
+  volume: StorageVol,
+  options: CopyOptions,
+): Promise<string> {
+  const doing = `comparing ${volume.key} with ${copy.sourcePath} at ${copy.sourceUri}`;
+  return await withBothEnds(here, copy, options, doing, async (own, source, from) => {
+    const [foundSha256, sourceSha256] = await Promise.all([
+      checksum(own, volume, options.signal),
+      checksum(source, from, options.signal),
+    ]);
+    if (foundSha256 === sourceSha256) return foundSha256;
+    throw new DroverError(
+      "refused",
+      `it holds something else (sha256 ${foundSha256}, not ${sourceSha256}); move it away if it is a leftover`,
+      { details: { foundSha256, sourceSha256 } },
+    );
+  });
+}
+
+/** Runs `work` with a connection of its own at each end, and the source's file as a volume. */
+async function withBothEnds<T>(
+  here: Pick<LibvirtHost, "withBlockingConnection">,
+  { sourceUri, sourcePath }: ContentCopy,
+  { signal, connection }: CopyOptions,
+  doing: string,
+  work: (own: LibvirtConnection, source: LibvirtConnection, from: StorageVol) => Promise<T>,
+): Promise<T> {
   signal?.throwIfAborted();
   try {
     return await here.withBlockingConnection(async (own) => {
-      const source = await LibvirtConnection.open(copy.sourceUri, { ...options.connection, ...(signal && { signal }) });
+      const source = await LibvirtConnection.open(sourceUri, { ...connection, ...(signal && { signal }) });
       try {
-        return await withSourceVolume(source, copy.sourcePath, async (from) => {
-          const volume = await makeVolume(own, copy);
-          try {
-            return await fill(own, volume, source, from, signal);
-          } catch (error) {
-            await removeHalfWritten(here, volume, options.logger);
-            throw error;
-          }
-        });
+        return await withSourceVolume(source, sourcePath, (from) => work(own, source, from));
       } finally {
         await source.close();
       }
     });
   } catch (cause) {
     signal?.throwIfAborted();
-    const doing = `copying ${copy.sourcePath} from ${copy.sourceUri} into the pool ${copy.pool.name}`;
-    throw new DroverError(errorCodeOf(cause), doing, {
-      cause,
-      details: cause instanceof DroverError ? cause.details : {},
-    });
+    const details = cause instanceof DroverError ? cause.details : {};
+    throw new DroverError(errorCodeOf(cause), doing, { cause, details });
   }
 }
 
 /** Sparse and empty: it grows with its content, whose length the source alone knows. */
 async function makeVolume(own: LibvirtConnection, { pool, name }: ContentCopy): Promise<StorageVol> {
   try {
-    return await own.storageVol.createXML(pool, emptyVolumeXml(name));
+    return await own.storageVol.createXML(pool, volumeXml({ path: name, format: "raw", capacityBytes: 0 }));
   } catch (cause) {
     // The second is libvirt's word for a file that the pool does not know of.
     if (isLibvirtError(cause, "VIR_ERR_STORAGE_VOL_EXIST") || isLibvirtError(cause, "VIR_ERR_OPERATION_INVALID")) {
@@ -114,9 +151,8 @@ async function fill(
     digested(source.storageVol.download(from, transfer), sent),
     transfer,
   );
-  const stored = createHash("sha256");
-  for await (const piece of own.storageVol.download(volume, transfer)) stored.update(piece);
-  const [sentSha256, storedSha256] = [sent.digest("hex"), stored.digest("hex")];
+  const sentSha256 = sent.digest("hex");
+  const storedSha256 = await checksum(own, volume, signal);
   if (sentSha256 !== storedSha256) {
     throw new DroverError(
       "internal",
@@ -126,6 +162,13 @@ async function fill(
     );
   }
   return { volume, sizeBytes, sha256: sentSha256 };
+}
+
+async function checksum(connection: LibvirtConnection, volume: StorageVol, signal?: AbortSignal): Promise<string> {
+  const digest = createHash("sha256");
+  const transfer = signal === undefined ? {} : { signal };
+  for await (const piece of connection.storageVol.download(volume, transfer)) digest.update(piece);
+  return digest.digest("hex");
 }
 
 async function* digested(pieces: AsyncIterable<Buffer>, digest: ReturnType<typeof createHash>): AsyncGenerator<Buffer> {

@@ -63,8 +63,7 @@ function blockDisk(disk: GuestDisk): DiskNeed {
 
 function fileDisk(disk: GuestDisk, path: string): DiskNeed {
   if (!path.startsWith("/")) return refuse(`its path ${path} is not absolute; define it by an absolute path`);
-  if (disk.readOnly)
-    return { need: "content", reason: "it is a read-only local file; its content must be there before" };
+  if (disk.readOnly) return readOnlyFile(disk, path);
   if (disk.shareable) {
     return refuse(
       "other guests may write to it, so a copy would differ from theirs; move it to network storage or detach it",
@@ -80,6 +79,16 @@ function fileDisk(disk: GuestDisk, path: string): DiskNeed {
     );
   }
   return { need: "copy", reason: COPIED };
+}
+
+/** Its own file is all that is brought. */
+function readOnlyFile({ backing }: GuestDisk, path: string): DiskNeed {
+  if (backing.length > 0) {
+    return refuse(
+      `${path} holds only the changes to ${backing.join(", ")}, which do not come along; flatten it into one file`,
+    );
+  }
+  return { need: "content", reason: "it is a read-only local file, so its content is brought before the guest" };
 }
 
 function refuse(reason: string): DiskNeed {

@@ -3,11 +3,16 @@ import type { DiskToMove } from "@drover/model";
 import type { GuestDisk } from "../guest/guest-definition.ts";
 import { diskNeed } from "./disk-need.ts";
 
-/** The guest's disks as its destination is told of them; those that cannot move fail the source's check, and are left out. */
+/**
+ * The guest's disks as its destination is told of them; those that cannot move fail the source's check, and are left out.
+ *
+ * @param contentUri libvirt URI by which other hosts reach this one.
+ */
 export async function disksToMove(
   connection: LibvirtConnection,
   domain: Domain,
   disks: readonly GuestDisk[],
+  contentUri: string,
 ): Promise<DiskToMove[]> {
   const told = await Promise.all(
     disks.map(async (disk) => {
@@ -16,7 +21,17 @@ export async function disksToMove(
       const sized = need === "copy" || need === "content";
       const size = sized ? await sizeOf(connection, domain, disk) : { capacityBytes: 0, writtenBytes: 0 };
       const path = sized || need === "present" ? disk.source : null;
-      return [{ target: disk.target, need, reason, path, format: disk.format, ...size }];
+      return [
+        {
+          target: disk.target,
+          need,
+          reason,
+          path,
+          format: disk.format,
+          ...size,
+          ...(need === "content" && { contentUri }),
+        },
+      ];
     }),
   );
   return told.flat();

@@ -3,7 +3,7 @@ import { isLibvirtError, type LibvirtConnection, type LibvirtError, type Storage
 import { formatXml } from "../guest/xml-element.ts";
 
 /** Begins the names of pools that the agent makes; they last for one operation, and longer only where the agent died in it. */
-const OWN_POOL = "drover-";
+export const OWN_POOL = "drover-";
 
 /** A folder as a storage pool, or libvirt's refusal to take it for one. */
 export type OpenedFolder =
@@ -15,17 +15,20 @@ export type OpenedFolder =
  * pool, which is stopped afterwards. Stopping a pool leaves its files, and QEMU needs no pool for the files that it has open.
  *
  * Not for two at once: libvirt has one pool for each folder (`virStoragePoolObjSourceFindDuplicate`, 9.0.0).
+ *
+ * @param isHeld Whether a pool of ours is still needed when `work` is done; the next use of the folder asks again.
  */
 export async function withFolderPool<T>(
   connection: LibvirtConnection,
   folder: string,
   work: (opened: OpenedFolder) => Promise<T>,
+  isHeld: () => boolean = () => false,
 ): Promise<T> {
   const { storagePool } = connection;
   const known = await unlessMissing(storagePool.lookupByTargetPath(folder));
   let pool = known;
   try {
-    if (pool === null) pool = await storagePool.createXML(poolXml(folder));
+    if (pool === null) pool = await storagePool.createXML(folderPoolXml(folder));
     else await storagePool.refresh(pool);
   } catch (error) {
     if (!isLibvirtError(error)) throw error;
@@ -36,7 +39,7 @@ export async function withFolderPool<T>(
     return await work({ kind: "open", pool, availableBytes: Number(available) });
   } finally {
     // One of ours that an agent left when it died is found as `known`.
-    if (pool.name.startsWith(OWN_POOL)) await unlessMissing(storagePool.destroy(pool));
+    if (pool.name.startsWith(OWN_POOL) && !isHeld()) await unlessMissing(storagePool.destroy(pool));
   }
 }
 
@@ -51,7 +54,8 @@ export async function unlessMissing<T>(answer: Promise<T>): Promise<T | null> {
   }
 }
 
-function poolXml(folder: string): string {
+/** Of one name for each folder, so that those who need it at the same time make the same. */
+export function folderPoolXml(folder: string): string {
   const hash = createHash("sha256").update(folder).digest("hex").slice(0, 16);
   const text = (name: string, value: string) => ({ name, attributes: {}, children: [], text: value });
   const target = { name: "target", attributes: {}, text: "", children: [text("path", folder)] };

@@ -1,8 +1,9 @@
 import { basename, dirname } from "node:path";
-import { isLibvirtError, type StorageVol } from "@drover/libvirt";
+import { type ConnectionOptions, isLibvirtError, type StoragePool, type StorageVol } from "@drover/libvirt";
 import { type DiskToMove, DroverError, type Logger, type PreparedDisk } from "@drover/model";
 import type { MadeVolume } from "../journal/journal-entry.ts";
 import type { LibvirtLink } from "../libvirt/libvirt-link.ts";
+import { bringContent, type ContentSource } from "./bring-content.ts";
 import { type OpenedFolder, unlessMissing, withFolderPool } from "./folder-pool.ts";
 import { pathsInUse } from "./paths-in-use.ts";
 import { type DiskPlan, type PlaceFacts, planDisk } from "./plan-disk.ts";
@@ -20,6 +21,16 @@ export interface MakingVolumes {
   readonly goesOn: () => void;
   /** Resolves when this is on disk; called before a volume is made and after. */
   readonly note: (volumes: readonly MadeVolume[]) => Promise<void>;
+  /** Ends a transfer under way. */
+  readonly signal?: AbortSignal;
+}
+
+export interface HostStorageOptions {
+  readonly link: LibvirtLink;
+  readonly host: string;
+  readonly logger: Logger;
+  /** How other hosts' libvirtd are dialled. */
+  readonly connection?: ConnectionOptions;
 }
 
 /** This host's storage as migrations use it: all through libvirt, one thing after the other. */
@@ -27,12 +38,16 @@ export class HostStorage {
   readonly #link: LibvirtLink;
   readonly #host: string;
   readonly #logger: Logger;
+  readonly #connection: ConnectionOptions;
   readonly #turns = new Turns();
+  /** How many transfers need the pool of a folder. */
+  readonly #holds = new Map<string, number>();
 
-  constructor(options: { readonly link: LibvirtLink; readonly host: string; readonly logger: Logger }) {
+  constructor(options: HostStorageOptions) {
     this.#link = options.link;
     this.#host = options.host;
     this.#logger = options.logger;
+    this.#connection = options.connection ?? {};
   }
 
   /** What would become of each disk here. Makes nothing that stays. */
@@ -50,11 +65,13 @@ export class HostStorage {
   }
 
   /**
-   * Makes a volume for each disk that is copied. When this rejects, what was made is among what was noted.
+   * Makes a volume for each disk that is copied, and brings the content of read-only ones. When this rejects, what was made
+   * is among what was noted.
    *
    * @throws {DroverError} `refused` when a disk cannot come here; {@link LibvirtError} when libvirt makes no volume.
    */
-  async prepare(disks: readonly DiskToMove[], { goesOn, note }: MakingVolumes): Promise<readonly PreparedDisk[]> {
+  async prepare(disks: readonly DiskToMove[], making: MakingVolumes): Promise<readonly PreparedDisk[]> {
+    const { goesOn, note } = making;
     const plans = await this.plan(disks);
     const refused = plans.filter(({ action }) => action === "refuse");
     if (refused.length > 0) {
@@ -67,6 +84,11 @@ export class HostStorage {
       if (plan.action === "refuse") continue;
       const { target, action, path, capacityBytes, format, reason } = plan;
       prepared.push({ target, action, path, capacityBytes, reason });
+      const contentUri = disks.find((disk) => disk.target === target)?.contentUri;
+      if (action === "content" && path !== null && contentUri !== undefined) {
+        goesOn();
+        made = await this.#bring({ sourceUri: contentUri, path }, capacityBytes, made, making);
+      }
       if (action !== "copy" || path === null) continue;
       // On disk before it is made: a volume that nobody knows would stay for ever.
       const before = made;
@@ -88,14 +110,18 @@ export class HostStorage {
 
   /**
    * Removes what was made for a copy that did not arrive. What a copy has written to goes only if `stayed` proves that the
-   * guest is elsewhere; the paths of the others are returned.
+   * guest is elsewhere; the paths of the others are returned. Content that was brought is on the source, too: it goes as soon
+   * as the guest is `notHere`.
    */
-  async removeMade(volumes: readonly MadeVolume[], stayed: boolean): Promise<readonly string[]> {
+  async removeMade(volumes: readonly MadeVolume[], stayed: boolean, notHere: boolean): Promise<readonly string[]> {
     const left: string[] = [];
     for (const volume of volumes) {
       const removal = await this.#remove(volume.path, (info) => {
-        const isEmpty = Number(info.allocation) < EMPTY_BELOW_BYTES && Number(info.capacity) === volume.capacityBytes;
-        if (isEmpty || (volume.made && stayed)) return undefined;
+        const isContent = volume.content === true;
+        const isEmpty = isContent
+          ? info.capacity === 0n
+          : Number(info.allocation) < EMPTY_BELOW_BYTES && Number(info.capacity) === volume.capacityBytes;
+        if (isEmpty || (volume.made && (stayed || (isContent && notHere)))) return undefined;
         return volume.made ? "holds-data" : "not-ours";
       });
       if (removal === "holds-data") left.push(volume.path);
@@ -129,8 +155,52 @@ export class HostStorage {
       }
       const found = await unlessMissing(this.#link.questions.storageVol.lookupByName(opened.pool, basename(path)));
       const availableBytes = Math.max(0, opened.availableBytes - takenBytes);
-      return { host: this.#host, place: found === null ? "free" : "occupied", availableBytes };
+      if (found === null) return { host: this.#host, place: "free", availableBytes };
+      const { capacity } = await this.#link.questions.storageVol.getInfo(found);
+      return { host: this.#host, place: "occupied", availableBytes, foundCapacityBytes: Number(capacity) };
     });
+  }
+
+  /** Has the content of a read-only disk here, and gives what is made then. A file that was here and holds the same is used. */
+  async #bring(
+    source: ContentSource,
+    capacityBytes: number,
+    before: readonly MadeVolume[],
+    { note, signal }: MakingVolumes,
+  ): Promise<readonly MadeVolume[]> {
+    const volume = { path: source.path, capacityBytes, content: true };
+    const made = [...before, { ...volume, made: true }];
+    const origin = await this.#withPool(source.path, (pool) =>
+      bringContent(this.#link, source, pool, {
+        connection: this.#connection,
+        logger: this.#logger,
+        ...(signal && { signal }),
+        making: () => note([...before, { ...volume, made: false }]),
+        made: () => note(made),
+        unmade: () => note(before),
+      }),
+    );
+    return origin === "brought" ? made : before;
+  }
+
+  /** Runs what takes long with the pool of a path's folder, while others use it and their turns go on. */
+  async #withPool<T>(path: string, work: (pool: StoragePool) => Promise<T>): Promise<T> {
+    const folder = dirname(path);
+    const hold = (change: number) => this.#holds.set(folder, (this.#holds.get(folder) ?? 0) + change);
+    const pool = await this.#inFolder(path, async (opened) => {
+      if (opened.kind === "unusable") throw opened.error;
+      hold(1);
+      return opened.pool;
+    });
+    try {
+      return await work(pool);
+    } finally {
+      hold(-1);
+      // Whoever uses the folder last stops a pool of ours; what goes wrong here must not hide what the work came to.
+      await this.#inFolder(path, async () => {}).catch((err: unknown) =>
+        this.#logger.warn({ folder, err }, "a storage pool for a transfer could not be stopped yet"),
+      );
+    }
   }
 
   async #make(volume: {
@@ -163,6 +233,9 @@ export class HostStorage {
 
   /** libvirt has one pool for a folder: two of ours would be in each other's way. */
   #inFolder<T>(path: string, work: (opened: OpenedFolder) => Promise<T>): Promise<T> {
-    return this.#turns.take("", () => withFolderPool(this.#link.questions, dirname(path), work));
+    return this.#turns.take("", () => {
+      const folder = dirname(path);
+      return withFolderPool(this.#link.questions, folder, work, () => (this.#holds.get(folder) ?? 0) > 0);
+    });
   }
 }

@@ -6,6 +6,7 @@ const disk: DiskToMove = {
   ...{ target: "vda", need: "copy", path: "/images/web.qcow2", format: "qcow2", reason: "it is a local file" },
   ...{ capacityBytes: 10_000_000, writtenBytes: 4_000_000 },
 };
+const content: DiskToMove = { ...disk, need: "content", contentUri: "qemu+tcp://h1/system" };
 const free: PlaceFacts = { host: "h2", place: "free", availableBytes: 4_000_000 };
 const iscsi = "/dev/disk/by-path/ip-10.0.0.9:3260-iscsi-iqn.2026-01.net:web-lun-1";
 
@@ -21,7 +22,30 @@ describe("planDisk", () => {
       /no such.*create it/,
     ],
     ["one byte too little room", disk, { ...free, availableBytes: 3_999_999 }, "refuse", /free some/],
-    ["read-only content", { ...disk, need: "content" }, free, "refuse", /eject or detach/],
+    ["read-only content", content, free, "content", /./],
+    ["content of a source that does not say where", { ...disk, need: "content" }, free, "refuse", /upgrade/],
+    [
+      "content that is there, by its size",
+      content,
+      { ...free, place: "occupied", foundCapacityBytes: 10_000_000 },
+      "content",
+      /holds the same/,
+    ],
+    [
+      "another file in the way of content",
+      content,
+      { ...free, place: "occupied", foundCapacityBytes: 9 },
+      "refuse",
+      /another file/,
+    ],
+    ["content and too little room", content, { ...free, availableBytes: 3_999_999 }, "refuse", /free some/],
+    [
+      "content and a folder that is not there",
+      content,
+      { ...free, place: "unusable", problem: "gone" },
+      "refuse",
+      /gone/,
+    ],
     ["network storage", { ...disk, need: "stays", path: null }, null, "stays", /./],
     ["an empty drive", { ...disk, need: "empty-drive", path: null }, null, "empty-drive", /./],
     ["a device that is there", { ...disk, need: "present", path: iscsi }, { ...free, place: "occupied" }, "stays", /./],

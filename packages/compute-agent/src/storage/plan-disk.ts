@@ -9,6 +9,8 @@ export interface PlaceFacts {
   readonly problem?: string;
   /** Left for new files in that folder, less what disks planned before this one take, bytes. */
   readonly availableBytes: number;
+  /** What the guest would see of the file that occupies the place. */
+  readonly foundCapacityBytes?: number;
 }
 
 export type DiskPlan =
@@ -27,11 +29,7 @@ export function planDisk(disk: DiskToMove, facts: PlaceFacts | null): DiskPlan {
     case "present":
       return planPresent(disk, facts);
     case "content":
-      return refuse(
-        disk,
-        `the content of ${disk.path} does not travel with the guest, which would find an empty or another drive; eject or ` +
-          "detach it for the migration, or put it on network storage",
-      );
+      return planContent(disk, facts);
     case "copy":
       return planCopy(disk, facts);
   }
@@ -46,15 +44,9 @@ function planPresent(disk: DiskToMove, facts: PlaceFacts | null): DiskPlan {
 }
 
 function planCopy(disk: DiskToMove, facts: PlaceFacts | null): DiskPlan {
-  if (facts === null) return refuse(disk, "it has no path; define it by an absolute path");
+  if (facts === null) return refuse(disk, NO_PATH);
   const { host, place, availableBytes } = facts;
-  if (place === "unusable") {
-    return refuse(
-      disk,
-      `libvirt on ${host} cannot use the folder of ${disk.path} (${facts.problem ?? "no reason given"}); create it there, or ` +
-        "start the storage pool that it belongs to",
-    );
-  }
+  if (place === "unusable") return refuseFolder(disk, facts);
   if (place === "occupied") {
     return refuse(
       disk,
@@ -62,14 +54,47 @@ function planCopy(disk: DiskToMove, facts: PlaceFacts | null): DiskPlan {
         "if both hosts share that storage, attach the disk by network storage (RBD, iSCSI, NBD)",
     );
   }
-  if (disk.writtenBytes > availableBytes) {
-    return refuse(
-      disk,
-      `copying ${disk.path} takes up to ${mib(disk.writtenBytes)} MiB, and ${host} has ${mib(availableBytes)} MiB left ` +
-        "there; free some",
-    );
-  }
+  if (disk.writtenBytes > availableBytes) return refuseRoom(disk, facts);
   return accept(disk, "copy", disk.reason);
+}
+
+/**
+ * Nobody writes to a read-only file, so one that is there and holds the same will do: that is compared before the guest moves,
+ * and here its size alone. A guest comes back to a host on which its user had put the file in this way.
+ */
+function planContent(disk: DiskToMove, facts: PlaceFacts | null): DiskPlan {
+  if (facts === null) return refuse(disk, NO_PATH);
+  if (disk.contentUri === undefined) {
+    return refuse(disk, `the agent of its source does not say where to read ${disk.path}; upgrade that agent`);
+  }
+  const { host, place, availableBytes, foundCapacityBytes } = facts;
+  if (place === "unusable") return refuseFolder(disk, facts);
+  if (place === "occupied") {
+    if (foundCapacityBytes !== disk.capacityBytes) {
+      return refuse(disk, `${disk.path} on ${host} is another file than on the source, by its size; move it away`);
+    }
+    return accept(disk, "content", `a file of its size is on ${host}; it is used if it holds the same`);
+  }
+  if (disk.writtenBytes > availableBytes) return refuseRoom(disk, facts);
+  return accept(disk, "content", disk.reason);
+}
+
+const NO_PATH = "it has no path; define it by an absolute path";
+
+function refuseFolder(disk: DiskToMove, { host, problem }: PlaceFacts): DiskPlan {
+  return refuse(
+    disk,
+    `libvirt on ${host} cannot use the folder of ${disk.path} (${problem ?? "no reason given"}); create it there, or ` +
+      "start the storage pool that it belongs to",
+  );
+}
+
+function refuseRoom(disk: DiskToMove, { host, availableBytes }: PlaceFacts): DiskPlan {
+  return refuse(
+    disk,
+    `copying ${disk.path} takes up to ${mib(disk.writtenBytes)} MiB, and ${host} has ${mib(availableBytes)} MiB left ` +
+      "there; free some",
+  );
 }
 
 function accept(disk: DiskToMove, action: PreparedDisk["action"], reason: string): DiskPlan {

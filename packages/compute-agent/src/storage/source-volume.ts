@@ -1,10 +1,6 @@
-import { createHash } from "node:crypto";
 import { basename, dirname } from "node:path";
 import { isLibvirtError, type LibvirtConnection, type StoragePool, type StorageVol } from "@drover/libvirt";
-import { folderPoolXml } from "./storage-xml.ts";
-
-/** Begins the names of pools that an agent makes for the length of one operation. */
-const OWN_POOL = "drover-";
+import { folderPoolXml, OWN_POOL } from "./folder-pool.ts";
 
 /** Tries to reach a file through a pool that another operation takes down at the same moment. */
 const TRIES = 5;
@@ -14,7 +10,7 @@ const TRIES = 5;
  * does not know the file, or else of a transient pool that is stopped afterwards. Files are left as they are.
  *
  * A folder has one pool only (`virStoragePoolObjSourceFindDuplicate`, 9.0.0), so operations side by side share it: who
- * finds it gone begins again, until `work` has begun.
+ * finds it gone begins again, `work` too.
  *
  * @throws {LibvirtError} `VIR_ERR_NO_STORAGE_VOL` if there is no such file; `VIR_ERR_OPERATION_FAILED` if a stopped pool
  *   claims the folder.
@@ -36,7 +32,7 @@ export async function withSourceVolume<T>(
         if (pool.name.startsWith(OWN_POOL)) await stop(connection, pool);
       }
     } catch (error) {
-      if (begun || attempt === TRIES || !isRace(error)) throw error;
+      if (attempt === TRIES || !isRace(error, begun)) throw error;
     }
   }
 }
@@ -46,7 +42,7 @@ async function openPool({ storagePool }: LibvirtConnection, folder: string): Pro
     return await storagePool.lookupByTargetPath(folder);
   } catch (error) {
     if (!isLibvirtError(error, "VIR_ERR_NO_STORAGE_POOL")) throw error;
-    return await storagePool.createXML(folderPoolXml(ownPoolName(folder), folder));
+    return await storagePool.createXML(folderPoolXml(folder));
   }
 }
 
@@ -65,15 +61,9 @@ async function stop({ storagePool }: LibvirtConnection, pool: StoragePool): Prom
   await storagePool.destroy(pool).catch(() => undefined);
 }
 
-/** The same for every agent, so that those that need the folder at the same time share the pool. */
-function ownPoolName(folder: string): string {
-  return `${OWN_POOL}${createHash("sha256").update(folder).digest("hex").slice(0, 16)}`;
-}
-
-function isRace(error: unknown): boolean {
-  return (
-    isLibvirtError(error, "VIR_ERR_NO_STORAGE_POOL") ||
-    isLibvirtError(error, "VIR_ERR_OPERATION_FAILED") ||
-    isLibvirtError(error, "VIR_ERR_OPERATION_INVALID")
-  );
+/** Once the work has begun only the pool's absence counts: other refusals are about the work. */
+function isRace(error: unknown, begun: boolean): boolean {
+  if (isLibvirtError(error, "VIR_ERR_NO_STORAGE_POOL")) return true;
+  if (begun) return false;
+  return isLibvirtError(error, "VIR_ERR_OPERATION_FAILED") || isLibvirtError(error, "VIR_ERR_OPERATION_INVALID");
 }

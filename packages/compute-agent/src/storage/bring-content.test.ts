@@ -1,0 +1,198 @@
+import { createHash, randomBytes } from "node:crypto";
+import {
+  checkCanLiveMigrateDestination,
+  type GuestRequirements,
+  liveMigration,
+  postLiveMigration,
+  postLiveMigrationAtDestination,
+  preLiveMigration,
+  rollbackLiveMigrationAtDestination,
+} from "@drover/contracts";
+import { LibvirtConnection, LibvirtError } from "@drover/libvirt";
+import { type DiskToMove, failedChecks } from "@drover/model";
+import { waitFor } from "@drover/testkit";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { type AgentBed, startAgentBed } from "../agent-bed.test.support.ts";
+
+const MIB = 1_048_576;
+/** In the pool that each simulated host has. */
+const IN_POOL = "/var/lib/libvirt/images/config.iso";
+/** In no pool. */
+const OUTSIDE = "/srv/config-drives/config.iso";
+
+const content = randomBytes(3 * MIB + 2048);
+
+let bed: AgentBed;
+
+beforeEach(async () => {
+  bed = await startAgentBed();
+  // The folder is on both hosts.
+  bed.fleet.putFile("h2", "/srv/config-drives/another.iso", randomBytes(1));
+});
+
+afterEach(async () => {
+  await bed.close();
+});
+
+function sha256(bytes: Uint8Array): string {
+  return createHash("sha256").update(bytes).digest("hex");
+}
+
+/** The checksum of a file on a host. */
+function fileOn(host: string, path: string): string | undefined {
+  const bytes = bed.fleet.readFile(host, path);
+  return bytes && sha256(bytes);
+}
+
+/** A guest's config drive as its source tells of it. */
+function configDrive(path: string, source = "h1"): DiskToMove {
+  return {
+    ...{ target: "vdb", need: "content", path, format: "raw", reason: "it is a read-only local file" },
+    ...{ capacityBytes: content.length, writtenBytes: content.length, contentUri: bed.fleet.host(source).uri },
+  };
+}
+
+async function guestWith(path: string) {
+  bed.fleet.putFile("h1", path, content);
+  const uuid = await bed.addGuest({ name: "web" });
+  const command = bed.startCommand(uuid, "web");
+  return { uuid, command, prepare: { ...command, sourceHost: "h1", disks: [configDrive(path)] } };
+}
+
+const prepare = (request: Parameters<typeof preLiveMigration.request.parse>[0]) =>
+  bed.bus.call(preLiveMigration, preLiveMigration.request.parse(request), { server: "h2" });
+
+const rollBack = (command: object) =>
+  bed.bus.call(
+    rollbackLiveMigrationAtDestination,
+    rollbackLiveMigrationAtDestination.request.parse({ ...command, broughtDefinition: "undecided" }),
+    { server: "h2" },
+  );
+
+async function poolsOf(host: string): Promise<string[]> {
+  await using connection = await LibvirtConnection.open(bed.fleet.host(host).uri);
+  return (await connection.storagePool.listAll()).map(({ name }) => name);
+}
+
+async function leavesNothing(path: string) {
+  expect(bed.fleet.readFile("h2", path)).toBeUndefined();
+  expect(fileOn("h1", path)).toBe(sha256(content));
+  expect([await poolsOf("h1"), await poolsOf("h2")]).toEqual([["default"], ["default"]]);
+}
+
+describe.each([
+  ["in a pool", IN_POOL],
+  ["in no pool", OUTSIDE],
+])("a read-only disk %s", (_, path) => {
+  test("is on the destination with its content before the guest, and goes when it is rolled back before it began", async () => {
+    const { command, prepare: request } = await guestWith(path);
+    const prepared = await prepare(request);
+    expect(prepared.disks).toMatchObject([{ target: "vdb", action: "content", path }]);
+    expect(await prepare(request)).toEqual(prepared);
+    expect(fileOn("h2", path)).toBe(sha256(content));
+    expect([await poolsOf("h1"), await poolsOf("h2")]).toEqual([["default"], ["default"]]);
+    await rollBack(command);
+    await leavesNothing(path);
+    await rollBack(command);
+  });
+
+  test("serves from a file that is there and holds the same; that is nobody's to remove", async () => {
+    const { command, prepare: request } = await guestWith(path);
+    bed.fleet.putFile("h2", path, content);
+    expect((await prepare(request)).disks).toMatchObject([
+      { action: "content", reason: expect.stringMatching(/same/) },
+    ]);
+    await rollBack(command);
+    expect(fileOn("h2", path)).toBe(sha256(content));
+  });
+
+  test("is refused where another file has its place, of its size or not, and that file stays as it is", async () => {
+    const { command, prepare: request } = await guestWith(path);
+    for (const other of [randomBytes(content.length), randomBytes(9)]) {
+      bed.fleet.putFile("h2", path, other);
+      await expect(prepare(request)).rejects.toMatchObject({ code: "refused", message: expect.stringContaining(path) });
+      expect(fileOn("h2", path)).toBe(sha256(other));
+    }
+    await rollBack(command);
+    expect(bed.fleet.readFile("h2", path)?.length).toBe(9);
+    expect([await poolsOf("h1"), await poolsOf("h2")]).toEqual([["default"], ["default"]]);
+  });
+
+  test("whose transfer fails leaves nothing, and may be asked for again", async () => {
+    const { command, prepare: request } = await guestWith(path);
+    const error = LibvirtError.refusal("VIR_ERR_SYSTEM_ERROR", "cannot write to stream: No space left on device");
+    bed.fleet.faults.onCall("h2", "storageVolUpload", { kind: "fail-midway", afterBytes: MIB, error });
+    await expect(prepare(request)).rejects.toMatchObject({ code: "libvirt" });
+    await leavesNothing(path);
+    bed.fleet.faults.onCall("h2", "storageVolUpload", { kind: "corrupt" });
+    await expect(prepare(request)).rejects.toMatchObject({ code: "internal" });
+    await leavesNothing(path);
+    await prepare(request);
+    await rollBack(command);
+    await leavesNothing(path);
+  });
+
+  test("whose transfer is rolled back midway is not waited for", async () => {
+    const large = Buffer.alloc(128 * MIB, "large");
+    const { command, prepare: request } = await guestWith(path);
+    bed.fleet.putFile("h1", path, large);
+    const preparing = prepare(request).catch((error: unknown) => error);
+    while (!bed.fleet.readFile("h2", path)?.length) await new Promise(setImmediate);
+    await rollBack({ ...command, generation: command.generation + 1 });
+    expect(await preparing).toMatchObject({ code: "refused", message: expect.stringContaining("rolled back") });
+    expect(bed.fleet.readFile("h2", path)).toBeUndefined();
+    expect([await poolsOf("h1"), await poolsOf("h2")]).toEqual([["default"], ["default"]]);
+  });
+
+  test("goes along there and back: its user's file stays where it was, the one that Drover brought goes with the guest", async () => {
+    const { uuid, command, prepare: request } = await guestWith(path);
+    const destination = await prepare(request);
+    await move({ ...command, destination }, "h1", "h2");
+    expect(fileOn("h1", path)).toBe(sha256(content));
+    expect(fileOn("h2", path)).toBe(sha256(content));
+
+    const back = { ...bed.startCommand(uuid, "web"), destinationHost: "h1" };
+    const disks = [configDrive(path, "h2")];
+    const there = await bed.bus.call(preLiveMigration, { ...back, sourceHost: "h2", disks }, { server: "h1" });
+    await move({ ...back, destination: there }, "h2", "h1");
+    expect(fileOn("h1", path)).toBe(sha256(content));
+    expect(bed.fleet.readFile("h2", path)).toBeUndefined();
+  });
+});
+
+async function move(command: ReturnType<AgentBed["startCommand"]>, source: string, destination: string) {
+  await bed.bus.cast(liveMigration, command, { server: source });
+  const outcome = await waitFor("the outcome", () => bed.conductor.outcome(command.migrationUuid));
+  expect(outcome).toMatchObject({ outcome: "arrived" });
+  for (const _again of [1, 2]) {
+    await bed.bus.call(postLiveMigrationAtDestination, command, { server: destination });
+    const left = { ...command, removeRemnant: false, removeCopiedDisks: false };
+    await bed.bus.call(postLiveMigration, left, { server: source });
+  }
+}
+
+test("the destination's check looks at the size alone and fetches nothing", async () => {
+  const { command, prepare: request } = await guestWith(IN_POOL);
+  const requirements: GuestRequirements = {
+    ...{
+      memoryKiB: 1024,
+      vcpus: 1,
+      cpuXml: null,
+      virtType: "kvm",
+      machineType: "pc-q35-7.2",
+      hypervisorVersion: 7_002_000,
+    },
+    ...{ hostUuid: bed.fleet.host("h1").uuid, disks: request.disks },
+  };
+  const check = async () => {
+    const offer = { ...command, sourceHost: "h1", requirements };
+    const { checks } = await bed.bus.call(checkCanLiveMigrateDestination, offer, { server: "h2" });
+    return failedChecks(checks).filter((failed) => failed.check === "storage");
+  };
+  expect(await check()).toEqual([]);
+  expect(bed.fleet.readFile("h2", IN_POOL)).toBeUndefined();
+  bed.fleet.putFile("h2", IN_POOL, randomBytes(content.length));
+  expect(await check()).toEqual([]);
+  bed.fleet.putFile("h2", IN_POOL, randomBytes(9));
+  expect(await check()).toMatchObject([{ message: expect.stringMatching(/another file/) }]);
+});
