@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { parseConsole, parseConsoleLine } from "./console-report.ts";
+import { parseConsole, parseConsoleLine, parseDiskChecksums } from "./console-report.ts";
 
 const LINE =
   "drover-guest counter=12 uptime_us=11000805 passes=2 verified_pages=45016 bad_pages=0 first_bad_page=0 " +
@@ -34,4 +34,11 @@ test("other output between reports is passed over", () => {
 
 test("a number too large to be exact is no report", () => {
   expect(parseConsoleLine(LINE.replace("counter=12", "counter=9007199254740993"))).toBeUndefined();
+});
+
+test("checksums of a disk are read in order, and those that a migration cut in two are not", () => {
+  const [first, second] = ["0a".repeat(32), "b1".repeat(32)];
+  const line = (sha256: string) => `drover-disk name=vda sha256=${sha256} end\r\n`;
+  const text = `a256=${first} end\r\n${line(first)}${LINE}\r\n${line(second)}drover-disk name=vda sha256=${first.slice(0, 20)}`;
+  expect(parseDiskChecksums(text)).toEqual([first, second]);
 });

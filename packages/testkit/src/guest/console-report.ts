@@ -53,3 +53,8 @@ function splitField(field: string): [string, number] {
 export function parseConsole(text: string): ConsoleReport[] {
   return text.split("\n").flatMap((line) => parseConsoleLine(line) ?? []);
 }
+
+/** Every checksum of a disk in a console's text, in order. */
+export function parseDiskChecksums(text: string): string[] {
+  return [...text.matchAll(/^drover-disk name=\w+ sha256=([0-9a-f]{64}) end\s*$/gm)].map(([, sha256 = ""]) => sha256);
+}

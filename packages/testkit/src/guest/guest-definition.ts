@@ -19,6 +19,8 @@ export interface GuestSpec {
   readonly seed?: number;
   /** XML put among the domain's devices: disks, interfaces. The guest then loads the virtio drivers. @default none */
   readonly devicesXml?: string;
+  /** A disk that it reads over and over past its caches, by its name in the guest: `vda`. @default none */
+  readonly readDisk?: string;
 }
 
 /** A {@link GuestSpec} with nothing left open. */
@@ -47,6 +49,7 @@ export function guestDefinition(spec: CompleteGuestSpec, image: GuestImage): str
     `drover.verify_mibps=${spec.verifyMiBps}`,
     `drover.seed=${spec.seed}`,
     ...(spec.devicesXml === "" ? [] : ["drover.virtio=1"]),
+    ...(spec.readDisk === "" ? [] : [`drover.read_disk=${spec.readDisk}`]),
   ].join(" ");
   const oddBytes = spec.memoryMiB * 1024 * 1024 + 8192;
   return `<domain type='qemu' xmlns:qemu='http://libvirt.org/schemas/domain/qemu/1.0'>

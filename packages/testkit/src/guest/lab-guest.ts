@@ -5,7 +5,7 @@ import { basename, join } from "node:path";
 import { CONSOLE_FOLDER } from "../lab/host-files.ts";
 import type { LabHost } from "../lab/lab-host.ts";
 import { waitFor } from "../wait-for.ts";
-import { type ConsoleReport, parseConsole } from "./console-report.ts";
+import { type ConsoleReport, parseConsole, parseDiskChecksums } from "./console-report.ts";
 import { type CompleteGuestSpec, type GuestSpec, guestDefinition } from "./guest-definition.ts";
 import { guestImage } from "./guest-image.ts";
 
@@ -20,6 +20,8 @@ export interface LabGuest {
   consolePath(host: LabHost): string;
   /** All complete reports it made on a host, in order. Empty if it never ran there. */
   reports(host: LabHost): ConsoleReport[];
+  /** What its disk held by SHA-256, for each time that it read all of it on a host; see `readDisk`. */
+  diskChecksums(host: LabHost): string[];
   /** The latest report it made on a host. @default host: where it was defined */
   readConsole(host?: LabHost): ConsoleReport | undefined;
   /** Resolves with the first report on a host whose counter is at least `counter`. */
@@ -46,6 +48,7 @@ export async function defineGuest(host: LabHost, spec: GuestSpec): Promise<LabGu
     verifyMiBps: 16,
     seed: 1,
     devicesXml: "",
+    readDisk: "",
     ...spec,
   };
   const file = join(host.folders.root, `${complete.name}.xml`);
@@ -82,6 +85,7 @@ export function labGuest(origin: LabHost, spec: CompleteGuestSpec): LabGuest {
     origin,
     consolePath,
     reports,
+    diskChecksums: (host) => parseDiskChecksums(readIfPresent(consolePath(host))),
     readConsole,
     waitForCounter: (counter, { host = origin, deadlineMs = 60_000 } = {}) =>
       waitFor(
