@@ -9,10 +9,12 @@ export {
   type ServerFilter,
 } from "./open-drover.ts";
 export type {
+  HostDeparturesView,
   HostList,
   HostView,
   MigrationDetail,
   MigrationList,
+  MigrationPreflightView,
   MigrationStarted,
   MigrationView,
   ParkedList,

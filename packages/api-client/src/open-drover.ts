@@ -2,9 +2,11 @@ import createClient, { type Client } from "openapi-fetch";
 import { ApiUnreachableError, readApiError } from "./api-error.ts";
 import type { paths } from "./v1.gen.ts";
 import type {
+  HostDeparturesView,
   HostList,
   MigrationDetail,
   MigrationList,
+  MigrationPreflightView,
   MigrationStarted,
   ParkedList,
   ParkedReleased,
@@ -64,8 +66,12 @@ export interface MigrateOptions {
 export interface DroverClient {
   readonly url: string;
   hosts(): Promise<HostList>;
+  /** Which servers of the host could move elsewhere, and why the others cannot. Claims and changes nothing. */
+  preflightHost(host: string): Promise<HostDeparturesView>;
   servers(filter?: ServerFilter): Promise<ServerList>;
   server(server: string): Promise<ServerDetail>;
+  /** Could it move, and where to? Without `host` every host is asked. Claims and changes nothing. */
+  preflight(server: string, options?: { readonly host?: string }): Promise<MigrationPreflightView>;
   /** Resolves when the migration is recorded (`queued`), not when it ends. */
   migrate(server: string, options?: MigrateOptions): Promise<MigrationStarted>;
   migrations(filter?: MigrationFilter): Promise<MigrationList>;
@@ -103,6 +109,15 @@ function methodsOf(client: Client<paths>, url: string): DroverClient {
     hosts: async () => answerOf(url, await client.GET("/v1/hosts")),
     servers: async (filter = {}) => answerOf(url, await client.GET("/v1/servers", { params: { query: filter } })),
     server: async (server) => answerOf(url, await client.GET("/v1/servers/{server}", { params: { path: { server } } })),
+    preflightHost: async (host) =>
+      answerOf(url, await client.GET("/v1/hosts/{host}/migration-preflight", { params: { path: { host } } })),
+    preflight: async (server, { host } = {}) =>
+      answerOf(
+        url,
+        await client.GET("/v1/servers/{server}/migration-preflight", {
+          params: { path: { server }, query: host === undefined ? {} : { host } },
+        }),
+      ),
     migrate: async (server, { host = null, blockMigration = null } = {}) =>
       answerOf(
         url,

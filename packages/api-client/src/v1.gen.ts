@@ -13,6 +13,21 @@ export interface paths {
       };
     };
   };
+  "/v1/hosts/{host}/migration-preflight": {
+    /** Which of its servers could move elsewhere, and why the others cannot; nothing is claimed or changed */
+    get: {
+      parameters: {
+        path: {
+          "host": string;
+        };
+      };
+      responses: {
+        200: { content: { "application/json": components["schemas"]["HostDepartures"] } };
+        "4XX": { content: { "application/json": components["schemas"]["Error"] } };
+        "5XX": { content: { "application/json": components["schemas"]["Error"] } };
+      };
+    };
+  };
   "/v1/servers": {
     /** All servers, by name */
     get: {
@@ -43,6 +58,24 @@ export interface paths {
         200: { content: { "application/json": {
           "server": components["schemas"]["Server"];
         } } };
+        "4XX": { content: { "application/json": components["schemas"]["Error"] } };
+        "5XX": { content: { "application/json": components["schemas"]["Error"] } };
+      };
+    };
+  };
+  "/v1/servers/{server}/migration-preflight": {
+    /** Could it move, and where to? Every check of every host; nothing is claimed or changed */
+    get: {
+      parameters: {
+        path: {
+          "server": string;
+        };
+        query?: {
+          "host"?: string;
+        };
+      };
+      responses: {
+        200: { content: { "application/json": components["schemas"]["MigrationPreflight"] } };
         "4XX": { content: { "application/json": components["schemas"]["Error"] } };
         "5XX": { content: { "application/json": components["schemas"]["Error"] } };
       };
@@ -232,6 +265,21 @@ export interface components {
       /** How many servers are on it. */
       "servers": number;
     };
+    "HostDepartures": {
+      "host": string;
+      /** How many of the servers can move, each asked as if it were the only one. */
+      "canMove": number;
+      "cannotMove": number;
+      "servers": ({
+        "server": {
+          "uuid": string;
+          "name": string;
+        };
+        "canMove": boolean;
+        "chosenHost": string | null;
+        "reason": string;
+      })[];
+    };
     "HostFacts": {
       "host": string;
       /** libvirt's uuid of the host. */
@@ -249,6 +297,28 @@ export interface components {
       "inboundAddress": string;
       /** Where the source's libvirtd reaches this host's. */
       "libvirtUri": string;
+    };
+    "HostPreflight": {
+      "host": string;
+      /** `busy`: it takes in as many as it may at this moment, and the migration would wait for it. */
+      "verdict": "fit" | "busy" | "unfit";
+      /** 1 is the scheduler's first choice; null where a filter rejects it. */
+      "rank": number | null;
+      /** The larger is the better; null where a filter rejects the host. */
+      "weight": number | null;
+      /** What the weight is the sum of. */
+      "weights": components["schemas"]["HostWeight"][];
+      /** The scheduler's filters that reject it, and the answers of its agent. */
+      "checks": components["schemas"]["PreCheck"][];
+    };
+    "HostWeight": {
+      "weigher": string;
+      /** What was measured, larger being better: free KiB, or a count below zero. */
+      "value": number;
+      /** The value scaled to 0–1 over the hosts that were compared. */
+      "score": number;
+      /** How much the score counts. */
+      "multiplier": number;
     };
     "HostWord": {
       "host": string;
@@ -322,6 +392,23 @@ export interface components {
       /** The guest's processors may be slowed so that the copy converges. */
       "permitAutoConverge": boolean;
     };
+    "MigrationPreflight": {
+      "server": {
+        "uuid": string;
+        "name": string;
+      };
+      "sourceHost": string;
+      "requestedHost": string | null;
+      "canMove": boolean;
+      /** Where it would be moved to if it were asked for now. */
+      "chosenHost": string | null;
+      /** Why that host, or why none; one sentence. */
+      "reason": string;
+      /** Of the server, and of the host that it is to leave. */
+      "checks": components["schemas"]["PreCheck"][];
+      /** Every host that could be asked, the best first. */
+      "hosts": components["schemas"]["HostPreflight"][];
+    };
     "MigrationProgress": {
       "migrationUuid": string;
       /** The agent's counter: the larger is the newer. */
@@ -380,6 +467,12 @@ export interface components {
       "reason": components["schemas"]["Failure"];
       "tries": number;
       "parkedAt": string;
+    };
+    "PreCheck": {
+      /** Its name, for programs. */
+      "check": string;
+      "passed": boolean;
+      "message": string;
     };
     "RequestAnswer": {
       /** `ignored`: it was so already. */

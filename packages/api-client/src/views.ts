@@ -9,6 +9,12 @@ type Answer<Path extends keyof paths, Method extends string, Status extends numb
 /** A compute host: what its agent reported, and whether it is up. */
 export type HostView = Answer<"/v1/hosts", "get", 200>["hosts"][number];
 
+/** Whether a server could move, and where to: every check of every host. */
+export type MigrationPreflightView = Answer<"/v1/servers/{server}/migration-preflight", "get", 200>;
+
+/** Which servers of a host could move elsewhere, and why the others cannot. */
+export type HostDeparturesView = Answer<"/v1/hosts/{host}/migration-preflight", "get", 200>;
+
 /** A server: one libvirt uuid over all hosts, and its migration under way, if any. */
 export type ServerView = Answer<"/v1/servers/{server}", "get", 200>["server"];
 

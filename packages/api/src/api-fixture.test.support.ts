@@ -1,6 +1,12 @@
 /** For tests: the API over a real SQLite store, a real in-process bus and memory progress; only the conductor is played. */
 import { type Bus, handle, openInProcessBus, type RpcInfo } from "@drover/bus";
-import { abortMigration, forceCompleteMigration, liveMigrateInstance } from "@drover/contracts";
+import {
+  abortMigration,
+  forceCompleteMigration,
+  hostMigrationPreflight,
+  liveMigrateInstance,
+  migrationPreflight,
+} from "@drover/contracts";
 import { openSampleFleet, type SampleFleet } from "@drover/fleet/testing";
 import { type DroverError, silentLogger, systemClock } from "@drover/model";
 import type { ProgressCache } from "@drover/progress";
@@ -58,6 +64,21 @@ export async function openApiFixture(): Promise<ApiFixture> {
         const migration = await fleet.queued(request.serverUuid, request.host);
         return { migrationUuid: migration.uuid, migrationId: migration.id };
       }),
+      handle(migrationPreflight, async (request, info) =>
+        answer("migration_preflight", request, info, {
+          server: { uuid: "", name: request.server },
+          sourceHost: "hosta",
+          requestedHost: request.host,
+          canMove: true,
+          chosenHost: "hostb",
+          reason: "",
+          checks: [],
+          hosts: [],
+        }),
+      ),
+      handle(hostMigrationPreflight, async (request, info) =>
+        answer("host_migration_preflight", request, info, { ...request, canMove: 0, cannotMove: 0, servers: [] }),
+      ),
       handle(abortMigration, async (request, info) =>
         answer("live_migration_abort", request, info, { answer: "accepted" as const }),
       ),

@@ -14,12 +14,14 @@ it("describes /v1 and nothing else", async () => {
     "/v1/bus/parked/{id}",
     "/v1/bus/parked/{id}/send-again",
     "/v1/hosts",
+    "/v1/hosts/{host}/migration-preflight",
     "/v1/migrations",
     "/v1/migrations/{migration}",
     "/v1/migrations/{migration}/abort",
     "/v1/migrations/{migration}/force-complete",
     "/v1/servers",
     "/v1/servers/{server}",
+    "/v1/servers/{server}/migration-preflight",
     "/v1/servers/{server}/migrations",
   ]);
 });

@@ -43,6 +43,81 @@ test("filters reach /v1", async () => {
   expect(servers.requests).toEqual(["GET /v1/servers?host=host-1"]);
 });
 
+const check = (name: string, passed: boolean, message: string) => ({ check: name, passed, message });
+
+test("server preflight shows the hosts side by side, every check, and ends with the verdict", async () => {
+  const body = {
+    server: { uuid: "u", name: "web" },
+    sourceHost: "host-1",
+    requestedHost: null,
+    canMove: true,
+    chosenHost: "host-3",
+    reason: "web can move to host-3: weight 3 (ram 1 x 1)",
+    checks: [check("storage", true, "no local disk")],
+    hosts: [
+      {
+        host: "host-3",
+        verdict: "fit",
+        rank: 1,
+        weight: 3,
+        weights: [],
+        checks: [check("cpu-compatible", true, "has all of it")],
+      },
+      {
+        host: "host-2",
+        verdict: "unfit",
+        rank: null,
+        weight: null,
+        weights: [],
+        checks: [check("enabled", false, "disabled: bad fan"), check("name-free", false, "taken")],
+      },
+    ],
+  };
+  const path = "GET /v1/servers/web/migration-preflight";
+  const shown = await drover({ [path]: { body } }, "server", "preflight", "web");
+  expect(shown.code).toBe(0);
+  expect(shown.out).toBe(
+    [
+      "yes: web can move to host-3: weight 3 (ram 1 x 1)\n\n",
+      "HOST              VERDICT   RANK   WEIGHT   FAILED CHECKS\n",
+      "host-3 (chosen)   fit       1      3.00     -\n",
+      "host-2            unfit     -      -        enabled, name-free\n\n",
+      "web on host-1\n",
+      "  CHECK     RESULT   MESSAGE\n",
+      "  storage   passed   no local disk\n\n",
+      "host-3\n",
+      "  CHECK            RESULT   MESSAGE\n",
+      "  cpu-compatible   passed   has all of it\n\n",
+      "host-2\n",
+      "  CHECK       RESULT   MESSAGE\n",
+      "  enabled     FAILED   disabled: bad fan\n",
+      "  name-free   FAILED   taken\n",
+    ].join(""),
+  );
+  const cannot = { ...body, canMove: false, chosenHost: null, reason: "web cannot leave host-1" };
+  const json = await drover({ [path]: { body: cannot } }, "server", "preflight", "web", "--to", "host-3", "--json");
+  expect(json).toMatchObject({ code: 4, requests: [`${path}?host=host-3`] });
+  expect(JSON.parse(json.out)).toEqual(cannot);
+});
+
+test("host preflight tells first what cannot move, and why", async () => {
+  const servers = [
+    { server: { uuid: "u", name: "web" }, canMove: true, chosenHost: "host-3", reason: "web can move to host-3" },
+    { server: { uuid: "v", name: "db" }, canMove: false, chosenHost: null, reason: "db has a local disk" },
+  ];
+  const body = { host: "host-1", canMove: 1, cannotMove: 1, servers };
+  const shown = await drover({ "GET /v1/hosts/host-1/migration-preflight": { body } }, "host", "preflight", "host-1");
+  expect(shown.code).toBe(4);
+  expect(shown.out).toBe(
+    [
+      "host-1: 1 can move, 1 cannot; each was asked as if it were the only one\n\n",
+      "SERVER   CAN MOVE   TO       WHY\n",
+      "db       no         -        db has a local disk\n",
+      "web      yes        host-3   web can move to host-3\n",
+    ].join(""),
+  );
+});
+
 test("server migrate without --watch says how to follow it", async () => {
   const queued = { status: 202, body: { migration: sampleMigration({ state: "queued", destinationHost: null }) } };
   const script = { "POST /v1/servers/busy/migrations": queued };

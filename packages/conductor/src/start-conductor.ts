@@ -18,6 +18,7 @@ import type { Store } from "@drover/store";
 import type { ConductorContext } from "./conductor-context.ts";
 import type { ConductorConfig } from "./config.ts";
 import { HeartbeatBatch } from "./hosts/heartbeat-batch.ts";
+import { preflightHandlers } from "./preflight/preflight-handlers.ts";
 import { judgeHeldMigrations } from "./reports/held-migrations.ts";
 import { takeInEvent } from "./reports/migration-event.ts";
 import { takeInOutcome } from "./reports/migration-outcome.ts";
@@ -61,6 +62,7 @@ export async function startConductor(dependencies: ConductorDependencies): Promi
     handlers: [
       ...operatorHandlers(context, work),
       ...fleetHandlers(dependencies),
+      ...preflightHandlers(context),
       ...agentHandlers(context),
       changeHandler(signals, work),
     ],

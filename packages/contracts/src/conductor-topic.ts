@@ -2,9 +2,10 @@
  * The conductor's topic. One version for all of its methods: a client may name the newest for any of them.
  *
  * 1.0 the first release; 1.1 the reading methods `list_servers`, `get_server`, `list_hosts`, `list_migrations` and
- * `get_migration`, so that a service needs no HTTP beside the bus; 1.2 `report_held_migrations`.
+ * `get_migration`, so that a service needs no HTTP beside the bus; 1.2 `report_held_migrations`; 1.3
+ * `migration_preflight` and `host_migration_preflight`.
  */
-export const conductorTopic = { topic: "conductor", version: "1.2" } as const;
+export const conductorTopic = { topic: "conductor", version: "1.3" } as const;
 
 /** What agents report names the oldest version that has the method: agents are upgraded before conductors. */
 export const REPORT_VERSION = "1.0";

@@ -26,6 +26,14 @@ export {
   reportMigrationOutcome,
 } from "./conductor-rpc.ts";
 export {
+  type HostDeparturesView,
+  hostDeparturesView,
+  hostMigrationPreflight,
+  type MigrationPreflightView,
+  migrationPreflight,
+  migrationPreflightView,
+} from "./preflight-rpc.ts";
+export {
   getMigration,
   getServer,
   listHosts,

@@ -1,7 +1,10 @@
-/** What the scheduler answers. Version history: 1.0 the first release. */
+/**
+ * What the scheduler answers. Version history: 1.0 the first release. Since then `everyReason` and `weights` have come; a
+ * scheduler that does not know them answers as before, so conductors still ask for 1.0.
+ */
 import { defineCall } from "@drover/bus";
 import { z } from "zod";
-import { eliminatedHost, guestReference, hostName } from "./schemas.ts";
+import { eliminatedHost, guestReference, hostName, hostWeight } from "./schemas.ts";
 
 export const selectDestinations = defineCall({
   topic: "scheduler",
@@ -17,9 +20,19 @@ export const selectDestinations = defineCall({
     vcpus: z.number().int().nonnegative(),
     sourceHost: hostName,
     requestedHost: hostName.nullable().describe("Only this host, when the requester named one."),
+    everyReason: z
+      .boolean()
+      .default(false)
+      .describe("Name every filter that rejects a host, for a person to read; otherwise only the first."),
   }),
   response: z.object({
-    candidates: z.array(z.object({ host: hostName, weight: z.number().describe("The larger is the better.") })),
+    candidates: z.array(
+      z.object({
+        host: hostName,
+        weight: z.number().describe("The larger is the better."),
+        weights: z.array(hostWeight).default([]).describe("What the weight is the sum of."),
+      }),
+    ),
     eliminated: z.array(eliminatedHost),
   }),
 });

@@ -9,6 +9,7 @@ import {
   ERROR_CODES,
   GUEST_STANDINGS,
   type HostFacts,
+  type HostWeight,
   type HostWord,
   MIGRATION_EVENTS,
   type MigrationPolicy,
@@ -144,6 +145,15 @@ export const eliminatedHost = z
     reason: z.string(),
   })
   .meta({ id: "EliminatedHost" }) satisfies z.ZodType<EliminatedHost>;
+
+export const hostWeight = z
+  .object({
+    weigher: z.string(),
+    value: z.number().describe("What was measured, larger being better: free KiB, or a count below zero."),
+    score: z.number().describe("The value scaled to 0–1 over the hosts that were compared."),
+    multiplier: z.number().describe("How much the score counts."),
+  })
+  .meta({ id: "HostWeight" }) satisfies z.ZodType<HostWeight>;
 
 export const chosenFlag = z
   .object({

@@ -56,5 +56,5 @@ export {
   transitions,
 } from "./migration-state.ts";
 export { completionTimeoutMs, defaultPolicy, type MigrationPolicy, migrationSizeGiB } from "./policy.ts";
-export { type EliminatedHost, failedChecks, type PreCheck } from "./pre-check.ts";
+export { type EliminatedHost, failedChecks, type HostWeight, type PreCheck, weightWords } from "./pre-check.ts";
 export { type MigrationProgress, memoryPercent } from "./progress.ts";

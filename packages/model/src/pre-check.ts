@@ -18,3 +18,24 @@ export interface EliminatedHost {
   readonly by: string;
   readonly reason: string;
 }
+
+/** How one weigher of the scheduler judged a host; the host's weight is the sum of `multiplier * score`. */
+export interface HostWeight {
+  readonly weigher: string;
+  /** What was measured, larger being better. */
+  readonly value: number;
+  /** The value scaled to 0–1 over the hosts that were compared. */
+  readonly score: number;
+  readonly multiplier: number;
+}
+
+/** `2.5 (ram 1 x 0.5, incoming-migrations 2 x 1)`: why a host was preferred, for people. */
+export function weightWords(weights: readonly HostWeight[]): string {
+  const total = weights.reduce((sum, { multiplier, score }) => sum + multiplier * score, 0);
+  const parts = weights.map(({ weigher, multiplier, score }) => `${weigher} ${multiplier} x ${rounded(score)}`);
+  return `${rounded(total)} (${parts.join(", ")})`;
+}
+
+function rounded(value: number): number {
+  return Math.round(value * 100) / 100;
+}

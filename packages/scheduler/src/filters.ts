@@ -6,6 +6,8 @@ export interface DestinationRequest {
   readonly vcpus: number;
   readonly sourceHost: string;
   readonly requestedHost: string | null;
+  /** Every filter that rejects a host is to be named, not only the first. @default false */
+  readonly everyReason?: boolean;
 }
 
 export interface FilterOptions {

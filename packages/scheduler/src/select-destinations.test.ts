@@ -1,4 +1,4 @@
-import type { Host, HostFacts } from "@drover/model";
+import { type Host, type HostFacts, weightWords } from "@drover/model";
 import { describe, expect, it } from "vitest";
 import { viewHosts } from "./host-view.ts";
 import { selectDestinationsFrom } from "./select-destinations.ts";
@@ -70,6 +70,42 @@ describe("choosing a destination", () => {
       { host: "e", by: "enabled", reason: "disabled: new fan" },
       { host: "f", by: "memory", reason: `${2 * GiB} KiB wanted, ${GiB} KiB free` },
     ]);
+  });
+
+  it("says what a weight is the sum of, and every filter that rejects a host where that is asked", () => {
+    const hosts = viewHosts(
+      [host("b"), host("c", { facts: { ...host("c").facts, memoryKiB: 4 * GiB } }), host("d", { enabled: false })],
+      [],
+      [],
+      now,
+    );
+    const asked = { ...request, vcpus: 8, everyReason: true };
+    expect(selectDestinationsFrom(hosts, asked, options).eliminated.map(({ host: at, by }) => [at, by])).toEqual([
+      ["b", "processors"],
+      ["c", "processors"],
+      ["d", "enabled"],
+      ["d", "processors"],
+    ]);
+    const { candidates } = selectDestinationsFrom(hosts, request, options);
+    expect(candidates).toEqual([
+      {
+        host: "b",
+        weight: 3,
+        weights: [
+          { weigher: "ram", value: 8 * GiB, score: 1, multiplier: 1 },
+          { weigher: "incoming-migrations", value: 0, score: 1, multiplier: 2 },
+        ],
+      },
+      {
+        host: "c",
+        weight: 2,
+        weights: [
+          { weigher: "ram", value: 4 * GiB, score: 0, multiplier: 1 },
+          { weigher: "incoming-migrations", value: 0, score: 1, multiplier: 2 },
+        ],
+      },
+    ]);
+    expect(weightWords(candidates[0]?.weights ?? [])).toBe("3 (ram 1 x 1, incoming-migrations 2 x 1)");
   });
 
   it("prefers a host that nothing is migrating to over one with more memory", () => {

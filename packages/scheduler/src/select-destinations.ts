@@ -1,11 +1,11 @@
 import type { EliminatedHost } from "@drover/model";
 import { type DestinationRequest, type FilterOptions, filters } from "./filters.ts";
 import type { HostView } from "./host-view.ts";
-import { weigh } from "./weighers.ts";
+import { type WeighedHost, weigh } from "./weighers.ts";
 
 export interface Selection {
-  readonly candidates: readonly { readonly host: string; readonly weight: number }[];
-  /** One entry per host that fell out, by the first filter that rejected it. */
+  readonly candidates: readonly WeighedHost[];
+  /** One entry per host that fell out, by the first filter that rejected it; with `everyReason` one for each that did. */
   readonly eliminated: readonly EliminatedHost[];
 }
 
@@ -18,21 +18,20 @@ export function selectDestinationsFrom(
   const passing: HostView[] = [];
   const eliminated: EliminatedHost[] = [];
   for (const host of hosts) {
-    const rejection = firstRejection(host, request, options);
-    if (rejection === undefined) passing.push(host);
-    else eliminated.push(rejection);
+    const rejections = rejectionsOf(host, request, options);
+    if (rejections.length === 0) passing.push(host);
+    else eliminated.push(...rejections);
   }
   return { candidates: weigh(passing, options), eliminated };
 }
 
-function firstRejection(
-  host: HostView,
-  request: DestinationRequest,
-  options: FilterOptions,
-): EliminatedHost | undefined {
+function rejectionsOf(host: HostView, request: DestinationRequest, options: FilterOptions): readonly EliminatedHost[] {
+  const found: EliminatedHost[] = [];
   for (const filter of filters) {
     const reason = filter.reject(host, request, options);
-    if (reason !== undefined) return { host: host.name, by: filter.name, reason };
+    if (reason === undefined) continue;
+    found.push({ host: host.name, by: filter.name, reason });
+    if (request.everyReason !== true) break;
   }
-  return undefined;
+  return found;
 }

@@ -31,7 +31,10 @@ export async function startScheduler(dependencies: SchedulerDependencies): Promi
         ]);
         const view = viewHosts(hosts, guests, claims, clock.now());
         const selection = selectDestinationsFrom(view, request, { ramAllocationRatio: config.ram_allocation_ratio });
-        return { candidates: [...selection.candidates], eliminated: [...selection.eliminated] };
+        return {
+          candidates: selection.candidates.map((candidate) => ({ ...candidate, weights: [...candidate.weights] })),
+          eliminated: [...selection.eliminated],
+        };
       }),
     ],
   });

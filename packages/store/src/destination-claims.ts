@@ -1,5 +1,6 @@
 import { DroverError, HOLDS_DESTINATION_CLAIM } from "@drover/model";
-import { sql, type Transaction } from "kysely";
+import { type Selectable, sql, type Transaction } from "kysely";
+import { type ClaimLimits, claimRefusal } from "./claim-refusal.ts";
 import type { Database } from "./database.ts";
 import { unknownMigration } from "./migration-records.ts";
 import { migrationFromRow } from "./rows.ts";
@@ -18,29 +19,25 @@ export function destinationClaims(database: Database): ClaimStore {
       const rows = await database.query("listing claims on destinations", (db) =>
         db.selectFrom("destination_claims").selectAll().orderBy("migration_uuid").execute(),
       );
-      return rows.map((row) => ({ migrationUuid: row.migration_uuid, host: row.host, memoryKiB: row.memory_kib }));
+      return rows.map(claimFromRow);
     },
   };
 }
 
-async function claimDestination(
-  database: Database,
-  claim: DestinationClaim,
-  limits: { readonly memoryKiB: number; readonly maxIncoming: number },
-): Promise<void> {
+function claimFromRow(row: Selectable<Tables["destination_claims"]>): DestinationClaim {
+  return { migrationUuid: row.migration_uuid, host: row.host, memoryKiB: row.memory_kib };
+}
+
+async function claimDestination(database: Database, claim: DestinationClaim, limits: ClaimLimits): Promise<void> {
   const { migrationUuid, host, memoryKiB } = claim;
   await database.transact(`claiming ${host} for migration ${migrationUuid}`, async (transaction) => {
     await database.driver.lock(transaction, `destination-claims ${host}`);
     await requireHolder(database, transaction, migrationUuid);
-    const claims = await transaction
-      .selectFrom("destination_claims")
-      .select(["migration_uuid", "memory_kib"])
-      .where("host", "=", host)
-      .execute();
-    if (claims.some((other) => other.migration_uuid === migrationUuid)) return;
-    const claimedKiB = claims.reduce((sum, other) => sum + other.memory_kib, 0);
-    if (claims.length >= limits.maxIncoming) throw tooManyIncoming(claim, claims.length, limits.maxIncoming);
-    if (claimedKiB + memoryKiB > limits.memoryKiB) throw tooLittleMemory(claim, claimedKiB, limits.memoryKiB);
+    const rows = await transaction.selectFrom("destination_claims").selectAll().where("host", "=", host).execute();
+    const claims = rows.map(claimFromRow);
+    if (claims.some((other) => other.migrationUuid === migrationUuid)) return;
+    const refusal = claimRefusal(claim, claims, limits);
+    if (refusal !== undefined) throw refusal;
     await transaction
       .insertInto("destination_claims")
       .values({
@@ -73,21 +70,4 @@ async function requireHolder(database: Database, transaction: Transaction<Tables
   throw new DroverError("conflict", `migration ${uuid} is ${state} and may hold no claim on a destination`, {
     details: { migrationUuid: uuid, state },
   });
-}
-
-function tooManyIncoming(claim: DestinationClaim, claims: number, maxIncoming: number): DroverError {
-  return new DroverError(
-    "refused",
-    `${claim.host} already takes in ${claims} migrations of ${maxIncoming} allowed; wait for one to end`,
-    { details: { host: claim.host, limit: "maxIncoming", claims, maxIncoming } },
-  );
-}
-
-function tooLittleMemory(claim: DestinationClaim, claimedKiB: number, limitKiB: number): DroverError {
-  const leftKiB = limitKiB - claimedKiB;
-  return new DroverError(
-    "refused",
-    `${claim.host} has ${leftKiB} KiB of memory left for incoming guests, ${claim.memoryKiB} KiB are needed`,
-    { details: { host: claim.host, limit: "memoryKiB", leftKiB, neededKiB: claim.memoryKiB, claimedKiB } },
-  );
 }

@@ -1,3 +1,4 @@
+export { type ClaimLimits, claimRefusal } from "./claim-refusal.ts";
 export { openPostgresStore, type PostgresStoreOptions } from "./open-postgres-store.ts";
 export { openSqliteStore, type SqliteStoreOptions } from "./open-sqlite-store.ts";
 export { openStore, type StoreSettings } from "./open-store.ts";

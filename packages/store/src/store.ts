@@ -9,6 +9,7 @@ import type {
   MigrationState,
   ObservedGuest,
 } from "@drover/model";
+import type { ClaimLimits } from "./claim-refusal.ts";
 
 /** What a new record is made of; the store adds id, uuid, state `queued`, generation 1 and the times. */
 export interface NewMigration {
@@ -153,7 +154,7 @@ export interface ClaimStore {
    *   on another host it still holds. `conflict` for a migration in a state that holds no claim
    *   (`HOLDS_DESTINATION_CLAIM`), over ones among them; `not-found` for an unknown migration.
    */
-  claim(claim: DestinationClaim, limits: { readonly memoryKiB: number; readonly maxIncoming: number }): Promise<void>;
+  claim(claim: DestinationClaim, limits: ClaimLimits): Promise<void>;
   /** Nothing happens when there is none. */
   release(migrationUuid: string): Promise<void>;
   list(): Promise<readonly DestinationClaim[]>;

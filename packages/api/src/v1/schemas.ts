@@ -28,6 +28,11 @@ export const migrateRequest = z
 export const serverParams = z.object({ server: z.string().min(1).max(255).describe("Uuid or unambiguous name.") });
 export const migrationParams = z.object({ migration: z.string().min(1).max(36).describe("Number or uuid.") });
 
+export const preflightQuery = z.strictObject({
+  host: hostName.optional().describe("Only this destination; without it every host is asked."),
+});
+export const hostParams = z.object({ host: hostName });
+
 export const serverQuery = z.strictObject({
   name: z.string().max(255).optional().describe("A regular expression that matches anywhere in the name."),
   host: hostName.optional(),

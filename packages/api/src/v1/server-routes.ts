@@ -1,11 +1,17 @@
-import { liveMigrateInstance, migrationView, serverView } from "@drover/contracts";
+import {
+  liveMigrateInstance,
+  migrationPreflight,
+  migrationPreflightView,
+  migrationView,
+  serverView,
+} from "@drover/contracts";
 import { viewMigration, viewServer } from "@drover/fleet";
 import { DroverError, type Migration } from "@drover/model";
 import { z } from "zod";
 import { askConductor } from "../ask-conductor.ts";
 import { LOCAL_IDENTITY, rpcContext } from "../identity.ts";
 import { matchingNames } from "../name-filter.ts";
-import { migrateRequest, serverParams, serverQuery } from "./schemas.ts";
+import { migrateRequest, preflightQuery, serverParams, serverQuery } from "./schemas.ts";
 import { errorAnswers, type V1App, type V1Context } from "./v1-context.ts";
 
 /** `/v1/servers` */
@@ -47,6 +53,27 @@ export function serverRoutes(app: V1App, context: V1Context): void {
       },
     },
     async (request) => ({ server: viewServer(await fleet.findServer(request.params.server)) }),
+  );
+
+  app.get(
+    "/servers/:server/migration-preflight",
+    {
+      schema: {
+        operationId: "preflightServer",
+        tags: ["servers"],
+        summary: "Could it move, and where to? Every check of every host; nothing is claimed or changed",
+        params: serverParams,
+        querystring: preflightQuery,
+        response: { 200: migrationPreflightView, ...errorAnswers },
+      },
+    },
+    async (request) =>
+      askConductor(
+        dependencies,
+        migrationPreflight,
+        { server: request.params.server, host: request.query.host ?? null },
+        rpcContext(request),
+      ),
   );
 
   app.post(

@@ -22,6 +22,29 @@ describe("/v1/hosts", () => {
   });
 });
 
+describe("migration-preflight", () => {
+  it("asks the conductor about a server, and about a host", async () => {
+    const report = await api.v1("GET", "/servers/vm1/migration-preflight?host=hostb");
+    expect(report).toMatchObject({ status: 200, body: { canMove: true, chosenHost: "hostb" } });
+    await api.v1("GET", "/servers/vm1/migration-preflight");
+    expect(await api.v1("GET", "/hosts/hosta/migration-preflight")).toMatchObject({
+      status: 200,
+      body: { host: "hosta" },
+    });
+    expect(api.calls.map(({ method, request }) => [method, request])).toEqual([
+      ["migration_preflight", { server: "vm1", host: "hostb" }],
+      ["migration_preflight", { server: "vm1", host: null }],
+      ["host_migration_preflight", { host: "hosta" }],
+    ]);
+  });
+
+  it("refuses a query that it does not know, and passes a refusal on", async () => {
+    expect((await api.v1("GET", "/servers/vm1/migration-preflight?hosts=hostb")).status).toBe(400);
+    api.refuseNext(new DroverError("not-found", "there is no host hostc"));
+    expect((await api.v1("GET", "/hosts/hostc/migration-preflight")).status).toBe(404);
+  });
+});
+
 describe("/v1/servers", () => {
   it("lists and filters", async () => {
     const { body } = await api.v1("GET", "/servers?name=vm[12]&host=hosta");

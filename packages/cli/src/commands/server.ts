@@ -2,6 +2,7 @@ import { type Command, Option } from "commander";
 import type { CommandHost } from "../command-context.ts";
 import { EXIT } from "../exit-code.ts";
 import { routeWords, stateWords } from "../format/migration-words.ts";
+import { preflightText } from "../format/preflight-table.ts";
 import { printable } from "../format/printable.ts";
 import { serverFacts, serverTable } from "../format/server-table.ts";
 import { parseName } from "../parse-name.ts";
@@ -38,6 +39,18 @@ export function addServerCommands(program: Command, host: CommandHost): void {
       runCommand(host, async (context, server) => {
         context.answer(await context.client().server(server), (detail) => serverFacts(detail.server));
         return EXIT.ok;
+      }),
+    );
+  group
+    .command("preflight")
+    .description("could it move, and where to: every check of every host; claims and changes nothing")
+    .argument("<server>", "uuid or name", parseName)
+    .option("--to <host>", "only this destination; without it all hosts are asked", parseName)
+    .action(
+      runCommand<{ to: string }>(host, async (context, server, { to }) => {
+        const report = await context.client().preflight(server, to === undefined ? {} : { host: to });
+        context.answer(report, preflightText);
+        return report.canMove ? EXIT.ok : EXIT.refused;
       }),
     );
   group

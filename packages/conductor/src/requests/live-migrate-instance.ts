@@ -1,16 +1,16 @@
 import type { RpcContext } from "@drover/bus";
 import type { liveMigrateInstance } from "@drover/contracts";
-import {
-  DroverError,
-  isActive,
-  isDroverError,
-  isHostUp,
-  type Migration,
-  type Server,
-  serverFromSightings,
-} from "@drover/model";
+import { DroverError, isDroverError, type Migration, serverFromSightings } from "@drover/model";
 import type { ConductorContext } from "../conductor-context.ts";
 import { FIRST_STEP } from "../migration/live-migrate-order.ts";
+import {
+  checkDestinationIsUp,
+  checkItIsElsewhere,
+  checkSourceIsUp,
+  checksOfServer,
+  refuseFailed,
+  whereItIsNow,
+} from "./request-checks.ts";
 
 export type LiveMigrateRequest = ReturnType<(typeof liveMigrateInstance.request)["parse"]>;
 
@@ -31,10 +31,13 @@ export async function recordLiveMigration(
       details: { serverUuid: request.serverUuid },
     });
   }
-  refuseWhatCannotMove(server);
-  const sourceHost = await whereItIsNow(context, server);
-  await refuseHostThatIsDown(context, server, sourceHost, "runs on");
-  if (request.host !== null) await refuseUnfitDestination(context, { ...server, host: sourceHost }, request.host);
+  refuseFailed(checksOfServer(server));
+  const sourceHost = await whereItIsNow(context.store, server);
+  refuseFailed([await checkSourceIsUp(context, server, sourceHost)]);
+  if (request.host !== null) {
+    refuseFailed([checkItIsElsewhere(server, sourceHost, request.host)]);
+    refuseFailed([await checkDestinationIsUp(context, server, request.host)]);
+  }
   try {
     return await context.store.migrations.create(
       {
@@ -59,57 +62,4 @@ export async function recordLiveMigration(
       details: { serverUuid: server.uuid, migrationUuid: error.details.migrationUuid },
     });
   }
-}
-
-/** A migration that has just completed is known before its destination's report: it would be sought where it was. */
-async function whereItIsNow({ store }: ConductorContext, server: Server): Promise<string> {
-  const [last] = await store.migrations.list({ serverUuid: server.uuid, limit: 1 });
-  const moved = last?.state === "completed" && last.sourceHost === server.host && last.endedAt !== null;
-  return moved && last.endedAt > server.seenAt && last.destinationHost !== null ? last.destinationHost : server.host;
-}
-
-function refuseWhatCannotMove(server: Server): void {
-  const details = { serverUuid: server.uuid };
-  if (server.runsTwice.length > 0) {
-    const hosts = server.runsTwice.join(" and ");
-    throw new DroverError("refused", `${server.name} runs on ${hosts}: stop one of the two before anything else`, {
-      details,
-    });
-  }
-  if (!isActive(server.powerState)) {
-    throw new DroverError(
-      "refused",
-      `${server.name} is ${server.powerState} on ${server.host}: only a server that runs can be moved live`,
-      {
-        details,
-      },
-    );
-  }
-}
-
-async function refuseUnfitDestination(context: ConductorContext, server: Server, host: string): Promise<void> {
-  if (host === server.host) {
-    throw new DroverError("bad-request", `${server.name} runs on ${host} already: name another host, or none`, {
-      details: { host, field: "host" },
-    });
-  }
-  await refuseHostThatIsDown(context, server, host, "cannot move to");
-}
-
-async function refuseHostThatIsDown(
-  context: ConductorContext,
-  server: Server,
-  name: string,
-  relation: "runs on" | "cannot move to",
-): Promise<void> {
-  const host = await context.store.hosts.get(name);
-  if (host === undefined) {
-    throw new DroverError("not-found", `there is no host ${name}: see the list of hosts`, { details: { host: name } });
-  }
-  if (isHostUp(host, context.clock.now())) return;
-  throw new DroverError(
-    "refused",
-    `${server.name} ${relation} ${name}, whose agent was last heard of at ${host.lastSeenAt.toISOString()}: start the agent there`,
-    { details: { host: name } },
-  );
 }

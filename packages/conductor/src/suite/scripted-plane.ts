@@ -22,6 +22,7 @@ import {
 } from "@drover/contracts";
 import {
   defaultPolicy,
+  type EliminatedHost,
   type GuestStanding,
   type Migration,
   type MigrationState,
@@ -62,6 +63,12 @@ export interface AgentScript {
   readonly rollbackAtDestination?: (command: { readonly broughtDefinition: string }) => Promise<void>;
   readonly rollbackAtSource?: (command: { readonly mayResume: boolean; readonly stayed: boolean }) => Promise<void>;
   readonly release?: (command: { readonly removeRemnant: boolean }) => Promise<void>;
+}
+
+/** What the scheduler answers, whatever it is asked; beta alone by default. */
+export interface SchedulerScript {
+  readonly candidates?: readonly string[];
+  readonly eliminated?: readonly EliminatedHost[];
 }
 
 export interface Found {
@@ -206,7 +213,7 @@ export interface Plane {
 
 /** `web` and `db` run on alpha; beta is the only other host. */
 export async function startPlane(
-  scripts: { readonly alpha?: AgentScript; readonly beta?: AgentScript } = {},
+  scripts: { readonly alpha?: AgentScript; readonly beta?: AgentScript; readonly scheduler?: SchedulerScript } = {},
   config: Readonly<Record<string, number>> = {},
 ): Promise<Plane> {
   const bus = openInProcessBus({ logger: silentLogger, clock: systemClock });
@@ -219,7 +226,12 @@ export async function startPlane(
   await bus.serve({
     topic: "scheduler",
     server: "scheduler-1",
-    handlers: [handle(selectDestinations, async () => ({ candidates: [{ host: "beta", weight: 1 }], eliminated: [] }))],
+    handlers: [
+      handle(selectDestinations, async () => ({
+        candidates: (scripts.scheduler?.candidates ?? ["beta"]).map((host) => ({ host, weight: 1, weights: [] })),
+        eliminated: [...(scripts.scheduler?.eliminated ?? [])],
+      })),
+    ],
   });
   const conduct = () =>
     startConductor({
