@@ -2,6 +2,7 @@ export { ApiError, type ApiErrorDetails, type ApiErrorFields, ApiUnreachableErro
 export {
   type DroverClient,
   type DroverOptions,
+  type HostSettings,
   type MigrateOptions,
   type MigrationFilter,
   openDrover,
@@ -10,6 +11,7 @@ export {
 } from "./open-drover.ts";
 export type {
   HostDeparturesView,
+  HostDetail,
   HostList,
   HostView,
   MigrationDetail,

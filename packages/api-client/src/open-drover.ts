@@ -3,6 +3,7 @@ import { ApiUnreachableError, readApiError } from "./api-error.ts";
 import type { paths } from "./v1.gen.ts";
 import type {
   HostDeparturesView,
+  HostDetail,
   HostList,
   MigrationDetail,
   MigrationList,
@@ -55,6 +56,20 @@ export interface MigrateOptions {
   readonly host?: string | null;
   /** Copy the disks too; null lets Drover see from the guest's disks. @default null */
   readonly blockMigration?: boolean | null;
+  /** Orders what waits for a slot, -100 to 100: the larger goes first, and of equal ones the older. @default 0 */
+  readonly priority?: number;
+}
+
+/** What an operator sets of a host; what is absent stays as it is. */
+export interface HostSettings {
+  /** A disabled host is chosen for no migration. */
+  readonly enabled?: boolean;
+  /** Why; only of a host that is disabled. */
+  readonly disabledReason?: string | null;
+  /** Live migrations that leave it at the same time; null is the conductors' default. */
+  readonly maxOutgoingMigrations?: number | null;
+  /** Live migrations that come to it at the same time; null is the conductors' default. */
+  readonly maxIncomingMigrations?: number | null;
 }
 
 /**
@@ -66,6 +81,8 @@ export interface MigrateOptions {
 export interface DroverClient {
   readonly url: string;
   hosts(): Promise<HostList>;
+  /** Sets whether it is chosen for migrations, and how many leave it and come to it. Resolves with the host as it is then. */
+  updateHost(host: string, settings: HostSettings): Promise<HostDetail>;
   /** Which servers of the host could move elsewhere, and why the others cannot. Claims and changes nothing. */
   preflightHost(host: string): Promise<HostDeparturesView>;
   servers(filter?: ServerFilter): Promise<ServerList>;
@@ -118,12 +135,14 @@ function methodsOf(client: Client<paths>, url: string): DroverClient {
           params: { path: { server }, query: host === undefined ? {} : { host } },
         }),
       ),
-    migrate: async (server, { host = null, blockMigration = null } = {}) =>
+    updateHost: async (host, settings) =>
+      answerOf(url, await client.PATCH("/v1/hosts/{host}", { params: { path: { host } }, body: settings })),
+    migrate: async (server, { host = null, blockMigration = null, priority = 0 } = {}) =>
       answerOf(
         url,
         await client.POST("/v1/servers/{server}/migrations", {
           params: { path: { server } },
-          body: { host, blockMigration },
+          body: { host, blockMigration, priority },
         }),
       ),
     migrations: async (filter = {}) =>

@@ -13,6 +13,24 @@ export interface paths {
       };
     };
   };
+  "/v1/hosts/{host}": {
+    /** Set whether it is chosen for migrations, and how many leave it and come to it */
+    patch: {
+      parameters: {
+        path: {
+          "host": string;
+        };
+      };
+      requestBody: { content: { "application/json": components["schemas"]["HostSettingsInput"] } };
+      responses: {
+        200: { content: { "application/json": {
+          "host": components["schemas"]["Host"];
+        } } };
+        "4XX": { content: { "application/json": components["schemas"]["Error"] } };
+        "5XX": { content: { "application/json": components["schemas"]["Error"] } };
+      };
+    };
+  };
   "/v1/hosts/{host}/migration-preflight": {
     /** Which of its servers could move elsewhere, and why the others cannot; nothing is claimed or changed */
     get: {
@@ -259,6 +277,10 @@ export interface components {
       "state": "up" | "down";
       "enabled": boolean;
       "disabledReason": string | null;
+      /** Set by an operator; null where the conductors' default holds. */
+      "maxOutgoingMigrations": number | null;
+      /** Set by an operator; null where the conductors' default holds. */
+      "maxIncomingMigrations": number | null;
       "facts": components["schemas"]["HostFacts"];
       "agentVersion": string;
       "lastSeenAt": string;
@@ -311,6 +333,16 @@ export interface components {
       /** The scheduler's filters that reject it, and the answers of its agent. */
       "checks": components["schemas"]["PreCheck"][];
     };
+    "HostSettingsInput": {
+      /** A disabled host is chosen for no migration; what runs on it, or is on its way to it, is left alone. */
+      "enabled"?: boolean;
+      /** Only of a host that is disabled. */
+      "disabledReason"?: string | null;
+      /** Live migrations that leave the host at the same time; 0 is none, null the conductors' default. */
+      "maxOutgoingMigrations"?: number | null;
+      /** Live migrations that come to the host at the same time; 0 is none, null the conductors' default. */
+      "maxIncomingMigrations"?: number | null;
+    };
     "HostWeight": {
       "weigher": string;
       /** What was measured, larger being better: free KiB, or a count below zero. */
@@ -332,6 +364,8 @@ export interface components {
       "host"?: string | null;
       /** Copy disks: yes, no, or null to let Drover find out. */
       "blockMigration"?: boolean | null;
+      /** Orders what waits for a slot: the larger goes first, and of equal ones the older. 0 unless it is said. */
+      "priority"?: number;
     };
     "Migration": {
       "id": number;
@@ -347,6 +381,15 @@ export interface components {
       /** Null until one is chosen. */
       "destinationHost": string | null;
       "requestedHost": string | null;
+      /** Orders what waits for a slot: the larger goes first, and of equal ones the older. */
+      "priority": number;
+      /** Its place among those that wait; null when it is not `queued`. */
+      "queue": {
+        /** 1 is the next to leave the source. */
+        "position": number;
+        /** How many wait to leave the source. */
+        "length": number;
+      } | null;
       /** Why it waits, failed, was cancelled or is in error. */
       "reason": string | null;
       "failure": components["schemas"]["Failure"] | null;

@@ -35,6 +35,7 @@ export type ParkedView = Answer<"/v1/bus/parked", "get", 200>["parked"][number];
 
 export type ParkedList = Answer<"/v1/bus/parked", "get", 200>;
 export type ParkedReleased = Answer<"/v1/bus/parked/{id}/send-again", "post", 200>;
+export type HostDetail = Answer<"/v1/hosts/{host}", "patch", 200>;
 export type HostList = Answer<"/v1/hosts", "get", 200>;
 export type ServerList = Answer<"/v1/servers", "get", 200>;
 export type ServerDetail = Answer<"/v1/servers/{server}", "get", 200>;

@@ -6,9 +6,10 @@ import {
   hostMigrationPreflight,
   liveMigrateInstance,
   migrationPreflight,
+  updateHost,
 } from "@drover/contracts";
 import { openSampleFleet, type SampleFleet } from "@drover/fleet/testing";
-import { type DroverError, silentLogger, systemClock } from "@drover/model";
+import { DroverError, silentLogger, systemClock } from "@drover/model";
 import type { ProgressCache } from "@drover/progress";
 import type { Store } from "@drover/store";
 import type { FastifyInstance, LightMyRequestResponse } from "fastify";
@@ -21,6 +22,8 @@ interface ConductorCall {
   readonly context: RpcInfo["context"];
 }
 
+type Method = "GET" | "POST" | "PATCH" | "DELETE";
+
 export interface ApiFixture {
   readonly app: FastifyInstance;
   readonly fleet: SampleFleet;
@@ -32,12 +35,12 @@ export interface ApiFixture {
   refuseNext(error: DroverError): void;
   /** A request under `/v2.1` at version 2.`minor`; parsed body, or undefined when it is empty. */
   nova(
-    method: "GET" | "POST" | "DELETE",
+    method: Method,
     path: string,
     minor: number,
     body?: unknown,
   ): Promise<{ status: number; body: unknown; headers: LightMyRequestResponse["headers"] }>;
-  v1(method: "GET" | "POST" | "DELETE", path: string, body?: unknown): Promise<{ status: number; body: unknown }>;
+  v1(method: Method, path: string, body?: unknown): Promise<{ status: number; body: unknown }>;
   close(): Promise<void>;
 }
 
@@ -79,6 +82,12 @@ export async function openApiFixture(): Promise<ApiFixture> {
       handle(hostMigrationPreflight, async (request, info) =>
         answer("host_migration_preflight", request, info, { ...request, canMove: 0, cannotMove: 0, servers: [] }),
       ),
+      handle(updateHost, async (request, info) => {
+        answer("update_host", request, info, undefined);
+        const set = await store.hosts.set(request.host, { enabled: request.settings.enabled ?? true });
+        if (set === undefined) throw new DroverError("not-found", "no such host");
+        return set;
+      }),
       handle(abortMigration, async (request, info) =>
         answer("live_migration_abort", request, info, { answer: "accepted" as const }),
       ),
@@ -90,7 +99,7 @@ export async function openApiFixture(): Promise<ApiFixture> {
   const config = { host: "127.0.0.1", port: 0 };
   const app = await createApi({ bus, store, progress, logger: silentLogger, clock: systemClock, config });
 
-  async function send(method: "GET" | "POST" | "DELETE", url: string, headers: Record<string, string>, body: unknown) {
+  async function send(method: Method, url: string, headers: Record<string, string>, body: unknown) {
     const payload = body === undefined ? {} : { payload: JSON.stringify(body) };
     const sent = { ...headers, ...(body === undefined ? {} : { "content-type": "application/json" }) };
     const response = await app.inject({ method, url, headers: sent, ...payload });

@@ -14,6 +14,7 @@ it("describes /v1 and nothing else", async () => {
     "/v1/bus/parked/{id}",
     "/v1/bus/parked/{id}/send-again",
     "/v1/hosts",
+    "/v1/hosts/{host}",
     "/v1/hosts/{host}/migration-preflight",
     "/v1/migrations",
     "/v1/migrations/{migration}",

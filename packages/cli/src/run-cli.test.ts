@@ -100,6 +100,50 @@ test("server preflight shows the hosts side by side, every check, and ends with 
   expect(JSON.parse(json.out)).toEqual(cannot);
 });
 
+test("what is allowed on a host is set with the words of /v1", async () => {
+  const path = "PATCH /v1/hosts/host-1";
+  const script = { [path]: { body: { host: sampleHost({ maxOutgoingMigrations: 4 }) } } };
+  const sent = async (...words: readonly string[]) => (await drover(script, "host", ...words)).requests;
+  expect(await sent("disable", "host-1", "--reason", "new fan")).toEqual([
+    `${path} {"enabled":false,"disabledReason":"new fan"}`,
+  ]);
+  expect(await sent("enable", "host-1")).toEqual([`${path} {"enabled":true}`]);
+  expect(await sent("limit", "host-1", "--max-outgoing", "4", "--max-incoming", "default")).toEqual([
+    `${path} {"maxOutgoingMigrations":4,"maxIncomingMigrations":null}`,
+  ]);
+  const shown = await drover(script, "host", "limit", "host-1", "--max-outgoing", "4");
+  expect(shown.out).toContain("MAX OUT   MAX IN");
+  expect(shown.out).toMatch(/host-1 +up +yes +4 +default/);
+  for (const wrong of [[], ["--max-incoming", "-1"], ["--max-outgoing", "many"], ["--max-outgoing", "1001"]]) {
+    expect(await drover(script, "host", "limit", "host-1", ...wrong)).toMatchObject({ code: 2, requests: [] });
+  }
+});
+
+test("a priority reaches /v1, and what waits is listed with its place and why", async () => {
+  const waiting = sampleMigration({
+    state: "queued",
+    destinationHost: null,
+    priority: 10,
+    queue: { position: 2, length: 5 },
+    reason: "waits for a slot: host-1 sends 2 at a time",
+  });
+  const script = {
+    "POST /v1/servers/busy/migrations": { status: 202, body: { migration: waiting } },
+    "GET /v1/migrations": { body: { migrations: [waiting, sampleMigration()] } },
+    "GET /v1/migrations/12": { body: { migration: waiting, log: [] } },
+  };
+  const asked = await drover(script, "server", "migrate", "busy", "--priority", "10");
+  expect(asked.requests).toEqual([
+    `POST /v1/servers/busy/migrations {"host":null,"blockMigration":null,"priority":10}`,
+  ]);
+  expect((await drover(script, "server", "migrate", "busy", "--priority", "101")).code).toBe(2);
+  const listed = await drover(script, "migration", "list");
+  expect(listed.out).toMatch(/2 of 5 to leave host-1 +waits for a slot: host-1 sends 2 at a time$/m);
+  const shown = await drover(script, "migration", "show", "12");
+  expect(shown.out).toMatch(/^place in queue: +2 of 5 to leave host-1$/m);
+  expect(shown.out).toMatch(/^priority: +10$/m);
+});
+
 test("host preflight tells first what cannot move, and why", async () => {
   const servers = [
     { server: { uuid: "u", name: "web" }, canMove: true, chosenHost: "host-3", reason: "web can move to host-3" },
@@ -124,7 +168,7 @@ test("server migrate without --watch says how to follow it", async () => {
   const { code, out, requests } = await drover(script, "server", "migrate", "busy", "--to", "host-2");
   expect(code).toBe(0);
   expect(out).toBe("migration 12 of busy is queued (host-1 -> ?); drover migration watch 12 shows how it goes\n");
-  expect(requests).toEqual(['POST /v1/servers/busy/migrations {"host":"host-2","blockMigration":null}']);
+  expect(requests).toEqual(['POST /v1/servers/busy/migrations {"host":"host-2","blockMigration":null,"priority":0}']);
 });
 
 test("server migrate says whether local disks are to be copied", async () => {

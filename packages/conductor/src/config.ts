@@ -7,12 +7,16 @@ export const conductorConfig = z.object({
     .int()
     .min(1)
     .default(2)
-    .describe("Live migrations that leave one host at the same time; more wait as `queued`."),
+    .describe(
+      "Live migrations that leave one host at the same time, where an operator has set no other number for it; more wait as `queued`.",
+    ),
   max_concurrent_incoming_migrations: z
     .int()
     .min(1)
     .default(4)
-    .describe("Live migrations that one host takes in at the same time."),
+    .describe(
+      "Live migrations that one host takes in at the same time, where an operator has set no other number for it.",
+    ),
   max_concurrent_migrations: z.int().min(1).default(1000).describe("Live migrations under way in the whole fleet."),
   agent_silence_s: z
     .number()

@@ -1,5 +1,13 @@
-import { abortMigration, forceCompleteMigration, liveMigrateInstance, reportMigrationOutcome } from "@drover/contracts";
-import { DroverError } from "@drover/model";
+import {
+  abortMigration,
+  forceCompleteMigration,
+  getMigration,
+  listMigrations,
+  liveMigrateInstance,
+  reportMigrationOutcome,
+  updateHost,
+} from "@drover/contracts";
+import { DroverError, type ObservedGuest } from "@drover/model";
 import { afterEach, describe, expect, it } from "vitest";
 import { type AgentScript, guest, otherGuest, type Plane, startPlane } from "./suite/scripted-plane.ts";
 
@@ -164,7 +172,7 @@ describe("an abort", () => {
     });
     await expect
       .poll(async () => (await plane.store.migrations.get(second))?.reason)
-      .toBe("waits for a slot: alpha sends 1 at a time, the fleet 1000");
+      .toBe("waits for a slot: alpha sends 1 at a time");
     await plane.bus.call(abortMigration, { migrationUuid: second, requestedBy: "olga" });
     expect(await plane.until(second, "cancelled")).toMatchObject({ destinationHost: null, step: null });
     await plane.alpha.outcome(first, { outcome: "arrived", cause: null });
@@ -270,6 +278,71 @@ describe("a queue", () => {
     await plane.alpha.outcome(second, { outcome: "arrived", cause: null });
     await plane.until(second, "completed");
     await plane.until(first, "completed");
+  });
+});
+
+describe("a queue of several", () => {
+  const third: ObservedGuest = { ...otherGuest, uuid: "6f6e0c5c-0000-4000-8000-000000000003", name: "urgent" };
+  const ask = async (serverUuid: string, priority = 0) =>
+    (await plane.bus.call(liveMigrateInstance, { ...request, serverUuid, priority })).migrationUuid;
+
+  it("lets the one of the larger priority go first, and shows each one's place", async () => {
+    const first = await start({ alpha: copies }, { max_concurrent_live_migrations: 1 });
+    await plane.until(first, "running");
+    await plane.store.guests.replaceSightings("alpha", [guest, otherGuest, third]);
+    const low = await ask(otherGuest.uuid);
+    await expect.poll(async () => (await plane.store.migrations.get(low))?.reason).toContain("waits for a slot");
+    const high = await ask(third.uuid, 10);
+    const places = async () =>
+      (await plane.bus.call(listMigrations, { status: "queued" })).migrations.map(({ server, priority, queue }) => [
+        server.name,
+        priority,
+        queue,
+      ]);
+    expect(await places()).toEqual([
+      ["urgent", 10, { position: 1, length: 2 }],
+      ["db", 0, { position: 2, length: 2 }],
+    ]);
+    await plane.alpha.outcome(first, { outcome: "arrived", cause: null });
+    await plane.until(high, "running");
+    expect((await plane.store.migrations.get(low))?.state).toBe("queued");
+    expect((await plane.bus.call(getMigration, { migration: low })).migration.queue).toEqual({
+      position: 1,
+      length: 1,
+    });
+    await plane.alpha.outcome(high, { outcome: "arrived", cause: null });
+    await plane.until(low, "running");
+    expect((await plane.bus.call(getMigration, { migration: low })).migration.queue).toBeNull();
+    await plane.alpha.outcome(low, { outcome: "arrived", cause: null });
+    await plane.until(low, "completed");
+  });
+
+  it("moves on when the first of it is called off, and when a host may send more", async () => {
+    const first = await start({ alpha: copies }, { max_concurrent_live_migrations: 1 });
+    await plane.until(first, "running");
+    await plane.store.guests.replaceSightings("alpha", [guest, otherGuest, third]);
+    const [low, high] = [await ask(otherGuest.uuid), await ask(third.uuid, 10)];
+    await expect.poll(async () => (await plane.store.migrations.get(high))?.reason).toContain("waits for a slot");
+    await plane.bus.call(abortMigration, { migrationUuid: high, requestedBy: "olga" });
+    await plane.until(high, "cancelled");
+    await plane.bus.call(updateHost, { host: "alpha", settings: { maxOutgoingMigrations: 2 }, requestedBy: "olga" });
+    await plane.until(low, "running");
+    await plane.alpha.outcome(first, { outcome: "arrived", cause: null });
+    await plane.alpha.outcome(low, { outcome: "arrived", cause: null });
+    await plane.until(low, "completed");
+  });
+
+  it("waits for the fleet where that has a limit, and says so", async () => {
+    const first = await start({ alpha: copies }, { max_concurrent_migrations: 1 });
+    await plane.until(first, "running");
+    const second = await ask(otherGuest.uuid);
+    await expect
+      .poll(async () => (await plane.store.migrations.get(second))?.reason)
+      .toBe("waits for a slot: 1 migrate at a time in the whole fleet");
+    await plane.alpha.outcome(first, { outcome: "arrived", cause: null });
+    await plane.until(second, "running");
+    await plane.alpha.outcome(second, { outcome: "arrived", cause: null });
+    await plane.until(second, "completed");
   });
 });
 

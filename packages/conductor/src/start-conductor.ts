@@ -10,6 +10,7 @@ import {
   reportHost,
   reportMigrationEvent,
   reportMigrationOutcome,
+  updateHost,
 } from "@drover/contracts";
 import { type Clock, errorChain, type Logger, type MigrationPolicy } from "@drover/model";
 import { type ProgressCache, startProgressFlush } from "@drover/progress";
@@ -25,6 +26,7 @@ import { takeInOutcome } from "./reports/migration-outcome.ts";
 import { recordLiveMigration } from "./requests/live-migrate-instance.ts";
 import { recordOperatorRequest } from "./requests/operator-request.ts";
 import { fleetHandlers } from "./requests/read-fleet.ts";
+import { recordHostSettings } from "./requests/update-host.ts";
 import { MigrationSignals } from "./work/migration-signals.ts";
 import { MigrationWork } from "./work/migration-work.ts";
 import { RestoredDatabase } from "./work/restored-database.ts";
@@ -93,6 +95,11 @@ function operatorHandlers(context: ConductorContext, work: MigrationWork): reado
       context.signals.created(migration.uuid);
       work.lookForWork();
       return { migrationUuid: migration.uuid, migrationId: migration.id };
+    }),
+    handle(updateHost, async (request) => {
+      const host = await recordHostSettings(context, request);
+      const { enabled, disabledReason, maxOutgoingMigrations, maxIncomingMigrations } = host;
+      return { enabled, disabledReason, maxOutgoingMigrations, maxIncomingMigrations };
     }),
     handle(abortMigration, async (request) => ({ answer: await recordOperatorRequest(context, "abort", request) })),
     handle(forceCompleteMigration, async (request) => ({

@@ -25,6 +25,7 @@ export {
   reportMigrationEvent,
   reportMigrationOutcome,
 } from "./conductor-rpc.ts";
+export { hostSettings, updateHost } from "./host-rpc.ts";
 export {
   type HostDeparturesView,
   hostDeparturesView,
@@ -42,7 +43,7 @@ export {
   MAX_PAGE_ROWS,
 } from "./reading-rpc.ts";
 export { selectDestinations } from "./scheduler-rpc.ts";
-export { hostName, serializedError } from "./schemas.ts";
+export { hostName, migrationPriority, serializedError } from "./schemas.ts";
 export {
   type HostView,
   hostView,

@@ -155,6 +155,12 @@ export const hostWeight = z
   })
   .meta({ id: "HostWeight" }) satisfies z.ZodType<HostWeight>;
 
+export const migrationPriority = z
+  .int()
+  .min(-100)
+  .max(100)
+  .describe("Orders what waits for a slot: the larger goes first, and of equal ones the older. 0 unless it is said.");
+
 export const chosenFlag = z
   .object({
     name: z.string().describe("libvirt's name of the flag or parameter."),

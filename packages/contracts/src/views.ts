@@ -25,6 +25,8 @@ export const hostView = z
     state: z.enum(["up", "down"]).describe("`down`: nothing was heard of its agent for a minute."),
     enabled: z.boolean(),
     disabledReason: z.string().nullable(),
+    maxOutgoingMigrations: count.nullable().describe("Set by an operator; null where the conductors' default holds."),
+    maxIncomingMigrations: count.nullable().describe("Set by an operator; null where the conductors' default holds."),
     facts: hostFacts,
     agentVersion: z.string(),
     lastSeenAt: time,
@@ -76,6 +78,14 @@ export const migrationView = z
     sourceHost: z.string(),
     destinationHost: z.string().nullable().describe("Null until one is chosen."),
     requestedHost: z.string().nullable(),
+    priority: z.int().describe("Orders what waits for a slot: the larger goes first, and of equal ones the older."),
+    queue: z
+      .object({
+        position: z.int().positive().describe("1 is the next to leave the source."),
+        length: z.int().positive().describe("How many wait to leave the source."),
+      })
+      .nullable()
+      .describe("Its place among those that wait; null when it is not `queued`."),
     reason: z.string().nullable().describe("Why it waits, failed, was cancelled or is in error."),
     failure: serializedError.nullable(),
     proof: migrationProof

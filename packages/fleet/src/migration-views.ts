@@ -3,6 +3,7 @@ import { DroverError, IN_PROGRESS, MIGRATION_STATES, type MigrationState, SHOWN_
 import type { MigrationFilter, Store } from "@drover/store";
 import { type Fleet, isUuid } from "./fleet.ts";
 import type { ProgressReader } from "./progress-reader.ts";
+import { queuePlaces } from "./queue-places.ts";
 import { viewLogEntry, viewMigration } from "./views.ts";
 
 /** Which migrations; what is absent or null does not narrow. */
@@ -38,13 +39,22 @@ export function createMigrationViews(sources: {
   return {
     list: async (query) => {
       const migrations = await store.migrations.list(await filterOf(query, fleet));
-      const progress = await readProgress(migrations);
-      return migrations.map((migration) => viewMigration(migration, progress.get(migration.uuid)));
+      const [progress, places] = await Promise.all([readProgress(migrations), queuePlaces(store, migrations)]);
+      return migrations.map((migration) => {
+        const { uuid } = migration;
+        return viewMigration(migration, progress.get(uuid), places.get(uuid));
+      });
     },
     detail: async (reference) => {
       const migration = await fleet.findMigration(reference);
-      const [progress, log] = await Promise.all([readProgress([migration]), store.migrations.readLog(migration.uuid)]);
-      return { migration: viewMigration(migration, progress.get(migration.uuid)), log: log.map(viewLogEntry) };
+      const { uuid } = migration;
+      const [progress, places, log] = await Promise.all([
+        readProgress([migration]),
+        queuePlaces(store, [migration]),
+        store.migrations.readLog(uuid),
+      ]);
+      const view = viewMigration(migration, progress.get(uuid), places.get(uuid));
+      return { migration: view, log: log.map(viewLogEntry) };
     },
   };
 }

@@ -2,9 +2,10 @@ import type { HostView, LogEntryView, MigrationView, ProgressView, ServerView } 
 import { type Migration, type MigrationLogEntry, SHOWN_STATUS } from "@drover/model";
 import type { KnownHost, KnownServer } from "./fleet.ts";
 import type { KnownProgress } from "./progress-reader.ts";
+import type { QueuePlace } from "./queue-places.ts";
 
 export function viewHost(host: KnownHost): HostView {
-  const { id, uuid, facts, enabled, disabledReason, agentVersion } = host;
+  const { id, uuid, facts, enabled, disabledReason, maxOutgoingMigrations, maxIncomingMigrations, agentVersion } = host;
   return {
     id,
     uuid,
@@ -12,6 +13,8 @@ export function viewHost(host: KnownHost): HostView {
     state: host.up ? "up" : "down",
     enabled,
     disabledReason,
+    maxOutgoingMigrations,
+    maxIncomingMigrations,
     facts,
     agentVersion,
     lastSeenAt: host.lastSeenAt.toISOString(),
@@ -31,7 +34,12 @@ export function viewServer(server: KnownServer): ServerView {
   };
 }
 
-export function viewMigration(migration: Migration, known: KnownProgress | undefined): MigrationView {
+/** @param place Of one that is queued; undefined otherwise. */
+export function viewMigration(
+  migration: Migration,
+  known: KnownProgress | undefined,
+  place: QueuePlace | undefined,
+): MigrationView {
   const { id, uuid, state, sourceHost, destinationHost, requestedHost, reason, failure } = migration;
   return {
     id,
@@ -42,6 +50,8 @@ export function viewMigration(migration: Migration, known: KnownProgress | undef
     sourceHost,
     destinationHost,
     requestedHost,
+    priority: migration.priority,
+    queue: state === "queued" ? (place ?? null) : null,
     reason,
     failure: failure === null ? null : { ...failure, details: { ...failure.details } },
     proof: migration.proof,

@@ -26,6 +26,9 @@ export interface Host {
   readonly agentVersion: string;
   readonly enabled: boolean;
   readonly disabledReason: string | null;
+  /** What an operator allows this host instead of the conductors' defaults; null where those hold. */
+  readonly maxOutgoingMigrations: number | null;
+  readonly maxIncomingMigrations: number | null;
   readonly registeredAt: Date;
   readonly lastSeenAt: Date;
 }

@@ -80,6 +80,10 @@ export interface Migration {
   /** Name of the step that is under way or comes next; null when the list is done. */
   readonly step: string | null;
   readonly outputs: MigrationStepOutputs;
+  /** Orders what waits: the larger first, then the older. */
+  readonly priority: number;
+  /** What a queued one gave its slot back for, so that it keeps none from others; null while it waits for a slot. */
+  readonly waitsFor: "destination" | null;
   /** Why it waits, failed, was cancelled or is in error; null while there is nothing to say. */
   readonly reason: string | null;
   readonly failure: SerializedError | null;

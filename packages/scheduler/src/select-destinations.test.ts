@@ -27,6 +27,8 @@ function host(name: string, change: Partial<Host> = {}): Host {
     agentVersion: "0.1.0",
     enabled: true,
     disabledReason: null,
+    maxOutgoingMigrations: null,
+    maxIncomingMigrations: null,
     registeredAt: now,
     lastSeenAt: now,
     ...change,

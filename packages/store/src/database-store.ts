@@ -4,6 +4,7 @@ import { flushedProgress } from "./flushed-progress.ts";
 import { guestSightings } from "./guest-sightings.ts";
 import { hostRecords } from "./host-records.ts";
 import { acquireLeases, releaseLease, renewLeases } from "./leases.ts";
+import { readQueue } from "./migration-queue.ts";
 import {
   adoptMigration,
   appendLog,
@@ -33,6 +34,7 @@ export function databaseStore(database: Database): Store {
       adopt: (migration, log) => adoptMigration(database, migration, log),
       takeSourceSlot: (uuid, expected, limits, change, log) =>
         takeSourceSlot(database, uuid, expected, limits, change, log),
+      queue: () => readQueue(database),
       readLog: (uuid) => readLog(database, uuid),
       appendLog: (uuid, state, line) => appendLog(database, uuid, state, line),
       acquireLeases: (owner, leaseMs, limit) => acquireLeases(database, owner, leaseMs, limit),

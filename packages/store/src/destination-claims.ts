@@ -36,7 +36,13 @@ async function claimDestination(database: Database, claim: DestinationClaim, lim
     const rows = await transaction.selectFrom("destination_claims").selectAll().where("host", "=", host).execute();
     const claims = rows.map(claimFromRow);
     if (claims.some((other) => other.migrationUuid === migrationUuid)) return;
-    const refusal = claimRefusal(claim, claims, limits);
+    const own = await transaction
+      .selectFrom("hosts")
+      .select("max_incoming")
+      .where("host", "=", host)
+      .executeTakeFirst();
+    const maxIncoming = own?.max_incoming ?? limits.maxIncoming;
+    const refusal = claimRefusal(claim, claims, { ...limits, maxIncoming });
     if (refusal !== undefined) throw refusal;
     await transaction
       .insertInto("destination_claims")

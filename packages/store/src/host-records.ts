@@ -3,7 +3,7 @@ import type { Host, HostFacts } from "@drover/model";
 import { sql } from "kysely";
 import type { Database } from "./database.ts";
 import { hostFromRow } from "./rows.ts";
-import type { HeardOf, HostStore } from "./store.ts";
+import type { HeardOf, HostSettings, HostStore } from "./store.ts";
 
 export function hostRecords(database: Database): HostStore {
   return {
@@ -21,6 +21,7 @@ export function hostRecords(database: Database): HostStore {
       );
       return row === undefined ? undefined : hostFromRow(row);
     },
+    set: (host, settings) => setHost(database, host, settings),
     noteRestored: async (host, upToMs) => {
       await database.query(`noting that records about host ${host} were restored`, (db) =>
         db
@@ -66,6 +67,21 @@ async function reportHost(database: Database, facts: HostFacts, agentVersion: st
       .executeTakeFirstOrThrow(),
   );
   return hostFromRow(row);
+}
+
+async function setHost(database: Database, host: string, settings: HostSettings): Promise<Host | undefined> {
+  const columns = {
+    ...(settings.enabled === undefined ? {} : { enabled: settings.enabled ? 1 : 0 }),
+    ...(settings.disabledReason === undefined ? {} : { disabled_reason: settings.disabledReason }),
+    ...(settings.maxOutgoingMigrations === undefined ? {} : { max_outgoing: settings.maxOutgoingMigrations }),
+    ...(settings.maxIncomingMigrations === undefined ? {} : { max_incoming: settings.maxIncomingMigrations }),
+  };
+  const row = await database.query(`setting what is allowed on host ${host}`, (db) =>
+    Object.keys(columns).length === 0
+      ? db.selectFrom("hosts").selectAll().where("host", "=", host).executeTakeFirst()
+      : db.updateTable("hosts").set(columns).where("host", "=", host).returningAll().executeTakeFirst(),
+  );
+  return row === undefined ? undefined : hostFromRow(row);
 }
 
 async function heartbeat(database: Database, hosts: readonly string[]): Promise<ReadonlyMap<string, HeardOf>> {

@@ -9,6 +9,7 @@ export type {
   ExpectedVersion,
   GuestStore,
   HeardOf,
+  HostSettings,
   HostStore,
   LogLine,
   MigrationChange,
@@ -16,5 +17,7 @@ export type {
   MigrationStore,
   NewMigration,
   ProgressStore,
+  QueuedMigration,
+  SlotAnswer,
   Store,
 } from "./store.ts";

@@ -22,6 +22,9 @@ export async function acquireLeases(
       .select("id")
       .where(isInProgress())
       .where((e) => e.or([e("lease_owner", "is", null), e("lease_expires_at", "<=", nowMs)]))
+      // What is under way cannot wait; of what waits, the first in the queue.
+      .orderBy(sql`case when state = 'queued' then 1 else 0 end`)
+      .orderBy("priority", "desc")
       .orderBy("created_at")
       .orderBy("id")
       .limit(limit);

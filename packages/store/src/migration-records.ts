@@ -71,6 +71,7 @@ async function insertMigration(
       memory_kib: wanted.memoryKiB,
       policy: JSON.stringify(wanted.policy),
       step: wanted.step,
+      priority: wanted.priority ?? 0,
       agent_sequence: 0,
       requested_by: wanted.requestedBy,
       project_id: wanted.projectId,
@@ -189,14 +190,13 @@ export async function appendLog(database: Database, uuid: string, state: Migrati
   });
 }
 
+type FoundMigration = Pick<MigrationRow, "state" | "generation" | "source_host" | "id" | "priority" | "created_at">;
+
 /** @throws `not-found` */
-async function requireMigration(
-  transaction: Transaction<Tables>,
-  uuid: string,
-): Promise<Pick<MigrationRow, "state" | "generation" | "source_host">> {
+async function requireMigration(transaction: Transaction<Tables>, uuid: string): Promise<FoundMigration> {
   const row = await transaction
     .selectFrom("migrations")
-    .select(["state", "generation", "source_host"])
+    .select(["state", "generation", "source_host", "id", "priority", "created_at"])
     .where("uuid", "=", uuid)
     .executeTakeFirst();
   if (row !== undefined) return row;
@@ -212,7 +212,7 @@ export async function requireVersion(
   transaction: Transaction<Tables>,
   uuid: string,
   expected: ExpectedVersion,
-): Promise<Pick<MigrationRow, "source_host">> {
+): Promise<FoundMigration> {
   const row = await requireMigration(transaction, uuid);
   if (row.state === expected.state && row.generation === expected.generation) return row;
   throw changedMeanwhile(uuid, expected, row);

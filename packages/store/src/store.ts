@@ -22,9 +22,42 @@ export interface NewMigration {
   readonly memoryKiB: number;
   readonly policy: MigrationPolicy;
   readonly step: string;
+  /** The larger goes first while it waits. @default 0 */
+  readonly priority?: number;
   readonly requestedBy: string;
   readonly projectId: string;
   readonly requestId: string;
+}
+
+/** How many migrations may hold a slot at the same time; a host's own limit counts before `maxOutgoing`. */
+export interface SlotLimits {
+  readonly maxOutgoing: number;
+  readonly maxFleet: number;
+}
+
+/** Whether a migration has its source's slot, and otherwise what is in the way. */
+export type SlotAnswer =
+  /** `moreFree`: the source has a slot for another one. */
+  | { readonly kind: "taken"; readonly migration: Migration; readonly moreFree: boolean }
+  | { readonly kind: "full"; readonly limit: "source" | "fleet"; readonly max: number }
+  /** Those before it in the queue are to have what is free; `next` is the first of them. */
+  | { readonly kind: "not-its-turn"; readonly next: string | undefined };
+
+/** A migration that waits, as the queue has it. */
+export interface QueuedMigration {
+  readonly uuid: string;
+  readonly sourceHost: string;
+  readonly priority: number;
+}
+
+/** What an operator may set of a host; what is absent stays as it is. */
+export interface HostSettings {
+  readonly enabled?: boolean;
+  /** Why it is disabled; null for no reason given. */
+  readonly disabledReason?: string | null;
+  /** Instead of the conductors' `max_concurrent_live_migrations` and `max_concurrent_incoming_migrations`; null is theirs. */
+  readonly maxOutgoingMigrations?: number | null;
+  readonly maxIncomingMigrations?: number | null;
 }
 
 /** What an agent's state file knows of a migration whose record is lost. */
@@ -49,6 +82,7 @@ export type MigrationChange = Partial<
     | "requestedHost"
     | "blockMigration"
     | "memoryKiB"
+    | "priority"
     | "generation"
     | "requestedBy"
     | "projectId"
@@ -109,15 +143,18 @@ export interface MigrationStore {
   updateRestored(uuid: string, expected: ExpectedVersion, change: MigrationChange, log: LogLine): Promise<Migration>;
   /**
    * queued → preparing, only while fewer than `maxOutgoing` migrations hold a slot of the source (and fewer than
-   * `maxFleet` in all). Correct under racing conductors. Returns undefined when no slot is free.
+   * `maxFleet` in all), and only when no other one that waits is before it: the larger priority first, then the older.
+   * Correct under racing conductors.
    */
   takeSourceSlot(
     uuid: string,
     expected: ExpectedVersion,
-    limits: { readonly maxOutgoing: number; readonly maxFleet: number },
+    limits: SlotLimits,
     change: MigrationChange,
     log: LogLine,
-  ): Promise<Migration | undefined>;
+  ): Promise<SlotAnswer>;
+  /** All that are `queued`, in the order in which slots are given to them. */
+  queue(): Promise<readonly QueuedMigration[]>;
   readLog(uuid: string): Promise<readonly MigrationLogEntry[]>;
   appendLog(uuid: string, state: MigrationState, line: LogLine): Promise<void>;
 
@@ -128,7 +165,8 @@ export interface MigrationStore {
   adopt(migration: AdoptedMigration, log: LogLine): Promise<Migration | undefined>;
 
   /**
-   * Takes up to `limit` migrations in progress whose lease is free or has run out, for `leaseMs`; oldest first. A lease
+   * Takes up to `limit` migrations in progress whose lease is free or has run out, for `leaseMs`: those under way, then those
+   * that are queued by priority, the older first. A lease
    * that another owner let run out raises the generation: the fence against that owner.
    */
   acquireLeases(owner: string, leaseMs: number, limit: number): Promise<readonly Migration[]>;
@@ -149,7 +187,8 @@ export interface ClaimStore {
    * Holds memory and one inbound slot on `host`. Repeating it for the same migration and host changes nothing; for
    * another host the claim moves. Correct under racing conductors.
    *
-   * @param limits.memoryKiB what may be claimed on the host in all: its memory less what its guests use.
+   * @param limits.memoryKiB what may be claimed on the host in all: its memory less what its guests use. A limit that an
+   *   operator set for the host counts before `limits.maxIncoming`.
    * @throws `refused` with which limit stood in the way, in the message and as `details.limit`; what the migration held
    *   on another host it still holds. `conflict` for a migration in a state that holds no claim
    *   (`HOLDS_DESTINATION_CLAIM`), over ones among them; `not-found` for an unknown migration.
@@ -176,6 +215,8 @@ export interface HostStore {
   heartbeat(hosts: readonly string[]): Promise<ReadonlyMap<string, HeardOf>>;
   list(): Promise<readonly Host[]>;
   get(host: string): Promise<Host | undefined>;
+  /** Writes what an operator sets; undefined for an unknown host. An agent's reports leave it as it is. */
+  set(host: string, settings: HostSettings): Promise<Host | undefined>;
   /**
    * Writes up to this time, ms since 1970, that concern the host may be missing: the database was restored from a backup,
    * or a failover lost them. Only a later time is written; nothing happens for an unknown host.

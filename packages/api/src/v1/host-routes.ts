@@ -1,8 +1,9 @@
-import { hostDeparturesView, hostMigrationPreflight, hostView } from "@drover/contracts";
+import { hostDeparturesView, hostMigrationPreflight, hostSettings, hostView, updateHost } from "@drover/contracts";
 import { viewHost } from "@drover/fleet";
+import { DroverError } from "@drover/model";
 import { z } from "zod";
 import { askConductor } from "../ask-conductor.ts";
-import { rpcContext } from "../identity.ts";
+import { LOCAL_IDENTITY, rpcContext } from "../identity.ts";
 import { hostParams } from "./schemas.ts";
 import { errorAnswers, type V1App, type V1Context } from "./v1-context.ts";
 
@@ -19,6 +20,28 @@ export function hostRoutes(app: V1App, { fleet, dependencies }: V1Context): void
       },
     },
     async () => ({ hosts: (await fleet.hosts()).map(viewHost) }),
+  );
+
+  app.patch(
+    "/hosts/:host",
+    {
+      schema: {
+        operationId: "updateHost",
+        tags: ["hosts"],
+        summary: "Set whether it is chosen for migrations, and how many leave it and come to it",
+        params: hostParams,
+        body: hostSettings,
+        response: { 200: z.object({ host: hostView }), ...errorAnswers },
+      },
+    },
+    async (request) => {
+      const { host } = request.params;
+      const asked = { host, settings: request.body, requestedBy: LOCAL_IDENTITY.userId };
+      await askConductor(dependencies, updateHost, asked, rpcContext(request));
+      const known = (await fleet.hosts()).find(({ facts }) => facts.host === host);
+      if (known !== undefined) return { host: viewHost(known) };
+      throw new DroverError("not-found", `there is no host ${host}`, { details: { host } });
+    },
   );
 
   app.get(

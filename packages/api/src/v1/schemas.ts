@@ -2,7 +2,7 @@
  * What requests of `/v1` are checked by, and the form of its errors; the OpenAPI document is made from these and from the
  * views in `@drover/contracts`.
  */
-import { hostName, serializedError } from "@drover/contracts";
+import { hostName, migrationPriority, serializedError } from "@drover/contracts";
 import { ERROR_CODES } from "@drover/model";
 import { z } from "zod";
 
@@ -22,6 +22,7 @@ export const migrateRequest = z
   .strictObject({
     host: hostName.nullable().optional().describe("The destination; without it the scheduler chooses."),
     blockMigration: z.boolean().nullable().optional().describe("Copy disks: yes, no, or null to let Drover find out."),
+    priority: migrationPriority.optional(),
   })
   .meta({ id: "MigrateRequest" });
 

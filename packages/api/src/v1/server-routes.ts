@@ -5,7 +5,7 @@ import {
   migrationView,
   serverView,
 } from "@drover/contracts";
-import { viewMigration, viewServer } from "@drover/fleet";
+import { type QueuePlace, queuePlaces, viewMigration, viewServer } from "@drover/fleet";
 import { DroverError, type Migration } from "@drover/model";
 import { z } from "zod";
 import { askConductor } from "../ask-conductor.ts";
@@ -97,13 +97,16 @@ export function serverRoutes(app: V1App, context: V1Context): void {
           serverUuid: server.uuid,
           host: request.body?.host ?? null,
           blockMigration: request.body?.blockMigration ?? null,
+          priority: request.body?.priority ?? 0,
           requestedBy: LOCAL_IDENTITY.userId,
           projectId: LOCAL_IDENTITY.projectId,
         },
         rpcContext(request),
       );
       const migration = await readAccepted(context, migrationUuid);
-      return reply.code(202).send({ migration: viewMigration(migration, undefined) });
+      // The place is for people: without it the request is accepted all the same.
+      const places = await queuePlaces(dependencies.store, [migration]).catch(() => new Map<string, QueuePlace>());
+      return reply.code(202).send({ migration: viewMigration(migration, undefined, places.get(migrationUuid)) });
     },
   );
 }

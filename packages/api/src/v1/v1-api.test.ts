@@ -22,6 +22,22 @@ describe("/v1/hosts", () => {
   });
 });
 
+describe("PATCH /v1/hosts/:host", () => {
+  it("sets what an operator says, and answers with the host", async () => {
+    const settings = { enabled: false, disabledReason: "new fan", maxOutgoingMigrations: null };
+    const { status, body } = await api.v1("PATCH", "/hosts/hostb", settings);
+    expect(status).toBe(200);
+    expect(body).toMatchObject({ host: { name: "hostb", enabled: false, maxIncomingMigrations: null } });
+    expect(api.calls).toMatchObject([{ request: { host: "hostb", settings, requestedBy: "admin" } }]);
+  });
+
+  it("refuses what it does not know", async () => {
+    expect((await api.v1("PATCH", "/hosts/hostb", { enable: false })).status).toBe(400);
+    expect((await api.v1("PATCH", "/hosts/hostb", { maxIncomingMigrations: -1 })).status).toBe(400);
+    expect(api.calls).toEqual([]);
+  });
+});
+
 describe("migration-preflight", () => {
   it("asks the conductor about a server, and about a host", async () => {
     const report = await api.v1("GET", "/servers/vm1/migration-preflight?host=hostb");
@@ -69,7 +85,7 @@ describe("/v1/servers", () => {
   });
 
   it("starts a migration and answers with its record", async () => {
-    const { status, body } = await api.v1("POST", "/servers/vm1/migrations", { host: "hostb" });
+    const { status, body } = await api.v1("POST", "/servers/vm1/migrations", { host: "hostb", priority: 7 });
     expect(status).toBe(202);
     expect(body).toMatchObject({
       migration: {
@@ -79,10 +95,12 @@ describe("/v1/servers", () => {
         server: { uuid: S1, name: "vm1" },
         sourceHost: "hosta",
         requestedHost: "hostb",
+        priority: 0,
+        queue: { position: 1, length: 1 },
         progress: null,
       },
     });
-    expect(api.calls).toMatchObject([{ request: { host: "hostb", blockMigration: null } }]);
+    expect(api.calls).toMatchObject([{ request: { host: "hostb", blockMigration: null, priority: 7 } }]);
   });
 
   it("needs no body for that", async () => {

@@ -1,6 +1,7 @@
-import type { Command } from "commander";
-import type { CommandHost } from "../command-context.ts";
-import { EXIT } from "../exit-code.ts";
+import type { HostSettings } from "@drover/api-client";
+import { type Command, InvalidArgumentError } from "commander";
+import type { CommandContext, CommandHost } from "../command-context.ts";
+import { CliError, EXIT } from "../exit-code.ts";
 import { hostTable } from "../format/host-table.ts";
 import { departuresText } from "../format/preflight-table.ts";
 import { parseName } from "../parse-name.ts";
@@ -17,6 +18,7 @@ export function addHostCommands(program: Command, host: CommandHost): void {
         return EXIT.ok;
       }),
     );
+  addSettingCommands(group, host);
   group
     .command("preflight")
     .description("which servers of a host could move elsewhere, and why the others cannot; claims and changes nothing")
@@ -28,4 +30,69 @@ export function addHostCommands(program: Command, host: CommandHost): void {
         return report.cannotMove === 0 ? EXIT.ok : EXIT.refused;
       }),
     );
+}
+
+type MigrationLimit = number | "default";
+
+interface LimitOptions {
+  maxOutgoing: MigrationLimit;
+  maxIncoming: MigrationLimit;
+}
+
+function addSettingCommands(group: Command, host: CommandHost): void {
+  group
+    .command("disable")
+    .description("choose it for no migration any more; what runs on it, or is on its way to it, is left alone")
+    .argument("<host>", "name of the host", parseName)
+    .option("--reason <text>", "why, for the list of hosts", parseReason)
+    .action(
+      runCommand<{ reason: string }>(host, async (context, name, { reason = null }) =>
+        set(context, name, { enabled: false, disabledReason: reason }),
+      ),
+    );
+  group
+    .command("enable")
+    .description("let it be chosen again")
+    .argument("<host>", "name of the host", parseName)
+    .action(runCommand(host, async (context, name) => set(context, name, { enabled: true })));
+  group
+    .command("limit")
+    .description("how many live migrations leave it and come to it at the same time")
+    .argument("<host>", "name of the host", parseName)
+    .option("--max-outgoing <n>", "0 to 1000, or default for the conductors' own limit", parseMigrationLimit)
+    .option("--max-incoming <n>", "0 to 1000, or default for the conductors' own limit", parseMigrationLimit)
+    .action(
+      runCommand<LimitOptions>(host, async (context, name, { maxOutgoing, maxIncoming }) => {
+        if (maxOutgoing === undefined && maxIncoming === undefined) {
+          throw new CliError(EXIT.usage, "say which limit: --max-outgoing, --max-incoming, or both");
+        }
+        return await set(context, name, {
+          ...(maxOutgoing === undefined ? {} : { maxOutgoingMigrations: limitOf(maxOutgoing) }),
+          ...(maxIncoming === undefined ? {} : { maxIncomingMigrations: limitOf(maxIncoming) }),
+        });
+      }),
+    );
+}
+
+async function set(context: CommandContext, name: string, settings: HostSettings): Promise<number> {
+  const answer = await context.client().updateHost(name, settings);
+  context.answer(answer, ({ host }) => hostTable([host], context.io.clock.now()));
+  return EXIT.ok;
+}
+
+function parseReason(text: string): string {
+  if (text.length > 0 && text.length <= 255) return text;
+  throw new InvalidArgumentError("It must have 1 to 255 characters.");
+}
+
+function parseMigrationLimit(text: string): MigrationLimit {
+  if (text === "default") return text;
+  const limit = /^[0-9]{1,4}$/.test(text) ? Number(text) : Number.NaN;
+  if (limit <= 1000) return limit;
+  throw new InvalidArgumentError("It must be a whole number from 0 to 1000, or default.");
+}
+
+/** In `/v1`, null takes the host's own limit away. */
+function limitOf(limit: MigrationLimit): number | null {
+  return limit === "default" ? null : limit;
 }

@@ -6,12 +6,14 @@ import { preflightText } from "../format/preflight-table.ts";
 import { printable } from "../format/printable.ts";
 import { serverFacts, serverTable } from "../format/server-table.ts";
 import { parseName } from "../parse-name.ts";
+import { parsePriority } from "../parse-priority.ts";
 import { runCommand } from "../run-command.ts";
 import { watchCommand } from "../watch/watch-command.ts";
 
 interface MigrateOptions {
   readonly to: string;
   readonly blockMigration: keyof typeof BLOCK_MIGRATION;
+  readonly priority: number;
   readonly watch: boolean;
 }
 
@@ -63,10 +65,16 @@ export function addServerCommands(program: Command, host: CommandHost): void {
         .choices(Object.keys(BLOCK_MIGRATION))
         .default("auto"),
     )
+    .option(
+      "--priority <n>",
+      "orders what waits for a slot, -100 to 100: the larger goes first (default: 0)",
+      parsePriority,
+    )
     .option("--watch", "show the progress and end with the migration's outcome (see the exit codes of drover --help)")
     .action(
-      runCommand<MigrateOptions>(host, async (context, server, { to = null, blockMigration, watch = false }) => {
-        const asked = { host: to, blockMigration: BLOCK_MIGRATION[blockMigration ?? "auto"] };
+      runCommand<MigrateOptions>(host, async (context, server, options) => {
+        const { to = null, blockMigration, priority = 0, watch = false } = options;
+        const asked = { host: to, blockMigration: BLOCK_MIGRATION[blockMigration ?? "auto"], priority };
         const started = await context.client().migrate(server, asked);
         if (watch) return await watchCommand(context, started.migration);
         context.answer(started, ({ migration }) =>

@@ -1,14 +1,15 @@
 import type { MigrationDetail, MigrationView, ProgressView } from "@drover/api-client";
 import { IN_PROGRESS } from "@drover/model";
-import { durationWords, percentDone, routeWords, stateWords } from "./migration-words.ts";
+import { durationWords, percentDone, placeWords, routeWords, stateWords } from "./migration-words.ts";
 import { formatBytes, formatDuration, formatRate } from "./quantity.ts";
 import { formatFacts, formatTable } from "./table.ts";
 
 /** `drover migration list` for people. */
 export function migrationTable(migrations: readonly MigrationView[], now: Date): string {
   if (migrations.length === 0) return "No migrations.\n";
+  const someWait = migrations.some(({ state }) => state === "queued");
   return formatTable(
-    ["ID", "SERVER", "STATUS", "FROM", "TO", "DONE", "TOOK", "CREATED"],
+    ["ID", "SERVER", "STATUS", "FROM", "TO", "DONE", "TOOK", "CREATED", ...(someWait ? ["PLACE", "WAITS FOR"] : [])],
     migrations.map((migration) => [
       String(migration.id),
       migration.server.name,
@@ -18,6 +19,7 @@ export function migrationTable(migrations: readonly MigrationView[], now: Date):
       IN_PROGRESS.has(migration.state) && migration.progress !== null ? `${percentDone(migration)} %` : "",
       durationWords(migration, now),
       migration.createdAt,
+      ...(someWait ? [placeWords(migration), migration.state === "queued" ? (migration.reason ?? "") : ""] : []),
     ]),
   );
 }
@@ -44,6 +46,8 @@ function recordFacts(migration: MigrationView, now: Date): Facts {
     ["route", routeWords(migration)],
     ["requested", `${migration.createdAt} by ${migration.requestedBy} (${migration.requestId})`],
     ["took", durationWords(migration, now)],
+    ...optional("place in queue", placeWords(migration)),
+    ...optional("priority", migration.priority === 0 ? null : String(migration.priority)),
     ...optional("reason", migration.reason),
     ...optional("failure", migration.failure && `${migration.failure.message} (${migration.failure.code})`),
     ...optional(

@@ -19,6 +19,11 @@ export function routeWords({ sourceHost, destinationHost, requestedHost }: Migra
   return `${sourceHost} -> ${destinationHost ?? requestedHost ?? "?"}`;
 }
 
+/** `2 of 5 to leave host-1`; empty when it is not queued. */
+export function placeWords({ queue, sourceHost }: MigrationView): string {
+  return queue === null ? "" : `${queue.position} of ${queue.length} to leave ${sourceHost}`;
+}
+
 /** Whole percent of memory that need not be sent again; 100 when the guest has arrived. */
 export function percentDone({ state, progress }: MigrationView): number {
   if (state === "completed" || state === "post-migrating") return 100;

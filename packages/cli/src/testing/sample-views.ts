@@ -55,6 +55,8 @@ export function sampleMigration(over: Partial<MigrationView> = {}): MigrationVie
     sourceHost: "host-1",
     destinationHost: "host-2",
     requestedHost: null,
+    priority: 0,
+    queue: null,
     reason: null,
     failure: null,
     proof: null,
@@ -110,6 +112,8 @@ export function sampleHost(over: Partial<HostView> = {}): HostView {
     state: "up",
     enabled: true,
     disabledReason: null,
+    maxOutgoingMigrations: null,
+    maxIncomingMigrations: null,
     facts: {
       host: "host-1",
       hostUuid: "44444444-0000-4000-8000-000000000001",

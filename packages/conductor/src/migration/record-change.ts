@@ -51,7 +51,8 @@ export async function transition(
     ? await migrations.updateRestored(migration.uuid, migration, whole, log)
     : await migrations.update(migration.uuid, migration, whole, log);
   if (HOLDS_SOURCE_SLOT.has(migration.state) && !HOLDS_SOURCE_SLOT.has(state)) {
-    context.signals.wake(`outgoing of ${migration.sourceHost}`);
+    context.signals.wakeFirst(`outgoing of ${migration.sourceHost}`);
+    context.signals.wakeFirst("fleet");
   }
   return after;
 }

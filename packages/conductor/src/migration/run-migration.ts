@@ -9,15 +9,15 @@ import {
 } from "@drover/model";
 import type { LogLine, MigrationChange } from "@drover/store";
 import type { ConductorContext } from "../conductor-context.ts";
-import type { Waker } from "../work/migration-signals.ts";
+import type { WaitFor } from "../work/migration-signals.ts";
 import { liveMigrateSteps } from "./live-migrate.ts";
-import { FIRST_STEP } from "./live-migrate-order.ts";
 import { reconcileMigration } from "./reconcile-migration.ts";
 import { transition } from "./record-change.ts";
 import type { MigrationStep, StepContext } from "./step.ts";
+import { takeSlot } from "./take-slot.ts";
 import { VouchedRecord } from "./vouched-record.ts";
 
-/** A queued migration looks for a slot at least this often; usually it is told when one is free. */
+/** A migration that waits for a destination looks at least this often; usually it is told when one may be free. */
 const QUEUE_LOOK_MS = 5_000;
 
 /** Pauses between two tries of something that has to be done, ms: the second try is quick, the later ones are patient. */
@@ -29,7 +29,7 @@ const TRIES_PER_STEP = 3;
 /** What the runner does next with a record. */
 type Next =
   | { readonly kind: "look-again" }
-  | { readonly kind: "wait"; readonly ms: number; readonly wakers?: readonly Waker[] }
+  | ({ readonly kind: "wait"; readonly ms: number } & WaitFor)
   | { readonly kind: "over" };
 
 const lookAgain: Next = { kind: "look-again" };
@@ -51,11 +51,18 @@ export interface RunnerEnd {
  */
 export async function runMigration(context: ConductorContext, uuid: string, end: RunnerEnd): Promise<void> {
   const logger = context.logger.child({ migrationId: uuid });
+  const vouched = new VouchedRecord(context.signals.wasCreatedHere(uuid));
+  const progress: Progress = { failures: 0, waits: 0, generation: 0, queuedAt: undefined, vouched };
   context.signals.watch(uuid);
   try {
-    await walk({ ...context, logger }, uuid, end);
+    await walk({ ...context, logger }, uuid, end, progress);
   } finally {
     context.signals.forget(uuid);
+    // It may have been told of a slot that it does not need any more.
+    if (progress.queuedAt !== undefined) {
+      context.signals.wakeFirst(`outgoing of ${progress.queuedAt}`);
+      context.signals.wakeFirst("fleet");
+    }
   }
 }
 
@@ -66,13 +73,18 @@ interface Progress {
   /** How often it has waited since the record was last written. */
   waits: number;
   generation: number;
+  /** The source whose slot it waits for. */
+  queuedAt: string | undefined;
   /** The agents were asked whether the record is as new as what they know. */
   readonly vouched: VouchedRecord;
 }
 
-async function walk(context: ConductorContext, uuid: string, { drain, stop }: RunnerEnd): Promise<void> {
-  const vouched = new VouchedRecord(context.signals.wasCreatedHere(uuid));
-  const progress: Progress = { failures: 0, waits: 0, generation: 0, vouched };
+async function walk(
+  context: ConductorContext,
+  uuid: string,
+  { drain, stop }: RunnerEnd,
+  progress: Progress,
+): Promise<void> {
   while (!drain.aborted && !stop.aborted) {
     let next: Next;
     try {
@@ -92,7 +104,7 @@ async function walk(context: ConductorContext, uuid: string, { drain, stop }: Ru
     }
     if (next.kind === "over") return;
     progress.waits += 1;
-    if (next.kind === "wait") await context.signals.wait(uuid, next.ms, drain, next.wakers);
+    if (next.kind === "wait") await context.signals.wait(uuid, next.ms, drain, next);
   }
 }
 
@@ -109,7 +121,7 @@ async function advance(
     if (await progress.vouched.settleIfOutdated(step, migration)) return lookAgain;
     switch (migration.state) {
       case "queued":
-        return await takeSlot(context, migration);
+        return await awaitSlot(context, migration, progress);
       case "rolling-back":
         return await undoStep(step, migration);
       case "unknown":
@@ -140,21 +152,12 @@ async function interruptible(
   });
 }
 
-async function takeSlot(context: ConductorContext, migration: Migration): Promise<Next> {
-  const { max_concurrent_live_migrations: maxOutgoing, max_concurrent_migrations: maxFleet } = context.config;
-  const taken = await context.store.migrations.takeSourceSlot(
-    migration.uuid,
-    migration,
-    { maxOutgoing, maxFleet },
-    { step: FIRST_STEP },
-    { event: "schedule", message: `has one of ${maxOutgoing} slots of ${migration.sourceHost}` },
-  );
-  if (taken !== undefined) return lookAgain;
-  const reason = `waits for a slot: ${migration.sourceHost} sends ${maxOutgoing} at a time, the fleet ${maxFleet}`;
-  if (migration.reason !== reason) {
-    await context.store.migrations.update(migration.uuid, migration, { reason }, { event: "wait", message: reason });
-  }
-  return { kind: "wait", ms: QUEUE_LOOK_MS, wakers: [`outgoing of ${migration.sourceHost}`] };
+async function awaitSlot(context: ConductorContext, migration: Migration, progress: Progress): Promise<Next> {
+  progress.queuedAt = migration.sourceHost;
+  const wait = await takeSlot(context, migration);
+  if (wait !== undefined) return { kind: "wait", ...wait };
+  progress.queuedAt = undefined;
+  return lookAgain;
 }
 
 async function runStep(context: StepContext, migration: Migration): Promise<Next> {
@@ -169,8 +172,8 @@ async function runStep(context: StepContext, migration: Migration): Promise<Next
         await write(context, migration, result.change, { event: step.name, message: result.message });
         return lookAgain;
       case "queue":
-        await move(context, migration, "wait", { reason: result.message }, result.message);
-        return { kind: "wait", ms: QUEUE_LOOK_MS, wakers: ["incoming"] };
+        await move(context, migration, "wait", { reason: result.message, waitsFor: "destination" }, result.message);
+        return { kind: "wait", ms: QUEUE_LOOK_MS, wakers: ["incoming"], precedence: migration };
       case "lost":
         await move(context, migration, "lose", { reason: result.message }, result.message);
         return lookAgain;

@@ -110,17 +110,20 @@ async function askHosts(
   requirements: SourceAnswer["requirements"],
   untilFit: boolean,
 ): Promise<readonly HostPreflight[]> {
-  const [selection, claims] = await Promise.all([
+  const [selection, claims, known] = await Promise.all([
     askScheduler(asking, move, { everyReason: true }),
     context.store.claims.list(),
+    context.store.hosts.list(),
   ]);
+  const ownLimits = new Map(known.map(({ facts, maxIncomingMigrations }) => [facts.host, maxIncomingMigrations]));
   const entries = entriesOf(selection);
   const claimsOn = Map.groupBy(claims, (claim) => claim.host);
   const ask = async (entry: HostPreflight): Promise<HostPreflight> => {
     if (requirements === null || entry.checks.some(({ check }) => NOT_THERE.has(check))) return judged(entry, []);
     const answer = await checkDestination(asking, move, entry.host, requirements);
     const others = claimsOn.get(entry.host) ?? [];
-    return judged(entry, [...answer.checks, ...claimChecks(context, move, answer, others)]);
+    const maxIncoming = ownLimits.get(entry.host) ?? context.config.max_concurrent_incoming_migrations;
+    return judged(entry, [...answer.checks, ...claimChecks(move, answer, others, maxIncoming)]);
   };
   if (!untilFit) return await inParallel(entries, HOSTS_ASKED_TOGETHER, ask);
   const asked: HostPreflight[] = [];
@@ -164,17 +167,14 @@ const SLOT_CHECK = "incoming-slot-free";
 
 /** What the store would answer to a claim. */
 function claimChecks(
-  context: ConductorContext,
   move: MoveQuestion,
   { host, memoryAvailableKiB }: CheckedHost,
   others: readonly DestinationClaim[],
+  maxIncoming: number,
 ): readonly PreCheck[] {
   // A silent host has said nothing of its memory.
   if (memoryAvailableKiB === 0) return [];
-  const limits: ClaimLimits = {
-    memoryKiB: memoryAvailableKiB,
-    maxIncoming: context.config.max_concurrent_incoming_migrations,
-  };
+  const limits: ClaimLimits = { memoryKiB: memoryAvailableKiB, maxIncoming };
   const refusal = claimRefusal({ migrationUuid: move.uuid, host, memoryKiB: move.memoryKiB }, others, limits);
   const full = refusal?.details.limit === "maxIncoming";
   return [

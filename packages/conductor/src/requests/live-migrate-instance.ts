@@ -49,6 +49,7 @@ export async function recordLiveMigration(
         memoryKiB: server.memoryKiB,
         policy: context.policy,
         step: FIRST_STEP,
+        priority: request.priority ?? 0,
         requestedBy: request.requestedBy,
         projectId: request.projectId,
         requestId: rpc.requestId,

@@ -92,7 +92,7 @@ class ScriptedAgent {
   readonly #script: AgentScript;
   #sequence = 0;
   #asked = 0;
-  #startGeneration = 0;
+  readonly #startGenerations = new Map<string, number>();
 
   constructor(host: string, bus: Bus, script: AgentScript) {
     this.host = host;
@@ -111,7 +111,8 @@ class ScriptedAgent {
 
   #header(migrationUuid: string) {
     this.#sequence += 1;
-    return { migrationUuid, generation: this.#startGeneration, host: this.host, sequence: this.#sequence };
+    const generation = this.#startGenerations.get(migrationUuid) ?? 0;
+    return { migrationUuid, generation, host: this.host, sequence: this.#sequence };
   }
 
   async serve(): Promise<void> {
@@ -149,7 +150,7 @@ class ScriptedAgent {
       }),
       handle(liveMigration, async (command) => {
         this.received.push("start");
-        this.#startGeneration = command.generation;
+        this.#startGenerations.set(command.migrationUuid, command.generation);
         await script.start?.(command, this);
       }),
       handle(postLiveMigrationAtDestination, async () => {

@@ -1,10 +1,26 @@
 import type { Clock } from "@drover/model";
 
-/** What a runner may wait for beside its record: a source's outgoing slot, an incoming one anywhere, word of a host. */
-export type Waker = `outgoing of ${string}` | "incoming" | `host ${string}`;
+/** A slot that one migration gets: that of a source, or one of the whole fleet. */
+export type SlotWaker = `outgoing of ${string}` | "fleet";
+
+/** What a runner may wait for beside its record: a slot, an incoming one anywhere, word of a host. */
+export type Waker = SlotWaker | "incoming" | `host ${string}`;
+
+/** What orders those that wait: the larger priority first, then the older. */
+export interface Precedence {
+  readonly priority: number;
+  readonly createdAt: Date;
+}
 
 /** Of those that other conductors took up. */
 const CREATED_KEPT = 1_000;
+
+const NONE: Precedence = { priority: 0, createdAt: new Date(0) };
+
+export interface WaitFor {
+  readonly wakers?: readonly Waker[];
+  readonly precedence?: Precedence;
+}
 
 interface Watched {
   /** The record changed since its runner last looked. */
@@ -14,6 +30,7 @@ interface Watched {
   /** Ends the call that the runner's step is waiting for. */
   interrupt: AbortController | undefined;
   wakers: readonly Waker[];
+  precedence: Precedence;
   hosts: readonly string[];
 }
 
@@ -52,7 +69,14 @@ export class MigrationSignals {
 
   /** Signals for `uuid` are kept from now on, until `forget`. */
   watch(uuid: string): void {
-    this.#watched.set(uuid, { pending: false, wait: undefined, interrupt: undefined, wakers: [], hosts: [] });
+    this.#watched.set(uuid, {
+      pending: false,
+      wait: undefined,
+      interrupt: undefined,
+      wakers: [],
+      precedence: NONE,
+      hosts: [],
+    });
   }
 
   forget(uuid: string): void {
@@ -74,9 +98,32 @@ export class MigrationSignals {
     return true;
   }
 
-  /** It has come: who waits for it looks again, in the order in which they came. */
-  wake(waker: Waker): void {
-    for (const watched of this.#watched.values()) if (watched.wakers.includes(waker)) watched.wait?.abort();
+  /** It has come: who waits for it looks again, in the order of the queue. */
+  wake(waker: Exclude<Waker, SlotWaker>): void {
+    for (const [, watched] of this.#waitingFor(waker)) watched.wait?.abort();
+  }
+
+  /**
+   * A slot may be free: the first that waits for it looks. One that takes it and leaves others free, or does not need it any
+   * more, has to say so again: a thousand that wait are not all sent to the database for each slot.
+   */
+  wakeFirst(waker: SlotWaker): void {
+    this.#waitingFor(waker)[0]?.[1].wait?.abort();
+  }
+
+  /** Whether no other runner of this conductor that waits for it comes before. */
+  isFirst(uuid: string, precedence: Precedence, waker: SlotWaker): boolean {
+    for (const [other, watched] of this.#watched) {
+      const waits = other !== uuid && watched.wait !== undefined && watched.wakers.includes(waker);
+      if (waits && comparePrecedence(watched.precedence, precedence) < 0) return false;
+    }
+    return true;
+  }
+
+  #waitingFor(waker: Waker): readonly (readonly [string, Watched])[] {
+    return [...this.#watched]
+      .filter(([, { wait, wakers }]) => wait?.signal.aborted === false && wakers.includes(waker))
+      .sort(([, a], [, b]) => comparePrecedence(a.precedence, b.precedence));
   }
 
   /** The hosts of a watched migration, for {@link wakeThoseOf}. */
@@ -90,14 +137,15 @@ export class MigrationSignals {
     for (const [uuid, { hosts }] of this.#watched) if (hosts.includes(host)) this.heard(uuid);
   }
 
-  /** Resolves at the next change of `uuid`, after `ms`, when `stop` is aborted, or when one of `wakers` has come. */
-  async wait(uuid: string, ms: number, stop: AbortSignal, wakers: readonly Waker[] = []): Promise<void> {
+  /** Resolves at the next change of `uuid`, after `ms`, when `stop` is aborted, or when one of its wakers has come. */
+  async wait(uuid: string, ms: number, stop: AbortSignal, waitFor: WaitFor = {}): Promise<void> {
     const watched = this.#watched.get(uuid);
     if (watched === undefined || stop.aborted) return;
     if (!watched.pending) {
       const wait = new AbortController();
       watched.wait = wait;
-      watched.wakers = wakers;
+      watched.wakers = waitFor.wakers ?? [];
+      watched.precedence = waitFor.precedence ?? NONE;
       try {
         await this.#clock.sleep(ms, AbortSignal.any([wait.signal, stop]));
       } catch (error) {
@@ -121,4 +169,8 @@ export class MigrationSignals {
       if (watched !== undefined) watched.interrupt = undefined;
     }
   }
+}
+
+function comparePrecedence(a: Precedence, b: Precedence): number {
+  return b.priority - a.priority || a.createdAt.getTime() - b.createdAt.getTime();
 }

@@ -27,8 +27,8 @@ export function migrationContract(context: () => ContractContext): void {
 
   async function prepare(migration: Migration): Promise<Migration> {
     const prepared = await migrations.takeSourceSlot(migration.uuid, migration, roomy, { step: "x" }, log);
-    if (prepared === undefined) throw new Error("no slot");
-    return prepared;
+    if (prepared.kind !== "taken") throw new Error("no slot");
+    return prepared.migration;
   }
 
   async function end(migration: Migration): Promise<Migration> {

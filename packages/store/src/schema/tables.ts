@@ -25,6 +25,8 @@ interface HostTable {
   readonly last_seen_at: number;
   readonly restored_up_to: Generated<number>;
   readonly report_sequence: Generated<number>;
+  readonly max_outgoing: number | null;
+  readonly max_incoming: number | null;
 }
 
 interface GuestTable {
@@ -73,6 +75,8 @@ export interface MigrationTable {
   readonly ended_at: number | null;
   readonly proof: string | null;
   readonly block_migration: number | null;
+  readonly priority: Generated<number>;
+  readonly waits_for: string | null;
   readonly lease_owner: string | null;
   readonly lease_expires_at: number | null;
 }

@@ -1,0 +1,49 @@
+import type { Migration } from "@drover/model";
+import type { SlotAnswer } from "@drover/store";
+import type { ConductorContext } from "../conductor-context.ts";
+import type { SlotWaker, WaitFor } from "../work/migration-signals.ts";
+import { FIRST_STEP } from "./live-migrate-order.ts";
+
+/** The first that waits for a slot looks for it at least this often; usually it is told when one is free. */
+const FIRST_LOOKS_MS = 5_000;
+/** The others are told when they are the first; this is for the case that it got lost. */
+const OTHERS_LOOK_MS = 60_000;
+
+/** How long to wait for a slot, and for what; undefined once the migration has it. */
+export type SlotWait = WaitFor & { readonly ms: number };
+
+/** queued -> preparing, when it is its turn and its source and the fleet have a slot; otherwise why it waits is recorded. */
+export async function takeSlot(context: ConductorContext, migration: Migration): Promise<SlotWait | undefined> {
+  const { max_concurrent_live_migrations: maxOutgoing, max_concurrent_migrations: maxFleet } = context.config;
+  const { sourceHost } = migration;
+  const answer = await context.store.migrations.takeSourceSlot(
+    migration.uuid,
+    migration,
+    { maxOutgoing, maxFleet },
+    { step: FIRST_STEP },
+    { event: "schedule", message: `has a slot of ${sourceHost}` },
+  );
+  if (answer.kind === "taken") {
+    if (answer.moreFree) context.signals.wakeFirst(`outgoing of ${sourceHost}`);
+    context.signals.wakeFirst("fleet");
+    return undefined;
+  }
+  // Whoever is before it may be another conductor's, and need not have heard that there is a slot.
+  if (answer.kind === "not-its-turn" && answer.next !== undefined) context.signals.changed(answer.next);
+  const reason = whyItWaits(migration, answer);
+  if (migration.reason !== reason || migration.waitsFor !== null) {
+    // One that had waited for a destination is to have its turn again.
+    const change = { reason, waitsFor: null };
+    await context.store.migrations.update(migration.uuid, migration, change, { event: "wait", message: reason });
+  }
+  const waker: SlotWaker = answer.kind === "full" && answer.limit === "fleet" ? "fleet" : `outgoing of ${sourceHost}`;
+  const isFirst = context.signals.isFirst(migration.uuid, migration, waker);
+  return { ms: isFirst ? FIRST_LOOKS_MS : OTHERS_LOOK_MS, wakers: [waker], precedence: migration };
+}
+
+/** Nothing in it changes with every migration that ends: the place in the queue is worked out by whoever shows it. */
+function whyItWaits({ sourceHost }: Migration, answer: Exclude<SlotAnswer, { readonly kind: "taken" }>): string {
+  if (answer.kind === "not-its-turn") return `waits for its turn: others are before it to leave ${sourceHost}`;
+  if (answer.limit === "fleet") return `waits for a slot: ${answer.max} migrate at a time in the whole fleet`;
+  return `waits for a slot: ${sourceHost} sends ${answer.max} at a time`;
+}

@@ -1,0 +1,52 @@
+/** What an operator sets of a host. */
+import { defineCall } from "@drover/bus";
+import { z } from "zod";
+import { conductorTopic } from "./conductor-topic.ts";
+import { hostName } from "./schemas.ts";
+
+const limit = (what: string) =>
+  z
+    .int()
+    .min(0)
+    .max(1000)
+    .nullable()
+    .optional()
+    .describe(`Live migrations that ${what} the host at the same time; 0 is none, null the conductors' default.`);
+
+/** What is absent stays as it is. */
+export const hostSettings = z
+  .strictObject({
+    enabled: z
+      .boolean()
+      .optional()
+      .describe("A disabled host is chosen for no migration; what runs on it, or is on its way to it, is left alone."),
+    disabledReason: z.string().min(1).max(255).nullable().optional().describe("Only of a host that is disabled."),
+    maxOutgoingMigrations: limit("leave"),
+    maxIncomingMigrations: limit("come to"),
+  })
+  .meta({ id: "HostSettings" });
+
+export const updateHost = defineCall({
+  ...conductorTopic,
+  method: "update_host",
+  access: "request",
+  deadlineMs: 10_000,
+  idempotent: true,
+  description:
+    "Sets what is allowed on a host: whether it is chosen for migrations, and how many leave it and come to it.",
+  errors: {
+    "not-found": "No such host.",
+    "bad-request": "A reason for a host that is not disabled.",
+  },
+  request: z.strictObject({
+    host: hostName,
+    settings: hostSettings,
+    requestedBy: z.string().describe("Who asks, for the log."),
+  }),
+  response: z.object({
+    enabled: z.boolean(),
+    disabledReason: z.string().nullable(),
+    maxOutgoingMigrations: z.int().nullable(),
+    maxIncomingMigrations: z.int().nullable(),
+  }),
+});
