@@ -1,6 +1,6 @@
 import { type Host, type HostFacts, weightWords } from "@drover/model";
 import { describe, expect, it } from "vitest";
-import { viewHosts } from "./host-view.ts";
+import { type FleetRecords, viewHosts } from "./host-view.ts";
 import { selectDestinationsFrom } from "./select-destinations.ts";
 
 const now = new Date("2026-01-01T00:00:00Z");
@@ -35,6 +35,10 @@ function host(name: string, change: Partial<Host> = {}): Host {
   };
 }
 
+function view(hosts: readonly Host[], records: Partial<FleetRecords> = {}) {
+  return viewHosts({ hosts, guests: [], claims: [], failures: [], ...records }, now);
+}
+
 const request = { memoryKiB: 2 * GiB, vcpus: 1, sourceHost: "a", requestedHost: null };
 const options = { ramAllocationRatio: 1 };
 
@@ -51,7 +55,7 @@ describe("choosing a destination", () => {
       host: on,
       seenAt: now,
     });
-    const hosts = viewHosts(
+    const hosts = view(
       [
         host("a"),
         host("b"),
@@ -60,9 +64,7 @@ describe("choosing a destination", () => {
         host("e", { enabled: false, disabledReason: "new fan" }),
         host("f"),
       ],
-      [guest("b", 4 * GiB), guest("f", 7 * GiB)],
-      [],
-      now,
+      { guests: [guest("b", 4 * GiB), guest("f", 7 * GiB)] },
     );
     const selection = selectDestinationsFrom(hosts, request, options);
     expect(selection.candidates.map((candidate) => candidate.host)).toEqual(["c", "b"]);
@@ -75,12 +77,11 @@ describe("choosing a destination", () => {
   });
 
   it("says what a weight is the sum of, and every filter that rejects a host where that is asked", () => {
-    const hosts = viewHosts(
-      [host("b"), host("c", { facts: { ...host("c").facts, memoryKiB: 4 * GiB } }), host("d", { enabled: false })],
-      [],
-      [],
-      now,
-    );
+    const hosts = view([
+      host("b"),
+      host("c", { facts: { ...host("c").facts, memoryKiB: 4 * GiB } }),
+      host("d", { enabled: false }),
+    ]);
     const asked = { ...request, vcpus: 8, everyReason: true };
     expect(selectDestinationsFrom(hosts, asked, options).eliminated.map(({ host: at, by }) => [at, by])).toEqual([
       ["b", "processors"],
@@ -92,43 +93,52 @@ describe("choosing a destination", () => {
     expect(candidates).toEqual([
       {
         host: "b",
-        weight: 3,
+        weight: 7,
         weights: [
           { weigher: "ram", value: 8 * GiB, score: 1, multiplier: 1 },
           { weigher: "incoming-migrations", value: 0, score: 1, multiplier: 2 },
+          { weigher: "recent-failures", value: 0, score: 1, multiplier: 4 },
         ],
       },
       {
         host: "c",
-        weight: 2,
+        weight: 6,
         weights: [
           { weigher: "ram", value: 4 * GiB, score: 0, multiplier: 1 },
           { weigher: "incoming-migrations", value: 0, score: 1, multiplier: 2 },
+          { weigher: "recent-failures", value: 0, score: 1, multiplier: 4 },
         ],
       },
     ]);
-    expect(weightWords(candidates[0]?.weights ?? [])).toBe("3 (ram 1 x 1, incoming-migrations 2 x 1)");
+    expect(weightWords(candidates[0]?.weights ?? [])).toBe(
+      "7 (ram 1 x 1, incoming-migrations 2 x 1, recent-failures 4 x 1)",
+    );
   });
 
   it("prefers a host that nothing is migrating to over one with more memory", () => {
     const claim = { migrationUuid: "m", host: "b", memoryKiB: 1 };
-    const hosts = viewHosts(
-      [host("b", { facts: { ...host("b").facts, memoryKiB: 64 * GiB } }), host("c")],
-      [],
-      [claim],
-      now,
-    );
+    const hosts = view([host("b", { facts: { ...host("b").facts, memoryKiB: 64 * GiB } }), host("c")], {
+      claims: [claim],
+    });
     expect(selectDestinationsFrom(hosts, request, options).candidates[0]?.host).toBe("c");
+  });
+
+  it("tries a host last that guests lately failed to come to", () => {
+    const big = host("b", { facts: { ...host("b").facts, memoryKiB: 64 * GiB } });
+    const failures = [{ destinationHost: "b" }, { destinationHost: null }];
+    const { candidates } = selectDestinationsFrom(view([big, host("c")], { failures }), request, options);
+    expect(candidates.map((candidate) => candidate.host)).toEqual(["c", "b"]);
+    expect(candidates[1]?.weights.at(-1)).toEqual({ weigher: "recent-failures", value: -1, score: 0, multiplier: 4 });
   });
 
   it("counts claimed memory as used", () => {
     const claim = { migrationUuid: "m", host: "b", memoryKiB: 7 * GiB };
-    const selection = selectDestinationsFrom(viewHosts([host("b")], [], [claim], now), request, options);
+    const selection = selectDestinationsFrom(view([host("b")], { claims: [claim] }), request, options);
     expect(selection.candidates).toEqual([]);
   });
 
   it("keeps only the host that was asked for", () => {
-    const hosts = viewHosts([host("b"), host("c")], [], [], now);
+    const hosts = view([host("b"), host("c")]);
     const selection = selectDestinationsFrom(hosts, { ...request, requestedHost: "c" }, options);
     expect(selection.candidates.map((candidate) => candidate.host)).toEqual(["c"]);
     expect(selection.eliminated).toEqual([{ host: "b", by: "requested-host", reason: "c was asked for" }]);

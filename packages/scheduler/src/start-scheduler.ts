@@ -8,9 +8,14 @@ import type { SchedulerConfig } from "./config.ts";
 import { viewHosts } from "./host-view.ts";
 import { selectDestinationsFrom } from "./select-destinations.ts";
 
+/** A failed migration counts against its destination for so long, ms. */
+const FAILURES_COUNT_MS = 10 * 60_000;
+/** The newest so many are looked at. */
+const FAILURES_READ = 200;
+
 export interface SchedulerDependencies {
   readonly bus: Bus;
-  /** Only read: hosts, guests and claims. */
+  /** Only read: hosts, guests, claims, and what failed lately. */
   readonly store: Store;
   readonly clock: Clock;
   readonly config: SchedulerConfig;
@@ -24,12 +29,15 @@ export async function startScheduler(dependencies: SchedulerDependencies): Promi
     server: `scheduler-${randomUUID()}`,
     handlers: [
       handle(selectDestinations, async (request) => {
-        const [hosts, guests, claims] = await Promise.all([
+        const now = clock.now();
+        const changedSince = new Date(now.getTime() - FAILURES_COUNT_MS);
+        const [hosts, guests, claims, failures] = await Promise.all([
           store.hosts.list(),
           store.guests.list(),
           store.claims.list(),
+          store.migrations.list({ states: ["failed"], changedSince, limit: FAILURES_READ }),
         ]);
-        const view = viewHosts(hosts, guests, claims, clock.now());
+        const view = viewHosts({ hosts, guests, claims, failures }, now);
         const selection = selectDestinationsFrom(view, request, { ramAllocationRatio: config.ram_allocation_ratio });
         return {
           candidates: selection.candidates.map((candidate) => ({ ...candidate, weights: [...candidate.weights] })),

@@ -18,7 +18,10 @@ const incoming: HostWeigher = {
   score: (host) => 0 - host.incomingMigrations,
 };
 
-const weighers: readonly HostWeigher[] = [ram, incoming];
+/** A host that guests lately failed to come to is tried last, whatever its memory and its link. */
+const failures: HostWeigher = { name: "recent-failures", multiplier: 4, score: (host) => 0 - host.recentFailures };
+
+const weighers: readonly HostWeigher[] = [ram, incoming, failures];
 
 /** A host that passed the filters, with the weight that ranks it and what that is the sum of. */
 export interface WeighedHost {
