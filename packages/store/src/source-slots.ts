@@ -104,7 +104,8 @@ async function whoseFleetSlot(
     .orderBy("id")
     .execute();
   if (before.length < freeInFleet) return undefined;
-  const [taken, limits] = await Promise.all([takenBySource(transaction), outgoingLimits(transaction)]);
+  const taken = await takenBySource(transaction);
+  const limits = await outgoingLimits(transaction);
   const freeAt = new Map<string, number>();
   const ready: string[] = [];
   for (const { uuid, source_host: source } of before) {

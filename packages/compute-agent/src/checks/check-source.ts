@@ -1,12 +1,12 @@
 import type { checkCanLiveMigrateSource } from "@drover/contracts";
 import { isActive } from "@drover/model";
 import { type ComputeConfig, inboundEndpoint } from "../compute-config.ts";
-import type { GuestDefinition } from "../guest/guest-definition.ts";
 import { readGuestDefinition } from "../guest/guest-definition.ts";
 import { readHostCapabilities } from "../guest/host-capabilities.ts";
 import { domainOf, readGuest, unlessGone } from "../libvirt/guest-facts.ts";
 import type { LibvirtLink } from "../libvirt/libvirt-link.ts";
 import { disksToMove } from "../storage/disks-to-move.ts";
+import { cpuToCompare } from "./cpu-to-compare.ts";
 import { sourceChecks } from "./source-checks.ts";
 
 type Request = ReturnType<typeof checkCanLiveMigrateSource.request.parse>;
@@ -55,9 +55,4 @@ export async function checkSource(link: LibvirtLink, config: ComputeConfig, requ
       disks,
     },
   };
-}
-
-/** A guest with `host-passthrough` has this host's very processor: that is what the destination must have. */
-function cpuToCompare(definition: GuestDefinition, hostCpuXml: string | null): string | null {
-  return definition.cpuMode === "host-passthrough" ? hostCpuXml : definition.cpuXml;
 }
