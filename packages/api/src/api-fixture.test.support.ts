@@ -22,7 +22,7 @@ interface ConductorCall {
   readonly context: RpcInfo["context"];
 }
 
-type Method = "GET" | "POST" | "PATCH" | "DELETE";
+type Method = "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
 
 export interface ApiFixture {
   readonly app: FastifyInstance;

@@ -76,6 +76,63 @@ describe("/os-hypervisors", () => {
   });
 });
 
+describe("PUT /os-services", () => {
+  const service = async (minor = 80) => {
+    const { body } = await api.nova("GET", "/os-services?host=hostb", minor);
+    const { services } = body as {
+      services: readonly { id: string; status: string; disabled_reason: string | null }[];
+    };
+    const [only] = services;
+    if (only === undefined) throw new Error("no service");
+    return only;
+  };
+
+  it("disables and enables by uuid, as stock clients do from 2.53", async () => {
+    const { id } = await service();
+    const update = { status: "disabled", disabled_reason: "new fan" };
+    expect(await api.nova("PUT", `/os-services/${id}`, 80, update)).toMatchObject({
+      status: 200,
+      body: { service: { id, host: "hostb", status: "disabled" } },
+    });
+    expect(api.calls.at(-1)).toMatchObject({
+      method: "update_host",
+      request: { host: "hostb", settings: { enabled: false, disabledReason: "new fan" }, requestedBy: "admin" },
+    });
+    expect((await service()).status).toBe("disabled");
+    expect((await api.nova("PUT", `/os-services/${id}`, 80, { status: "enabled" })).status).toBe(200);
+    expect((await service()).status).toBe("enabled");
+  });
+
+  it("and by host and binary before", async () => {
+    const body = { host: "hostb", binary: "nova-compute" };
+    const why = { ...body, disabled_reason: "new fan" };
+    expect(await api.nova("PUT", "/os-services/disable-log-reason", 52, why)).toMatchObject({
+      status: 200,
+      body: { service: { ...why, status: "disabled" } },
+    });
+    expect(await api.nova("PUT", "/os-services/enable", 52, body)).toMatchObject({
+      body: { service: { ...body, status: "enabled" } },
+    });
+    expect((await api.nova("PUT", "/os-services/disable", 52, why)).status).toBe(400);
+    expect((await api.nova("PUT", "/os-services/disable-log-reason", 52, body)).status).toBe(400);
+    expect((await api.nova("PUT", "/os-services/disable", 52, { ...body, host: "hostc" })).status).toBe(404);
+  });
+
+  it.each([
+    ["nothing", {}],
+    ["a reason without being disabled", { status: "enabled", disabled_reason: "x" }],
+    ["a reason alone", { disabled_reason: "x" }],
+    ["forcing it down", { forced_down: true }],
+    ["an unknown word", { status: "disabled", why: "x" }],
+  ])("refuses %s", async (_, update) => {
+    const { id } = await service();
+    const before = api.calls.length;
+    expect((await api.nova("PUT", `/os-services/${id}`, 80, update)).status).toBe(400);
+    expect(api.calls).toHaveLength(before);
+    expect((await api.nova("PUT", `/os-services/${S1}`, 80, { status: "enabled" })).status).toBe(404);
+  });
+});
+
 describe("/os-services", () => {
   it("shows every agent as a nova-compute", async () => {
     const { body } = await api.nova("GET", "/os-services?host=hostb", 80);

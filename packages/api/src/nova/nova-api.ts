@@ -11,6 +11,7 @@ import { serverActions } from "./server-actions.ts";
 import { serverMigrationRoutes } from "./server-migration-routes.ts";
 import { serverRoutes } from "./server-routes.ts";
 import { serviceRoutes } from "./service-routes.ts";
+import { serviceSettings } from "./service-settings.ts";
 import { versionDocument } from "./version-documents.ts";
 
 /** Everything under `/v2.1`; `app` has that prefix. */
@@ -34,6 +35,7 @@ export function novaApi(app: FastifyInstance, context: NovaContext): void {
     osMigrationRoutes,
     hypervisorRoutes,
     serviceRoutes,
+    serviceSettings,
     flavorRoutes,
   ]) {
     routes(app, context);
