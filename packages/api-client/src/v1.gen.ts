@@ -322,8 +322,8 @@ export interface components {
     };
     "HostPreflight": {
       "host": string;
-      /** `busy`: it takes in as many as it may at this moment, and the migration would wait for it. */
-      "verdict": "fit" | "busy" | "unfit";
+      /** `busy`: it takes in as many as it may at this moment, and the migration would wait for it. `not-asked`: the source has not said what the server needs; `checks` above says why. */
+      "verdict": "fit" | "busy" | "unfit" | "not-asked";
       /** 1 is the scheduler's first choice; null where a filter rejects it. */
       "rank": number | null;
       /** The larger is the better; null where a filter rejects the host. */

@@ -16,8 +16,11 @@ const hostPreflight = z
   .object({
     host: z.string(),
     verdict: z
-      .enum(["fit", "busy", "unfit"])
-      .describe("`busy`: it takes in as many as it may at this moment, and the migration would wait for it."),
+      .enum(["fit", "busy", "unfit", "not-asked"])
+      .describe(
+        "`busy`: it takes in as many as it may at this moment, and the migration would wait for it. `not-asked`: the source " +
+          "has not said what the server needs; `checks` above says why.",
+      ),
     rank: z.int().positive().nullable().describe("1 is the scheduler's first choice; null where a filter rejects it."),
     weight: z.number().nullable().describe("The larger is the better; null where a filter rejects the host."),
     weights: z.array(hostWeight).describe("What the weight is the sum of."),

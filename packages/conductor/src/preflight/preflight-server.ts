@@ -80,8 +80,8 @@ export async function preflightServer(
   // A guest that does not run, or whose agent is silent, has no answer to give.
   const source = failedChecks(known).length > 0 ? undefined : await askSource(asking, move);
   const checks = [...known, ...(source?.checks ?? [])];
-  const hosts = await askHosts(context, asking, move, source?.requirements ?? null, untilFit);
-  return { server: { uuid: server.uuid, name: server.name }, ...verdict(move, checks, hosts) };
+  const asked = await askHosts(context, asking, move, source?.requirements ?? null, untilFit);
+  return { server: { uuid: server.uuid, name: server.name }, ...verdict(move, checks, asked) };
 }
 
 /** A name that is wrong is the caller's mistake, not an answer about the server. */
@@ -103,13 +103,20 @@ async function askSource(asking: Asking, move: MoveQuestion): Promise<SourceAnsw
   }
 }
 
+interface AskedHosts {
+  /** The best first; with `untilFit` only up to the first that can take the server. */
+  readonly hosts: readonly HostPreflight[];
+  /** How many the scheduler let pass, asked or not. */
+  readonly candidates: number;
+}
+
 async function askHosts(
   context: ConductorContext,
   asking: Asking,
   move: MoveQuestion,
   requirements: SourceAnswer["requirements"],
   untilFit: boolean,
-): Promise<readonly HostPreflight[]> {
+): Promise<AskedHosts> {
   const [selection, claims, known] = await Promise.all([
     askScheduler(asking, move, { everyReason: true }),
     context.store.claims.list(),
@@ -119,20 +126,22 @@ async function askHosts(
   const entries = entriesOf(selection);
   const claimsOn = Map.groupBy(claims, (claim) => claim.host);
   const ask = async (entry: HostPreflight): Promise<HostPreflight> => {
-    if (requirements === null || entry.checks.some(({ check }) => NOT_THERE.has(check))) return judged(entry, []);
+    if (entry.checks.some(({ check }) => NOT_THERE.has(check))) return judged(entry, []);
+    if (requirements === null) return entry.rank === null ? judged(entry, []) : { ...entry, verdict: "not-asked" };
     const answer = await checkDestination(asking, move, entry.host, requirements);
     const others = claimsOn.get(entry.host) ?? [];
     const maxIncoming = ownLimits.get(entry.host) ?? context.config.max_concurrent_incoming_migrations;
     return judged(entry, [...answer.checks, ...claimChecks(move, answer, others, maxIncoming)]);
   };
-  if (!untilFit) return await inParallel(entries, HOSTS_ASKED_TOGETHER, ask);
+  const candidates = selection.candidates.length;
+  if (!untilFit) return { hosts: await inParallel(entries, HOSTS_ASKED_TOGETHER, ask), candidates };
   const asked: HostPreflight[] = [];
   for (const entry of entries) {
     // What a filter rejects needs no agent's word where only the verdict is wanted.
     asked.push(entry.rank === null ? judged(entry, []) : await ask(entry));
-    if (asked.at(-1)?.verdict === "fit") break;
+    if (requirements === null || asked.at(-1)?.verdict === "fit") break;
   }
-  return asked;
+  return { hosts: asked, candidates };
 }
 
 /** The ranked hosts, then those that fell out, each with its filters as failed checks. */
@@ -201,7 +210,7 @@ function judged(entry: HostPreflight, checks: readonly PreCheck[]): HostPrefligh
 function verdict(
   move: MoveQuestion,
   checks: readonly PreCheck[],
-  hosts: readonly HostPreflight[],
+  { hosts, candidates }: AskedHosts,
 ): Omit<MigrationPreflightView, "server"> {
   const failed = failedChecks(checks);
   const ranked = hosts.filter(({ rank }) => rank !== null);
@@ -214,7 +223,7 @@ function verdict(
     canMove,
     chosenHost: canMove ? chosen.host : null,
     reason: canMove
-      ? whyChosen(move, chosen, ranked.length)
+      ? whyChosen(move, chosen, candidates)
       : failed.length > 0
         ? cannotLeave(move, failed).message
         : noHostLeft(move, eliminatedOf(hosts)).message,

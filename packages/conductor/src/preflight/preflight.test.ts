@@ -109,6 +109,7 @@ it("a server that is off is not asked about, and a wrong name is the caller's mi
   await plane.store.guests.replaceSightings("alpha", [{ ...guest, powerState: "shutoff" }]);
   const report = await plane.bus.call(migrationPreflight, { server: "web", host: null });
   expect(failedOf(report.checks)).toEqual(["server-active"]);
+  expect(report.hosts).toMatchObject([{ host: "beta", verdict: "not-asked" }]);
   expect(plane.alpha.received).toEqual([]);
   await expect(plane.bus.call(migrationPreflight, { server: "nope", host: null })).rejects.toMatchObject({
     code: "not-found",
@@ -123,7 +124,7 @@ it("a server that is off is not asked about, and a wrong name is the caller's mi
 });
 
 it("tells for every server of a host whether it can leave, and why not", async () => {
-  plane = await startPlane({});
+  plane = await startPlane({ scheduler: { candidates: ["beta", "gamma"] } });
   await plane.store.guests.replaceSightings("alpha", [guest, { ...otherGuest, powerState: "shutoff" }]);
   const report = await plane.bus.call(hostMigrationPreflight, { host: "alpha" });
   expect(report).toMatchObject({
@@ -136,5 +137,7 @@ it("tells for every server of a host whether it can leave, and why not", async (
     ],
   });
   expect(report.servers[0]?.reason).toContain("db is shutoff on alpha");
+  // The best can take it, so the others were not asked.
+  expect(report.servers[1]?.reason).toBe("web can move to beta: the best of 2 by the scheduler's weights");
   await expect(plane.bus.call(hostMigrationPreflight, { host: "delta" })).rejects.toMatchObject({ code: "not-found" });
 });
