@@ -7,7 +7,14 @@ import { hostName, hostWeight, preCheck } from "./schemas.ts";
 /** Long enough to ask a fleet of a thousand hosts, or every guest of a full one. */
 const PREFLIGHT_DEADLINE_MS = 50_000;
 
-const asking = { ...conductorTopic, access: "read", idempotent: true, deadlineMs: PREFLIGHT_DEADLINE_MS } as const;
+const asking = {
+  ...conductorTopic,
+  access: "read",
+  idempotent: true,
+  deadlineMs: PREFLIGHT_DEADLINE_MS,
+  // A conductor that died meanwhile is noticed long before the deadline.
+  monitorTimeoutMs: 10_000,
+} as const;
 
 const count = z.int().nonnegative();
 const serverName = z.object({ uuid: z.string(), name: z.string() });
