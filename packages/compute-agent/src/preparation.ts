@@ -201,11 +201,19 @@ export class Preparation {
     );
   }
 
-  /** The step before has proved that the guest runs on the copies: those here would be found by the next migration back. */
-  async #deleteCopiedDisks({ destination }: JournalEntry): Promise<void> {
+  /**
+   * The step before has proved that the guest runs on the destination: what is here would be in the way of the next migration
+   * back. Only libvirt's own word says that all of the disks had been copied then: a person may have started the guest there
+   * on a part of them.
+   */
+  async #deleteCopiedDisks({ migrationUuid, destination, ended }: JournalEntry): Promise<void> {
+    const { storage, logger } = this.#options;
     const copied = (destination.disks ?? []).filter(({ action }) => action === "copy");
     const paths = copied.flatMap(({ path }) => (path === null ? [] : [path]));
-    if (paths.length > 0) await this.#options.storage.deleteCopied(paths);
+    if (paths.length === 0) return;
+    if (ended?.outcome === "arrived") return await storage.deleteCopied(paths);
+    const message = "disks that were copied stay: libvirt did not say that the copy was whole; delete them when it is";
+    logger.warn({ migrationId: migrationUuid, paths }, message);
   }
 
   /**
@@ -274,9 +282,9 @@ export class Preparation {
       isHere = false;
       logger.info({ migrationId: migrationUuid, was: found.standing }, "what a migration had left behind was released");
     }
-    if (entry !== undefined && left && runsElsewhere && entry.ended?.outcome === "arrived") {
+    if (entry !== undefined && left && runsElsewhere) {
       await this.#deleteCopiedDisks(entry);
-      await this.#deleteBrought(entry);
+      if (entry.ended?.outcome === "arrived") await this.#deleteBrought(entry);
     }
     if (prepared !== undefined && !active) {
       const kept = await storage.removeMade(prepared.volumes, runsElsewhere && !isHere, !isHere);

@@ -203,3 +203,20 @@ test("a disk that another guest uses, too, is not deleted where it was", async (
   await bed.bus.call(postLiveMigration, { ...command, removeRemnant: false, removeCopiedDisks: true }, onSource);
   expect(bed.fleet.readFile("h1", IN_POOL)).toEqual(content);
 });
+
+test("where libvirt did not say that the guest arrived, its disk is not deleted where it was", async () => {
+  const { command, prepare } = await guestWithDisk(IN_POOL);
+  const destination = await bed.bus.call(preLiveMigration, prepare, onDestination);
+  bed.fleet.faults.setLinkBandwidth("h1", "h2", 100);
+  await bed.bus.cast(liveMigration, { ...command, destination }, onSource);
+  await waitFor("the copy to begin", () => bed.conductor.eventNames(command.migrationUuid).includes("started"));
+  await bed.stopAgent("h1");
+  await using connection = await LibvirtConnection.open(bed.fleet.host("h1").uri);
+  await waitFor("the guest to have left", async () => (await connection.domain.listAll()).length === 0);
+  await bed.startAgent("h1");
+  expect(await outcomeOf(command)).toMatchObject({ outcome: "unknown" });
+  await bed.bus.call(postLiveMigrationAtDestination, command, onDestination);
+  await bed.bus.call(postLiveMigration, { ...command, removeRemnant: false, removeCopiedDisks: true }, onSource);
+  expect(bed.fleet.readFile("h1", IN_POOL)).toEqual(content);
+  expect(bed.fleet.readFile("h2", IN_POOL)).toEqual(content);
+});
