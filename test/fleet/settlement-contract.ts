@@ -3,7 +3,15 @@ import { LibvirtConnection, VIR_DOMAIN_STATE } from "@drover/libvirt";
 import { waitFor } from "@drover/testkit";
 import { expect } from "vitest";
 import { isOver, untilMigration, untilServerIsOn } from "../integration/watching.ts";
-import { DISK_CONTENT, HOSTS, type HostName, localDiskOf, type SimulatedPlane } from "./simulated-plane.ts";
+import {
+  configDriveOf,
+  DISK_CONTENT,
+  DRIVE_CONTENT,
+  HOSTS,
+  type HostName,
+  localDiskOf,
+  type SimulatedPlane,
+} from "./simulated-plane.ts";
 
 /** What every migration must leave behind, whatever happened to it. */
 export interface Settlement {
@@ -16,7 +24,7 @@ export interface Settlement {
 /**
  * The leak check: waits until the migration is over, and expects of all hosts' libvirt, asked by ourselves, of the store
  * and of the API that the guest runs on `host` and nowhere else, that no other host keeps a definition of it or anything of
- * its local disk, which is there with its content, that no claim is held nor anything in an agent's state file, that the record says how it ended, and that the guest can be
+ * its local disk, which is there with its content, nor a config drive that was brought, that no claim is held nor anything in an agent's state file, that the record says how it ended, and that the guest can be
  * migrated again.
  */
 export async function expectSettled(
@@ -34,6 +42,7 @@ export async function expectSettled(
   expect(await whereabouts(plane, uuid)).toEqual([{ host, running: true }]);
   const hasDisk = HOSTS.some((other) => plane.fleet.readFile(other, localDiskOf(name)) !== undefined);
   if (hasDisk) expectDiskOn(plane, name, host);
+  expectDriveWith(plane, name, host);
   await expectNothingHeld(plane);
   await untilServerIsOn(plane.client, name, host);
 
@@ -43,6 +52,7 @@ export async function expectSettled(
   expect(second.state, `again: ${second.reason}`).toBe("completed");
   expect(await whereabouts(plane, uuid)).toEqual([{ host: next, running: true }]);
   if (hasDisk) expectDiskOn(plane, name, next);
+  expectDriveWith(plane, name, next);
   await expectNothingHeld(plane);
   return ended;
 }
@@ -51,6 +61,15 @@ function expectDiskOn({ fleet }: SimulatedPlane, guest: string, host: HostName):
   const holders = HOSTS.filter((other) => fleet.readFile(other, localDiskOf(guest)) !== undefined);
   expect(holders, "hosts with a file for the disk").toEqual([host]);
   expect(fleet.readFile(host, localDiskOf(guest))?.equals(DISK_CONTENT), "the disk has its content").toBe(true);
+}
+
+/** Its user's file stays where it was put, on alpha; elsewhere it is only where the guest is. */
+function expectDriveWith({ fleet }: SimulatedPlane, guest: string, host: HostName): void {
+  const drive = configDriveOf(guest);
+  const holders = HOSTS.filter((other) => fleet.readFile(other, drive) !== undefined);
+  if (holders.length === 0) return;
+  expect(holders, "hosts with the config drive").toEqual(HOSTS.filter((other) => other === "alpha" || other === host));
+  expect(fleet.readFile(host, drive)?.equals(DRIVE_CONTENT), "the config drive has its content").toBe(true);
 }
 
 /** An agent writes down that its last report was taken a moment after the record is over. */

@@ -8,6 +8,7 @@ import { openInProcessBus } from "@drover/bus";
 import { FaultyBus } from "@drover/bus/testing";
 import { type ComputeAgent, computeConfig, startComputeAgent } from "@drover/compute-agent";
 import { conductorConfig, startConductor } from "@drover/conductor";
+import { dial } from "@drover/libvirt";
 import { type GuestOptions, type RunningFleet, startSimulatedFleet } from "@drover/libvirt-sim";
 import { type Clock, defaultPolicy, type MigrationPolicy, silentLogger, systemClock } from "@drover/model";
 import { openMemoryProgress } from "@drover/progress";
@@ -22,6 +23,14 @@ export type HostName = (typeof HOSTS)[number];
 
 /** What each local disk of a guest holds. */
 export const DISK_CONTENT = Buffer.alloc(2_097_152, "drover");
+
+/** What a guest's config drive holds. */
+export const DRIVE_CONTENT = Buffer.alloc(65_536, "config");
+
+/** A guest's config drive, where it has one; its user has put it on alpha. */
+export function configDriveOf(guestName: string): string {
+  return `/srv/config-drives/${guestName}.iso`;
+}
 
 /** The local disk of a guest that has one. */
 export function localDiskOf(guestName: string): string {
@@ -100,12 +109,19 @@ export async function startSimulatedPlane(options: PlaneOptions = {}): Promise<S
 
   const stateFile = (name: HostName) => join(directory, `${name}.json`);
   const agents = new Map<HostName, ComputeAgent>();
+  /** Hosts reach each other's libvirtd by name, as on a network of theirs. */
+  const dialByName: typeof dial = (address, dialOptions) => {
+    if (address.transport === "unix") return dial(address, dialOptions);
+    const { driverUri } = address;
+    return dial({ transport: "unix", driverUri, socketPath: fleet.host(address.host).socketPath }, dialOptions);
+  };
   const startAgent = async (name: HostName) => {
     const { uri, peerUri } = fleet.host(name);
     const section = { host: name, libvirt_uri: uri, libvirt_migration_uri: peerUri };
     const compute = { ...computeConfig.parse({ ...section, live_migration_inbound_addr: "127.0.0.1" }) };
     const state_path = stateFile(name);
-    agents.set(name, await startComputeAgent({ bus, progress, clock, logger, config: { ...compute, state_path } }));
+    const config = { ...compute, state_path };
+    agents.set(name, await startComputeAgent({ bus, progress, clock, logger, config, libvirt: { dial: dialByName } }));
   };
   const stopAgent = async (name: HostName) => {
     await agents.get(name)?.stop();
@@ -127,6 +143,11 @@ export async function startSimulatedPlane(options: PlaneOptions = {}): Promise<S
     stopAgent,
     addGuest: async (guest) => {
       for (const path of guest.localDisks ?? []) fleet.putFile("alpha", path, DISK_CONTENT);
+      if (guest.readOnlyDisk !== undefined) {
+        // Its folder is on every host.
+        for (const host of HOSTS) fleet.putFile(host, `${guest.readOnlyDisk}.another`, DRIVE_CONTENT);
+        fleet.putFile("alpha", guest.readOnlyDisk, DRIVE_CONTENT);
+      }
       const uuid = fleet.addGuest({ host: "alpha", memoryMiB: 512, touchedMiB: 300, dirtyMiBps: 10, ...guest });
       const known = async () => (await store.guests.byServer(uuid)).length > 0;
       await waitFor(`${guest.name} to be known`, known);

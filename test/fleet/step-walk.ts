@@ -6,7 +6,7 @@ import { expect } from "vitest";
 import { isOver, isWatched, untilMigration } from "../integration/watching.ts";
 import { hurriedClock } from "./hurried-clock.ts";
 import { expectSettled } from "./settlement-contract.ts";
-import { HOSTS, localDiskOf, type SimulatedPlane, startSimulatedPlane } from "./simulated-plane.ts";
+import { configDriveOf, HOSTS, localDiskOf, type SimulatedPlane, startSimulatedPlane } from "./simulated-plane.ts";
 import type { Course } from "./step-courses.ts";
 import { endingOf, type RequestTrouble, timesOf } from "./step-troubles.ts";
 import type { StepRequest } from "./walked-steps.ts";
@@ -41,9 +41,14 @@ export async function walkWithCrash(course: Course, event: string, when: "before
 
 async function startPlane({ conductor = {}, guest, before }: Course): Promise<SimulatedPlane> {
   const plane = await startSimulatedPlane({ clock: hurriedClock(HURRY), conductor });
-  await plane.addGuest({ name: "web", dirtyMiBps: 1, localDisks: [localDiskOf("web")], ...guest });
+  await plane.addGuest({ name: "web", dirtyMiBps: 1, ...disksOf("web"), ...guest });
   before?.(plane);
   return plane;
+}
+
+/** One that is copied with the guest, and one whose content must be there before it. */
+function disksOf(guest: string) {
+  return { localDisks: [localDiskOf(guest)], readOnlyDisk: configDriveOf(guest) };
 }
 
 async function lead(plane: SimulatedPlane, { during }: Course): Promise<MigrationView> {

@@ -4,7 +4,7 @@
  *
  * Version history: 1.0 the first release; 1.1 questions are answered with the guest's standing and with what the state
  * file knows, and clean-up is told what is proved of the other host; 1.2 the destination is told of the guest's disks, prepares
- * those that are copied and says which they are. Agents are upgraded before conductors.
+ * those that are copied and says which they are, and fetches the content of read-only ones. Agents are upgraded before conductors.
  */
 import { defineCall, defineCast } from "@drover/bus";
 import { z } from "zod";

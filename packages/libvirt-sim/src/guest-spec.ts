@@ -19,6 +19,8 @@ export interface GuestOptions {
   readonly dirtyMiBps?: number;
   /** Writable raw disks beside its network disk, by their paths; the files are put there with `putFile`. @default none */
   readonly localDisks?: readonly string[];
+  /** A read-only raw disk, such as a config drive, by its path; the same holds for its file. @default none */
+  readonly readOnlyDisk?: string;
   /** A transient guest is gone when it stops. @default true */
   readonly persistent?: boolean;
   /** @default true */
@@ -73,7 +75,9 @@ function guestXml(options: GuestOptions, memoryMiB: number): string {
         <host name="storage" port="10809"/>
       </source>
       <target dev="vda" bus="virtio"/>
-    </disk>${(options.localDisks ?? []).map(localDisk).join("")}
+    </disk>${(options.localDisks ?? []).map((path, index) => localDisk(path, `vd${"bcdefgh"[index]}`)).join("")}${
+      options.readOnlyDisk === undefined ? "" : localDisk(options.readOnlyDisk, "vdz", "\n      <readonly/>")
+    }
     <interface type="bridge">
       <mac address="${mac}"/>
       <source bridge="br0"/>
@@ -87,11 +91,11 @@ function guestXml(options: GuestOptions, memoryMiB: number): string {
 </domain>`;
 }
 
-function localDisk(path: string, index: number): string {
+function localDisk(path: string, target: string, more = ""): string {
   return `
     <disk type="file" device="disk">
       <driver name="qemu" type="raw"/>
       <source file="${path}"/>
-      <target dev="vd${"bcdefgh"[index]}" bus="virtio"/>
+      <target dev="${target}" bus="virtio"/>${more}
     </disk>`;
 }

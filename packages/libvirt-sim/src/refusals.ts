@@ -130,7 +130,7 @@ export function noFolder(path: string): LibvirtError {
   return LibvirtError.refusal(
     "VIR_ERR_SYSTEM_ERROR",
     `cannot open directory '${path}': No such file or directory`,
-    VIR_FROM_STORAGE,
+    VIR_FROM.VIR_FROM_NONE,
   );
 }
 
