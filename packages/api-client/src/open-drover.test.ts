@@ -58,7 +58,7 @@ test("migrate sends the destination as JSON; abort sends no body", async () => {
   expect((await drover.migrate("vm1", { host: "host-2" })).migration.id).toBe(7);
   expect(await drover.abort(7)).toEqual({ answer: "accepted" });
   expect(bodies).toEqual([
-    '/v1/servers/vm1/migrations application/json {"host":"host-2","blockMigration":null}',
+    '/v1/servers/vm1/migrations application/json {"host":"host-2","blockMigration":null,"priority":0}',
     "/v1/migrations/7/abort - ",
   ]);
 });
