@@ -3,6 +3,7 @@ import { DroverError } from "@drover/model";
 import { connected } from "./connected.ts";
 import type { LibvirtAddress } from "./libvirt-uri.ts";
 import { dialTls, type TlsMaterial } from "./tls-dialer.ts";
+import { refusalOf } from "./tls-refusal.ts";
 
 export interface DialOptions {
   /** @default 10000 */
@@ -16,7 +17,7 @@ export interface DialOptions {
  * Opens a socket to a libvirtd. For TLS the handshake and libvirtd's confirmation are over when this resolves.
  *
  * @throws {DroverError} `unavailable` if nobody listens or the connection could not be made; nothing was asked of
- *   libvirtd then. `deadline-exceeded` after `connectDeadlineMs`. `refused` if libvirtd did not accept our certificate.
+ *   libvirtd then. `deadline-exceeded` after `connectDeadlineMs`. `refused` if libvirtd did not accept our certificate, or we not its.
  */
 export async function dial(address: LibvirtAddress, options: DialOptions = {}): Promise<net.Socket> {
   const where = address.transport === "unix" ? address.socketPath : `${address.host}:${address.port}`;
@@ -45,6 +46,8 @@ export async function dial(address: LibvirtAddress, options: DialOptions = {}): 
       );
     }
     if (error instanceof DroverError) throw error;
+    const refusal = refusalOf(error, where);
+    if (refusal !== undefined) throw refusal;
     throw new DroverError("unavailable", `libvirtd at ${where} cannot be reached; is it running, and may we connect?`, {
       cause: error,
       details: { address: where },

@@ -41,7 +41,9 @@ export async function dialTls(
     answer.reject(
       new DroverError(
         "refused",
-        `libvirtd at ${address.host}:${address.port} did not accept our certificate; see tls_allowed_dn_list and its log`,
+        `libvirtd at ${address.host}:${address.port} did not accept our certificate (clientcert.pem): it is ` +
+          "missing, has expired, is signed by an authority that is not in its ca_file, or tls_allowed_dn_list leaves it out; " +
+          "its log says which",
         { cause, details: { address: `${address.host}:${address.port}` } },
       ),
     );

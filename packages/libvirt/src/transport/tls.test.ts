@@ -60,7 +60,10 @@ describe("over TLS", () => {
       serveConnection(socket, {}, { confirmTls: true });
     });
     // Their authority does not vouch for the server: we refuse it.
-    await expect(LibvirtConnection.open(server.uri(strangers))).rejects.toMatchObject({ code: "unavailable" });
+    await expect(LibvirtConnection.open(server.uri(strangers))).rejects.toMatchObject({
+      code: "refused",
+      message: expect.stringContaining("not in our cacert.pem"),
+    });
   });
 
   test("a server that closes instead of confirming has refused our certificate", async () => {
