@@ -21,7 +21,8 @@ export { type GuestImage, guestImage } from "./guest/guest-image.ts";
 export { type LabGuest, labGuest } from "./guest/lab-guest.ts";
 export { type Standstill, type StandstillWatch, watchStandstill } from "./guest/standstill.ts";
 export { type Lab, type LabOptions, startLab } from "./lab/lab.ts";
-export type { LabHost } from "./lab/lab-host.ts";
+export { createLabAuthority, type LabAuthority } from "./lab/lab-authority.ts";
+export type { HostCertificateOptions, LabHost } from "./lab/lab-host.ts";
 export type { LabAddresses, LabNetworkName } from "./lab/lab-network.ts";
 // `npm run lab`.
 export { type LabCommandOptions, labCommand } from "./lab-command/lab-command.ts";

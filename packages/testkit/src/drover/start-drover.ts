@@ -119,6 +119,6 @@ function agentSettings(host: LabHost): Record<string, string> {
   return {
     DROVER_COMPUTE_HOST: host.name,
     DROVER_COMPUTE_LIVE_MIGRATION_INBOUND_ADDR: host.migrationAddress,
-    DROVER_COMPUTE_LIBVIRT_MIGRATION_URI: host.tcpUri,
+    DROVER_COMPUTE_LIBVIRT_MIGRATION_URI: host.migrationUri,
   };
 }

@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { mkdir, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 
 /** Where a lab host's own folders are, seen from the root mount namespace. */
 export interface HostFolders {
@@ -26,7 +26,15 @@ export interface HostFileOptions {
   readonly hostsFile: string;
   /** libvirtd's `max_client_requests`. @default libvirt's own (5) */
   readonly maxClientRequests?: number;
+  /** libvirtd listens with TLS alone, and QEMU's certificates for migrations are looked for in {@link QEMU_PKI_FOLDER}. */
+  readonly tls: boolean;
 }
+
+/** Folder inside a host of libvirtd's own certificate and of that which it shows to other hosts' libvirtd. */
+export const LIBVIRT_PKI_FOLDER = "/etc/libvirt/pki";
+
+/** Folder inside a host of QEMU's certificates for migrations. */
+export const QEMU_PKI_FOLDER = "/etc/libvirt/pki-qemu";
 
 /** Folder inside a host in which guests' serial consoles are written. The same path on every host, so it migrates. */
 export const CONSOLE_FOLDER = "/var/log/libvirt/console";
@@ -50,18 +58,28 @@ export async function writeHostFiles(options: HostFileOptions): Promise<HostFold
   await Promise.all(Object.values(folders).map((folder) => mkdir(folder, { recursive: true })));
   await mkdir(join(folders.log, "console"), { recursive: true });
   await writeFile(join(folders.etc, "libvirtd.conf"), libvirtdConfiguration(options));
-  await writeFile(join(folders.etc, "qemu.conf"), qemuConfiguration());
+  await writeFile(join(folders.etc, "qemu.conf"), qemuConfiguration(options));
+  // libvirtd does not start if a folder that qemu.conf names is not there.
+  await mkdir(join(folders.etc, basename(QEMU_PKI_FOLDER)), { recursive: true });
   await writeFile(join(folders.root, "hosts"), options.hostsFile);
   await writeFile(join(folders.root, "hostname"), `${options.hostName}\n`);
   await writeFile(join(folders.root, "enter.sh"), hostSetupScript(options.hostName, folders));
   return folders;
 }
 
-function libvirtdConfiguration({ maxClientRequests }: HostFileOptions): string {
+function libvirtdConfiguration({ maxClientRequests, tls }: HostFileOptions): string {
+  const inPki = (name: string) => `"${LIBVIRT_PKI_FOLDER}/${name}"`;
+  const network = tls
+    ? [
+        ...["listen_tls = 1", "listen_tcp = 0", 'auth_tls = "none"'],
+        ...[`ca_file = ${inPki("cacert.pem")}`, `cert_file = ${inPki("servercert.pem")}`],
+        `key_file = ${inPki("serverkey.pem")}`,
+        // It starts with a certificate that has expired, as one does that ran when it expired.
+        "tls_no_sanity_certificate = 1",
+      ]
+    : ["listen_tls = 0", "listen_tcp = 1", 'auth_tcp = "none"'];
   return [
-    "listen_tls = 0",
-    "listen_tcp = 1",
-    'auth_tcp = "none"',
+    ...network,
     'auth_unix_rw = "none"',
     'auth_unix_ro = "none"',
     // Hosts on one machine read the same DMI data; libvirt refuses to migrate a guest to a host with its own UUID.
@@ -72,7 +90,7 @@ function libvirtdConfiguration({ maxClientRequests }: HostFileOptions): string {
   ].join("\n");
 }
 
-function qemuConfiguration(): string {
+function qemuConfiguration({ tls }: HostFileOptions): string {
   return [
     'user = "root"',
     'group = "root"',
@@ -81,6 +99,7 @@ function qemuConfiguration(): string {
     'stdio_handler = "file"',
     "cgroup_controllers = []",
     "namespaces = []",
+    ...(tls ? [`migrate_tls_x509_cert_dir = "${QEMU_PKI_FOLDER}"`] : []),
     "",
   ].join("\n");
 }

@@ -1,6 +1,7 @@
 import { type ChildProcess, type SpawnOptions, spawn } from "node:child_process";
 import { openSync, readdirSync, readFileSync } from "node:fs";
-import { join } from "node:path";
+import { rm } from "node:fs/promises";
+import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { GuestSpec } from "../guest/guest-definition.ts";
 import { defineGuest, type LabGuest, startGuest } from "../guest/lab-guest.ts";
@@ -13,7 +14,8 @@ import { type CommandOptions, type CommandOutput, runCommand } from "../process/
 import { TestkitError } from "../testkit-error.ts";
 import { waitFor } from "../wait-for.ts";
 import { loadCapabilities } from "./capability-cache.ts";
-import { type HostFolders, writeHostFiles } from "./host-files.ts";
+import { type HostFolders, LIBVIRT_PKI_FOLDER, QEMU_PKI_FOLDER, writeHostFiles } from "./host-files.ts";
+import type { CertificateFiles, CertificateUser, LabAuthority } from "./lab-authority.ts";
 import type { LabNetworkName, LabSwitch } from "./lab-network.ts";
 import { limitBandwidth, resetConnections } from "./network-faults.ts";
 
@@ -26,6 +28,14 @@ export interface LabHostOptions {
   readonly hostsFile: string;
   readonly detached: boolean;
   readonly maxClientRequests?: number;
+  /** Has libvirtd listen with TLS alone, by certificates that this signs. @default plain TCP */
+  readonly authority?: LabAuthority | undefined;
+}
+
+/** How a host's certificates differ from good ones. */
+export interface HostCertificateOptions extends Partial<Pick<CertificateFiles, "names" | "expired" | "withoutClient">> {
+  /** Who signs them. @default the lab's own authority */
+  readonly authority?: LabAuthority;
 }
 
 const REAPER_SOURCE = fileURLToPath(new URL("../../host-program/reaper.c", import.meta.url));
@@ -39,10 +49,14 @@ const ALL_NAMESPACES = ["net", "uts", "mount"] as const;
 export class LabHost {
   /** Position among the lab's hosts, from 0. */
   readonly index: number;
-  /** The host's name, which every host of the lab can resolve; `<name>-migration` is its address for migrations. */
+  /**
+   * The host's name, which every host of the lab can resolve; `<name>-migration` and `<name>-migration6` are its addresses
+   * for migrations.
+   */
   readonly name: string;
   readonly managementAddress: string;
   readonly migrationAddress: string;
+  readonly migrationAddress6: string;
   /** The root namespace's address on the management network: where the host reaches brokers that tests start. */
   readonly rootAddress: string;
   /** libvirtd's unix socket, as a path of the root mount namespace. */
@@ -51,12 +65,17 @@ export class LabHost {
   readonly uri: string;
   /** libvirt URI over TCP, valid in the root namespace and in every host: a peer-to-peer migration's destination. */
   readonly tcpUri: string;
+  /** The same over TLS, as another host's libvirtd dials it, with the client certificate of its own host. */
+  readonly tlsUri: string;
+  /** That of the two which its libvirtd listens for. */
+  readonly migrationUri: string;
   /** The host's own folders, as paths of the root mount namespace. */
   readonly folders: HostFolders;
 
   readonly #holder: ProcessIdentity;
   readonly #folder: OwnedFolder;
   readonly #switch: LabSwitch;
+  readonly #authority: LabAuthority | undefined;
   #libvirtd: ProcessIdentity | undefined;
 
   private constructor(options: LabHostOptions, folders: HostFolders, holder: ProcessIdentity) {
@@ -65,11 +84,15 @@ export class LabHost {
     this.name = options.name;
     this.managementAddress = addresses.hostAddress("management", options.index);
     this.migrationAddress = addresses.hostAddress("migration", options.index);
+    this.migrationAddress6 = addresses.migrationAddress6(options.index);
     this.rootAddress = addresses.rootAddress;
     this.socketPath = join(folders.run, "libvirt-sock");
     this.uri = `qemu+unix:///system?socket=${this.socketPath}`;
     this.tcpUri = `qemu+tcp://${this.managementAddress}/system`;
+    this.tlsUri = `qemu+tls://${this.name}/system?pkipath=${LIBVIRT_PKI_FOLDER}`;
+    this.migrationUri = options.authority === undefined ? this.tcpUri : this.tlsUri;
     this.folders = folders;
+    this.#authority = options.authority;
     this.#holder = holder;
     this.#folder = options.folder;
     this.#switch = options.labSwitch;
@@ -78,7 +101,10 @@ export class LabHost {
   /** Makes the namespaces, joins them to the networks and starts libvirtd; resolves when it answers. */
   static async start(options: LabHostOptions): Promise<LabHost> {
     const root = join(options.folder.path, options.name);
-    const folders = await writeHostFiles({ ...options, root, hostName: options.name });
+    const folders = await writeHostFiles({
+      ...{ ...options, root, hostName: options.name },
+      tls: options.authority !== undefined,
+    });
     await loadCapabilities(folders.cache);
     const holder = await holdNamespaces({
       namespaces: ["net", "uts"],
@@ -89,6 +115,7 @@ export class LabHost {
     options.folder.addProcess(holder);
     await options.labSwitch.connect(options.index, holder);
     const host = new LabHost(options, folders, holder);
+    if (options.authority !== undefined) await host.writeCertificates("libvirt");
     await host.startLibvirtd();
     // Makes libvirt ask QEMU what it can do, if it does not know: 3.5 s that belong to no guest's start or migration.
     await host.virsh("domcapabilities", "--virttype", "qemu");
@@ -196,6 +223,35 @@ export class LabHost {
     });
   }
 
+  /**
+   * Puts certificates for the host's names and addresses in place, in a lab with TLS. libvirtd reads its own at its start,
+   * that which it shows to others and QEMU's are read for each migration. QEMU has none until this is called.
+   *
+   * @throws {TestkitError} if nobody is there to sign them.
+   */
+  async writeCertificates(user: CertificateUser, options: HostCertificateOptions = {}): Promise<void> {
+    const { authority = this.#authority, names = this.#certificateNames() } = options;
+    if (authority === undefined) throw new TestkitError(`${this.name} has no authority: start the lab with tls`);
+    const folder = this.certificateFolder(user);
+    await authority.write({ ...options, folder, user, names });
+  }
+
+  /** Takes a user's certificates away. */
+  async removeCertificates(user: CertificateUser): Promise<void> {
+    const folder = this.certificateFolder(user);
+    await Promise.all(listFiles(folder).map((name) => rm(join(folder, name))));
+  }
+
+  /** Where a user's certificates are, as a path of the root mount namespace. */
+  certificateFolder(user: CertificateUser): string {
+    return join(this.folders.etc, basename(user === "qemu" ? QEMU_PKI_FOLDER : LIBVIRT_PKI_FOLDER));
+  }
+
+  #certificateNames(): readonly string[] {
+    const { name } = this;
+    return [name, `${name}-migration`, this.managementAddress, this.migrationAddress, this.migrationAddress6];
+  }
+
   /** What libvirtd wrote so far. */
   libvirtdLog(): string {
     return readFileSync(join(this.folders.root, "libvirtd.log"), "utf8");
@@ -226,6 +282,17 @@ export class LabHost {
   /** Undoes {@link cutNetwork}. */
   restoreNetwork(network: LabNetworkName): Promise<void> {
     return this.#switch.setLink(this.index, network, "up");
+  }
+
+  /** Bytes that went over the host's wire to a network since the lab began, both ways. */
+  async networkBytes(network: LabNetworkName): Promise<number> {
+    const counters = ["rx_bytes", "tx_bytes"].map((name) => `/sys/class/net/${network}/statistics/${name}`);
+    const { stdout } = await this.exec("cat", counters);
+    return stdout
+      .trim()
+      .split("\n")
+      .map(Number)
+      .reduce((sum, bytes) => sum + bytes, 0);
   }
 
   /** See {@link resetConnections}. */

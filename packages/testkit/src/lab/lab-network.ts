@@ -11,7 +11,7 @@ import { TestkitError } from "../testkit-error.ts";
  *   drlab7  .1 ───veth─── uplink ─┐
  *                                 ├─ management (bridge) ─ host1m ───veth─── management  10.213.7.11
  *                                 │                      └ host2m ───veth─── …           10.213.7.12
- *                                 └─ migration  (bridge) ─ host1g ───veth─── migration   10.214.7.11
+ *                                 └─ migration  (bridge) ─ host1g ───veth─── migration   10.214.7.11, fd00:d0e7:7::11
  *
  * The bridges are in a namespace of their own because of what Docker does to those in the root one: it turns on
  * bridge-nf-call-iptables and drops what it does not know. That setting is per network namespace (Linux 5.3), and a
@@ -21,13 +21,15 @@ import { TestkitError } from "../testkit-error.ts";
 /** One of the two networks between lab hosts. */
 export type LabNetworkName = "management" | "migration";
 
-/** The addresses of a lab: two /24 networks. */
+/** The addresses of a lab: two /24 networks, and one of IPv6 beside the second. */
 export interface LabAddresses {
   readonly slot: number;
   readonly uplink: string;
   /** Of the root namespace's side of the management network: where hosts reach what the tests start. */
   readonly rootAddress: string;
   hostAddress(network: LabNetworkName, hostIndex: number): string;
+  /** The host's IPv6 address on the migration network. */
+  migrationAddress6(hostIndex: number): string;
 }
 
 /** The lab's switch: a namespace with the bridges, and the wires to it. */
@@ -59,6 +61,7 @@ function labAddresses(slot: number): LabAddresses {
     uplink: `drlab${slot}`,
     rootAddress: `${range.management}.${third}.1`,
     hostAddress: (network, hostIndex) => `${range[network]}.${third}.${11 + hostIndex}`,
+    migrationAddress6: (hostIndex) => `fd00:d0e7:${slot.toString(16)}::${11 + hostIndex}`,
   };
 }
 
@@ -99,10 +102,14 @@ export async function startSwitch(options: {
       );
       await ipBatch(
         ["nsenter", ...enterArguments(host, ["net"])],
-        NETWORKS.flatMap((network) => [
-          `address add ${addresses.hostAddress(network, hostIndex)}/24 dev ${network}`,
-          `link set ${network} up`,
-        ]),
+        [
+          ...NETWORKS.flatMap((network) => [
+            `address add ${addresses.hostAddress(network, hostIndex)}/24 dev ${network}`,
+            `link set ${network} up`,
+          ]),
+          // Without looking for a duplicate, which takes a second in which it cannot be listened on.
+          `address add ${addresses.migrationAddress6(hostIndex)}/64 dev migration nodad`,
+        ],
       );
     },
     setLink: (hostIndex, network, state) => inSwitch(holder, [`link set ${wireName(hostIndex, network)} ${state}`]),

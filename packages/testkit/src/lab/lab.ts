@@ -1,6 +1,8 @@
+import { join } from "node:path";
 import { createOwnedFolder, leftoversOf, type OwnedFolder } from "../process/owned-folder.ts";
 import { TestkitError } from "../testkit-error.ts";
 import { saveCapabilities } from "./capability-cache.ts";
+import { createLabAuthority } from "./lab-authority.ts";
 import { LabHost } from "./lab-host.ts";
 import { type LabAddresses, startSwitch } from "./lab-network.ts";
 
@@ -12,6 +14,8 @@ export interface LabOptions {
   readonly hostNames?: readonly string[];
   /** Every libvirtd's `max_client_requests`. @default libvirt's own, 5 */
   readonly maxClientRequests?: number;
+  /** libvirtd listens with TLS alone, with certificates of an authority of the lab's own. @default plain TCP */
+  readonly tls?: boolean;
   /** Let the lab outlive this process, until {@link stopGroup} is called with this name. @default none */
   readonly group?: string;
 }
@@ -51,7 +55,8 @@ export async function startLab(options: LabOptions = {}): Promise<Lab> {
 }
 
 async function startIn(folder: OwnedFolder, options: LabOptions & { hosts: number; detached: boolean }): Promise<Lab> {
-  const { detached, maxClientRequests, hostNames = [] } = options;
+  const { detached, maxClientRequests, hostNames = [], tls = false } = options;
+  const authority = tls ? await createLabAuthority(join(folder.path, "authority")) : undefined;
   const labSwitch = await startSwitch({
     marked: folder.path,
     detached,
@@ -63,7 +68,7 @@ async function startIn(folder: OwnedFolder, options: LabOptions & { hosts: numbe
   const hostsFile = hostsFileFor(addresses, names);
   const started = await Promise.allSettled(
     names.map((name, index) =>
-      LabHost.start({ index, name, folder, labSwitch, hostsFile, detached, maxClientRequests }),
+      LabHost.start({ index, name, folder, labSwitch, hostsFile, detached, maxClientRequests, authority }),
     ),
   );
   const failures = started.flatMap((result) => (result.status === "rejected" ? [result.reason] : []));
@@ -90,6 +95,7 @@ function hostsFileFor(addresses: LabAddresses, names: readonly string[]): string
   const lines = names.flatMap((name, index) => [
     `${addresses.hostAddress("management", index)} ${name}`,
     `${addresses.hostAddress("migration", index)} ${name}-migration`,
+    `${addresses.migrationAddress6(index)} ${name}-migration6`,
   ]);
   return ["127.0.0.1 localhost", "::1 localhost", `${addresses.rootAddress} lab-root`, ...lines, ""].join("\n");
 }
