@@ -8,10 +8,11 @@ import { type Clock, defaultPolicy, type MigrationPolicy, silentLogger, systemCl
 import { openMemoryProgress, type ProgressCache } from "@drover/progress";
 import { waitFor } from "@drover/testkit";
 import { type ComputeAgent, startComputeAgent } from "./compute-agent.ts";
-import { computeConfig } from "./compute-config.ts";
+import { type ComputeConfig, computeConfig } from "./compute-config.ts";
 import { stateFileOnDisk } from "./journal/state-file.ts";
 import type { StartCommand } from "./migration/migrations.ts";
 import { type RecordedConductor, recordConductor } from "./recorded-conductor.test.support.ts";
+import { type HostFiles, noFiles } from "./tls/host-files.ts";
 
 /** Two simulated hosts with an agent each, an in-process bus and a conductor that only records. */
 export interface AgentBed {
@@ -25,9 +26,15 @@ export interface AgentBed {
   startCommand(serverUuid: string, serverName: string, policy?: Partial<MigrationPolicy>): StartCommand;
   /** While it is true, nothing more can be written to any agent's state file. */
   diskFull: boolean;
-  startAgent(host: string): Promise<ComputeAgent>;
+  /** By default its host has no certificates, whatever the machine has. */
+  startAgent(host: string, options?: AgentOptions): Promise<ComputeAgent>;
   stopAgent(host: string): Promise<void>;
   close(): Promise<void>;
+}
+
+interface AgentOptions {
+  readonly section?: Partial<ComputeConfig>;
+  readonly hostFiles?: HostFiles;
 }
 
 export async function startAgentBed(options: { readonly clock?: Clock } = {}): Promise<AgentBed> {
@@ -39,17 +46,18 @@ export async function startAgentBed(options: { readonly clock?: Clock } = {}): P
   const conductor = await recordConductor(bus);
   const agents = new Map<string, ComputeAgent>();
 
-  async function startAgent(host: string): Promise<ComputeAgent> {
+  async function startAgent(host: string, options: AgentOptions = {}): Promise<ComputeAgent> {
     const handle = fleet.host(host);
-    const section = { host, libvirt_uri: handle.uri, libvirt_migration_uri: handle.peerUri };
+    const section = { host, libvirt_uri: handle.uri, libvirt_migration_uri: handle.peerUri, ...options.section };
+    const { hostFiles = noFiles } = options;
     const config = { ...computeConfig.parse(section), state_path: join(directory, `${host}.json`) };
-    const resolveAddress = async (): Promise<void> => {};
+    const resolveAddress = async (): Promise<string[]> => [];
     const file = stateFileOnDisk(config.state_path);
     const replace = (text: string) =>
       bed.diskFull ? Promise.reject(new Error("ENOSPC: no space left on device, write")) : file.replace(text);
     const stateFile = { ...file, replace };
     const agent = await startComputeAgent({
-      ...{ bus, progress, clock, config, stateFile, resolveAddress },
+      ...{ bus, progress, clock, config, stateFile, resolveAddress, hostFiles },
       logger: silentLogger,
     });
     agents.set(host, agent);

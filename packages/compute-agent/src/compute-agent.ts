@@ -1,4 +1,3 @@
-import { lookup } from "node:dns/promises";
 import type { Bus } from "@drover/bus";
 import type { ConnectionOptions } from "@drover/libvirt";
 import { type Clock, DroverError, type HostFacts, type Logger } from "@drover/model";
@@ -16,8 +15,10 @@ import { LibvirtLink } from "./libvirt/libvirt-link.ts";
 import { CommandFence } from "./migration/command-fence.ts";
 import { Migrations } from "./migration/migrations.ts";
 import { ProgressPublisher } from "./migration/progress-publisher.ts";
+import { type ResolveAddress, resolveByMachine } from "./network/inbound-address.ts";
 import { Preparation } from "./preparation.ts";
 import { HostStorage } from "./storage/host-storage.ts";
+import { type HostFiles, machineFiles } from "./tls/host-files.ts";
 
 export interface ComputeAgentOptions {
   readonly bus: Bus;
@@ -30,8 +31,10 @@ export interface ComputeAgentOptions {
   /** Keeps the agent's state instead of `state_path`. */
   readonly stateFile?: StateFile;
   readonly libvirt?: ConnectionOptions;
-  /** Rejects when the inbound address does not resolve. @default the machine's resolver; simulated hosts have their own names */
-  readonly resolveAddress?: (address: string) => Promise<unknown>;
+  /** What the inbound address is here. @default the machine's resolver; simulated hosts have their own names */
+  readonly resolveAddress?: ResolveAddress;
+  /** The host's configuration and certificates. @default the machine's; simulated hosts have none */
+  readonly hostFiles?: HostFiles;
 }
 
 export interface ComputeAgent extends RunningService {
@@ -64,6 +67,10 @@ export async function startComputeAgent(options: ComputeAgentOptions): Promise<C
   });
   // A host's hardware and versions change only with its libvirtd: read once per connection.
   let facts: HostFacts | undefined;
+  const readFacts = async (): Promise<HostFacts> => {
+    facts ??= await readHostFacts(link.questions, config);
+    return facts;
+  };
   link.listen((event) => {
     if (event.type !== "everything-changed") return;
     facts = undefined;
@@ -76,14 +83,12 @@ export async function startComputeAgent(options: ComputeAgentOptions): Promise<C
     host,
     agentVersion: options.agentVersion ?? "0.1.0",
     isReady: () => link.isConnected && inventory.hasRead,
-    read: async () => {
-      facts ??= await readHostFacts(link.questions, config);
-      return { facts, guests: inventory.guests() };
-    },
+    read: async () => ({ facts: await readFacts(), guests: inventory.guests() }),
     records: journal,
   });
   const inventory = new GuestInventory({ link, clock, logger, onChange: () => reporter.changed() });
   const fence = new CommandFence();
+  const { resolveAddress = resolveByMachine, hostFiles = machineFiles } = options;
   const migrations = new Migrations({
     link,
     journal,
@@ -93,6 +98,9 @@ export async function startComputeAgent(options: ComputeAgentOptions): Promise<C
     reports: { bus, clock, logger, host },
     signal: ended.signal,
     fence,
+    config,
+    hostFiles,
+    readFacts,
     onUnknown: () => held.soon(),
     onChange: (serverUuid) => inventory.touch(serverUuid),
   });
@@ -100,7 +108,9 @@ export async function startComputeAgent(options: ComputeAgentOptions): Promise<C
     ...{ link, host, logger },
     ...(options.libvirt === undefined ? {} : { connection: options.libvirt }),
   });
-  const preparation = new Preparation({ link, journal, config, clock, logger, fence, storage });
+  const preparation = new Preparation({
+    ...{ link, journal, config, clock, logger, fence, storage, resolveAddress, hostFiles },
+  });
   const isReady = () => link.isConnected && reporter.isKnown;
   const held = new HeldWork({ bus, clock, logger, host, journal, migrations, preparation, isReady });
 
@@ -108,8 +118,9 @@ export async function startComputeAgent(options: ComputeAgentOptions): Promise<C
   link.start();
   // Before commands are taken: a repeated start must find its migration taken up.
   await migrations.takeUp();
-  const { resolveAddress = lookup } = options;
-  const parts = { link, inventory, journal, fence, migrations, preparation, storage, config, resolveAddress };
+  const parts = {
+    ...{ link, inventory, journal, fence, migrations, preparation, storage, config, resolveAddress, hostFiles, clock },
+  };
   const servers = await Promise.all([
     bus.serve({ topic: "compute", server: host, handlers: computeHandlers(parts) }),
     bus.serve({ topic: "compute-control", server: host, handlers: computeControlHandlers(parts) }),

@@ -13,8 +13,8 @@ describe("computeConfig", () => {
 
   test.each([
     [{}, "h2", "qemu+tcp://h2/system"],
-    [{ live_migration_inbound_addr: "10.0.0.2" }, "10.0.0.2", "qemu+tcp://10.0.0.2/system"],
-    [{ live_migration_inbound_addr: "fd00::2" }, "fd00::2", "qemu+tcp://[fd00::2]/system"],
+    [{ live_migration_inbound_addr: "10.0.0.2" }, "10.0.0.2", "qemu+tcp://h2/system"],
+    [{ live_migration_inbound_addr: "fd00::2" }, "fd00::2", "qemu+tcp://h2/system"],
     [{ live_migration_scheme: "tls" }, "h2", "qemu+tls://h2/system"],
     [{ libvirt_migration_uri: "qemu+tls://h2.example/system" }, "h2", "qemu+tls://h2.example/system"],
   ])("%o is reached at %s by %s", (section, inboundAddress, libvirtUri) => {

@@ -19,7 +19,10 @@ export const computeConfig = z.object({
   live_migration_inbound_addr: address
     .nullable()
     .default(null)
-    .describe("Address by which other hosts reach this one for migrations. Default: `host`."),
+    .describe(
+      "Address, or name, at which this host takes in memory and disks: that of a network of their own, if there is one. " +
+        "Default: `host`.",
+    ),
   live_migration_scheme: z
     .enum(["tcp", "tls"])
     .default("tcp")
@@ -30,8 +33,15 @@ export const computeConfig = z.object({
     .nullable()
     .default(null)
     .describe(
-      "URI by which another host's libvirtd reaches this one. Default: qemu+SCHEME://ADDRESS/system, of " +
-        "`live_migration_scheme` and `live_migration_inbound_addr`.",
+      "URI by which another host's libvirtd reaches this one. Default: qemu+SCHEME://HOST/system, of " +
+        "`live_migration_scheme` and `host`: the management network.",
+    ),
+  live_migration_with_native_tls: z
+    .boolean()
+    .default(false)
+    .describe(
+      "Refuse migrations from and to this host whose memory and disks would not be encrypted by QEMU's own TLS. Without " +
+        "it they are where both hosts have certificates, and cross in the clear otherwise.",
     ),
   state_path: z
     .string()
@@ -48,13 +58,16 @@ export const computeConfig = z.object({
 
 export type ComputeConfig = z.output<typeof computeConfig>;
 
-/** Where this host takes migrations in; Nova's rule: the inbound address, or else the host's name. */
+/**
+ * Where this host takes migrations in. Memory and disks come to the inbound address, or else the host's name. libvirtd's
+ * conversation with libvirtd is management and goes to the host's name, unlike Nova's, which moves to the inbound address
+ * with the rest: a network for copies then needs no libvirtd listening on it.
+ */
 export function inboundEndpoint(config: ComputeConfig): {
   readonly inboundAddress: string;
   readonly libvirtUri: string;
 } {
   const inboundAddress = config.live_migration_inbound_addr ?? config.host;
-  const inUri = inboundAddress.includes(":") ? `[${inboundAddress}]` : inboundAddress;
-  const libvirtUri = config.libvirt_migration_uri ?? `qemu+${config.live_migration_scheme}://${inUri}/system`;
+  const libvirtUri = config.libvirt_migration_uri ?? `qemu+${config.live_migration_scheme}://${config.host}/system`;
   return { inboundAddress, libvirtUri };
 }

@@ -12,6 +12,7 @@ import {
   rollbackLiveMigration,
   rollbackLiveMigrationAtDestination,
 } from "@drover/contracts";
+import type { Clock } from "@drover/model";
 import { checkDestination } from "./checks/check-destination.ts";
 import { checkSource } from "./checks/check-source.ts";
 import type { ComputeConfig } from "./compute-config.ts";
@@ -21,8 +22,10 @@ import { readStanding, unlessGone, type WhereItStands } from "./libvirt/guest-fa
 import type { LibvirtLink } from "./libvirt/libvirt-link.ts";
 import type { CommandFence } from "./migration/command-fence.ts";
 import type { Migrations } from "./migration/migrations.ts";
+import type { ResolveAddress } from "./network/inbound-address.ts";
 import type { Preparation } from "./preparation.ts";
 import type { HostStorage } from "./storage/host-storage.ts";
+import type { HostFiles } from "./tls/host-files.ts";
 
 export interface HandlerParts {
   readonly link: LibvirtLink;
@@ -33,14 +36,16 @@ export interface HandlerParts {
   readonly preparation: Preparation;
   readonly storage: HostStorage;
   readonly config: ComputeConfig;
-  readonly resolveAddress: (address: string) => Promise<unknown>;
+  readonly resolveAddress: ResolveAddress;
+  readonly hostFiles: HostFiles;
+  readonly clock: Clock;
 }
 
 /** The topic `compute`: work, in the order of a migration. */
 export function computeHandlers(parts: HandlerParts): readonly RpcHandler[] {
-  const { link, migrations, preparation, config, fence } = parts;
+  const { migrations, preparation, fence } = parts;
   return [
-    handle(checkCanLiveMigrateSource, (request) => checkSource(link, config, request)),
+    handle(checkCanLiveMigrateSource, (request) => checkSource(parts, request)),
     handle(checkCanLiveMigrateDestination, (request) => checkDestination(parts, request)),
     handle(preLiveMigration, async (request) => {
       fence.admit(request);

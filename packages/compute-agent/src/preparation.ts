@@ -19,8 +19,12 @@ import type { JournalEntry, PreparedEntry } from "./journal/journal-entry.ts";
 import { domainOf, readGuest, readStanding, unlessGone, type WhereItStands } from "./libvirt/guest-facts.ts";
 import type { LibvirtLink } from "./libvirt/libvirt-link.ts";
 import type { CommandFence } from "./migration/command-fence.ts";
+import { findInbound, type ResolveAddress } from "./network/inbound-address.ts";
 import type { HostStorage } from "./storage/host-storage.ts";
 import { Turns } from "./storage/turns.ts";
+import type { HostFiles } from "./tls/host-files.ts";
+import { destinationTls } from "./tls/native-tls.ts";
+import { readQemuCertificates } from "./tls/qemu-certificates.ts";
 
 type PreCommand = ReturnType<typeof preLiveMigration.request.parse>;
 type LeftCommand = ReturnType<typeof postLiveMigration.request.parse>;
@@ -36,6 +40,8 @@ export interface PreparationOptions {
   readonly logger: Logger;
   readonly fence: CommandFence;
   readonly storage: HostStorage;
+  readonly resolveAddress: ResolveAddress;
+  readonly hostFiles: HostFiles;
 }
 
 /**
@@ -60,14 +66,28 @@ export class Preparation {
    * Destination: remembers what was here before, makes what the guest's disks are copied into, and says where the copy is to
    * come in.
    *
-   * @throws {DroverError} `refused` when the migration was rolled back meanwhile, or a disk cannot come here.
+   * @throws {DroverError} `refused` when the migration was rolled back meanwhile, or a disk cannot come here; `unavailable`
+   *   when the inbound address does not resolve here, or only to loopback.
    */
   async prepare(command: PreCommand): Promise<DestinationPreparation> {
     return await this.#turns.take(command.migrationUuid, async () => {
+      const place = await this.#placeOfArrival();
       const entry = await this.#rememberBefore(command);
       const disks = entry.disks ?? (await this.#prepareDisks(command, entry));
-      return { ...inboundEndpoint(this.#options.config), disks: [...disks] };
+      return { ...place, disks: [...disks] };
     });
+  }
+
+  async #placeOfArrival(): Promise<DestinationPreparation> {
+    const { config, resolveAddress, hostFiles } = this.#options;
+    const { inboundAddress, libvirtUri } = inboundEndpoint(config);
+    const inbound = await findInbound(inboundAddress, resolveAddress);
+    if ("problem" in inbound) {
+      throw new DroverError("unavailable", `the inbound address ${inboundAddress} ${inbound.problem}`);
+    }
+    const certificates = await readQemuCertificates(hostFiles, config.live_migration_with_native_tls);
+    const nativeTls = destinationTls(certificates, { host: config.host, inboundAddress });
+    return { inboundAddress, libvirtUri, listenAddress: inbound.listenAddress, nativeTls };
   }
 
   async #rememberBefore(command: PreCommand): Promise<PreparedEntry> {

@@ -4,7 +4,8 @@
  *
  * Version history: 1.0 the first release; 1.1 questions are answered with the guest's standing and with what the state
  * file knows, and clean-up is told what is proved of the other host; 1.2 the destination is told of the guest's disks, prepares
- * those that are copied and says which they are, and fetches the content of read-only ones. Agents are upgraded before conductors.
+ * those that are copied and says which they are and on which address it listens, fetches the content of read-only ones, and
+ * both sides say what they have for TLS. Agents are upgraded before conductors.
  */
 import { defineCall, defineCast } from "@drover/bus";
 import { z } from "zod";
@@ -45,6 +46,26 @@ const removeRemnant = z
   .default(false)
   .describe("The other host's word proves that the guest is there: a copy that stands still here is destroyed.");
 
+const sourceTls = z
+  .object({
+    required: z.boolean().describe("The operator of the source wants no migration in the clear."),
+    missing: z.string().nullable().describe("Why its QEMU cannot use TLS, as the end of a sentence; null when it can."),
+    authorityPem: z.string().nullable().describe("The authorities by which it checks the destination (ca-cert.pem)."),
+    clientPem: z.string().nullable().describe("The certificate that it shows (client-cert.pem)."),
+  })
+  .meta({ id: "SourceTls" });
+/** What the source's QEMU has for TLS; certificates are public. */
+export type SourceTls = z.infer<typeof sourceTls>;
+
+const sourceLibvirtTls = z
+  .object({
+    authorityPem: z.string().nullable().describe("The authorities by which its libvirtd checks others (cacert.pem)."),
+    clientPem: z.string().nullable().describe("The certificate that its libvirtd shows to others (clientcert.pem)."),
+  })
+  .meta({ id: "SourceLibvirtTls" });
+/** What the source's libvirtd has for TLS with another; null where it has none. */
+export type SourceLibvirtTls = z.infer<typeof sourceLibvirtTls>;
+
 const guestRequirements = z
   .object({
     memoryKiB: z.number().int().nonnegative(),
@@ -55,6 +76,10 @@ const guestRequirements = z
     hypervisorVersion: z.number().int(),
     hostUuid: uuid.describe("libvirt's uuid of the source: a host cannot migrate to itself under another name."),
     disks: z.array(guestDisk).default([]),
+    libvirtTls: sourceLibvirtTls
+      .nullish()
+      .describe("Without it, the source does not say (before 1.2), or may not read its own."),
+    nativeTls: sourceTls.optional().describe("Without it, the source does not say (before 1.2)."),
   })
   .meta({ id: "GuestRequirements" });
 /** What the source knows of the guest and a destination must be able to give. */

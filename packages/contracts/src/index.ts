@@ -11,6 +11,8 @@ export {
   preLiveMigration,
   rollbackLiveMigration,
   rollbackLiveMigrationAtDestination,
+  type SourceLibvirtTls,
+  type SourceTls,
 } from "./compute-rpc.ts";
 export {
   abortMigration,

@@ -5,6 +5,7 @@
 import {
   type ChosenFlag,
   type DestinationPreparation,
+  type DestinationTls,
   type EliminatedHost,
   ERROR_CODES,
   GUEST_STANDINGS,
@@ -169,10 +170,26 @@ export const chosenFlag = z
   })
   .meta({ id: "ChosenFlag" }) satisfies z.ZodType<ChosenFlag>;
 
+const destinationTls = z
+  .object({
+    required: z.boolean().describe("The operator of the destination wants no migration in the clear."),
+    missing: z.string().nullable().describe("Why its QEMU cannot use TLS, as the end of a sentence; null when it can."),
+    verifiedName: z
+      .enum(["inbound-address", "host"])
+      .nullable()
+      .describe("What its certificate is to be checked against; null when it has none."),
+  })
+  .meta({ id: "DestinationTls" }) satisfies z.ZodType<DestinationTls>;
+
 export const destinationPreparation = z
   .object({
     libvirtUri: z.string().describe("Where the source's libvirtd reaches the destination's."),
-    inboundAddress: z.string().describe("Where the source sends the memory to."),
+    inboundAddress: z.string().describe("Name or address that the source sends memory and disks to."),
+    listenAddress: z
+      .string()
+      .optional()
+      .describe("Address that the destination takes them in on; without it, the same (before 1.2)."),
+    nativeTls: destinationTls.optional().describe("Without it, the destination does not say (before 1.2)."),
     disks: z.array(preparedDisk).optional().describe("What becomes of the guest's disks. Since 1.2."),
   })
   .meta({ id: "DestinationPreparation" }) satisfies z.ZodType<DestinationPreparation>;

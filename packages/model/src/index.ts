@@ -27,6 +27,7 @@ export { type LogFields, type Logger, silentLogger } from "./logger.ts";
 export type {
   ChosenFlag,
   DestinationPreparation,
+  DestinationTls,
   HostWord,
   Migration,
   MigrationLogEntry,

@@ -51,10 +51,24 @@ export interface MigrationProof {
 export interface DestinationPreparation {
   /** libvirt connection URI of the destination, as the source's libvirtd dials it. */
   readonly libvirtUri: string;
-  /** Address for memory traffic, for `migrate_uri` and `listen_address`. */
+  /** Name or address that memory and disks are sent to: the host of `migrate_uri`. */
   readonly inboundAddress: string;
   /** All of the guest's disks; left out by an agent that copies none. */
   readonly disks?: readonly PreparedDisk[];
+  /** Address that the destination takes them in on, `listen_address`: what `inboundAddress` is there. @default the same */
+  readonly listenAddress?: string | undefined;
+  /** Whether its QEMU can take them in encrypted. @default it does not say */
+  readonly nativeTls?: DestinationTls | undefined;
+}
+
+/** What the host that takes a guest says of QEMU's own TLS. */
+export interface DestinationTls {
+  /** Its operator wants no migration in the clear (`live_migration_with_native_tls`, `migrate_tls_force`). */
+  readonly required: boolean;
+  /** The end of a sentence: why it cannot; null when it can. */
+  readonly missing: string | null;
+  /** What its certificate is to be checked against; null when it has none. */
+  readonly verifiedName: "inbound-address" | "host" | null;
 }
 
 /** A migration as recorded. Only the conductor writes it, each time by compare-and-set on state and generation. */

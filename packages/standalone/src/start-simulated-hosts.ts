@@ -2,7 +2,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Bus } from "@drover/bus";
-import { type ComputeAgent, computeConfig, startComputeAgent } from "@drover/compute-agent";
+import { type ComputeAgent, computeConfig, noFiles, startComputeAgent } from "@drover/compute-agent";
 import { demoFleet, type SimulatedHostHandle, startSimulatedFleet } from "@drover/libvirt-sim";
 import type { Clock, Logger } from "@drover/model";
 import type { ProgressCache } from "@drover/progress";
@@ -68,5 +68,12 @@ async function startAgent(host: SimulatedHostHandle, options: SimulatedHostsOpti
   });
   const state_path = join(options.dataDir, `compute-${host.name}.json`);
   const { bus, progress, clock, logger } = options;
-  return await startComputeAgent({ bus, progress, clock, logger, config: { ...config, state_path } });
+  return await startComputeAgent({
+    bus,
+    progress,
+    clock,
+    logger,
+    config: { ...config, state_path },
+    hostFiles: noFiles,
+  });
 }

@@ -1,5 +1,5 @@
 import { type Bus, openInProcessBus } from "@drover/bus";
-import { computeConfig, startComputeAgent } from "@drover/compute-agent";
+import { computeConfig, noFiles, startComputeAgent } from "@drover/compute-agent";
 import { conductorConfig, startConductor } from "@drover/conductor";
 import type { ConnectionOptions } from "@drover/libvirt";
 import { type GuestOptions, type RunningFleet, startSimulatedFleet } from "@drover/libvirt-sim";
@@ -190,7 +190,8 @@ export class ChaosPlane {
       config: { ...config, state_path: process.name },
       stateFile: disk.file(process),
       libvirt: this.connectionOptions(process),
-      resolveAddress: async () => undefined,
+      resolveAddress: async () => [],
+      hostFiles: noFiles,
     });
   }
 

@@ -1,11 +1,16 @@
 import type { checkCanLiveMigrateDestination, GuestRequirements } from "@drover/contracts";
 import { isLibvirtError, type LibvirtConnection, VIR_CPU_COMPARE } from "@drover/libvirt";
-import { errorChain } from "@drover/model";
+import type { Clock } from "@drover/model";
 import { type ComputeConfig, inboundEndpoint } from "../compute-config.ts";
 import { readHostCapabilities } from "../guest/host-capabilities.ts";
 import type { GuestInventory } from "../inventory/guest-inventory.ts";
 import type { LibvirtLink } from "../libvirt/libvirt-link.ts";
+import { findInbound, type ResolveAddress } from "../network/inbound-address.ts";
 import type { HostStorage } from "../storage/host-storage.ts";
+import type { HostFiles } from "../tls/host-files.ts";
+import { libvirtTlsCheck } from "../tls/libvirt-certificates.ts";
+import { nativeTlsCheck } from "../tls/native-tls.ts";
+import { readQemuCertificates } from "../tls/qemu-certificates.ts";
 import { type CpuAnswer, destinationChecks } from "./destination-checks.ts";
 
 type Request = ReturnType<typeof checkCanLiveMigrateDestination.request.parse>;
@@ -16,21 +21,23 @@ export interface DestinationHost {
   readonly inventory: GuestInventory;
   readonly config: ComputeConfig;
   readonly storage: HostStorage;
-  /** Rejects when the name or address cannot be resolved from here. */
-  readonly resolveAddress: (address: string) => Promise<unknown>;
+  readonly resolveAddress: ResolveAddress;
+  readonly hostFiles: HostFiles;
+  readonly clock: Clock;
 }
 
 /** Asks this host whether it can take the guest, and answers every check. Changes nothing. */
 export async function checkDestination(host: DestinationHost, request: Request): Promise<Response> {
   const { questions } = host.link;
-  const { inboundAddress } = inboundEndpoint(host.config);
-  const [capabilitiesXml, hypervisorVersion, node, domains, cpu, inboundProblem, disks] = await Promise.all([
+  const { inboundAddress, libvirtUri } = inboundEndpoint(host.config);
+  const [capabilitiesXml, hypervisorVersion, node, domains, cpu, inbound, certificates, disks] = await Promise.all([
     questions.connect.getCapabilities(),
     questions.connect.getVersion(),
     questions.connect.nodeGetInfo(),
     questions.domain.listAll(),
     compareCpu(questions, request.requirements),
-    whyUnresolved(host, inboundAddress),
+    findInbound(inboundAddress, host.resolveAddress),
+    readQemuCertificates(host.hostFiles, host.config.live_migration_with_native_tls),
     host.storage.plan(request.requirements.disks),
   ]);
   const reservedKiB = host.config.reserved_host_memory_mb * 1024;
@@ -48,10 +55,23 @@ export async function checkDestination(host: DestinationHost, request: Request):
     uuidTaken: domains.some((domain) => domain.uuid === request.serverUuid),
     cpu,
     inboundAddress,
-    inboundProblem,
+    inbound,
     disks,
   });
-  return { checks: [...checks], memoryAvailableKiB };
+  const pair = { host: host.config.host, sourceHost: request.sourceHost, nowMs: host.clock.now().getTime() };
+  const libvirtTls = await libvirtTlsCheck({
+    ...pair,
+    libvirtUri,
+    source: request.requirements.libvirtTls ?? null,
+    files: host.hostFiles,
+  });
+  const nativeTls = nativeTlsCheck({
+    ...pair,
+    inboundAddress,
+    source: request.requirements.nativeTls ?? null,
+    destination: certificates,
+  });
+  return { checks: [...checks, libvirtTls, nativeTls], memoryAvailableKiB };
 }
 
 /** What a guest gets is the hypervisor's CPU; an older libvirt (before 4.4.0) can only compare with the host's. */
@@ -76,13 +96,4 @@ function cpuAnswer(result: number): CpuAnswer {
   if (result === VIR_CPU_COMPARE.VIR_CPU_COMPARE_IDENTICAL) return { kind: "identical" };
   if (result === VIR_CPU_COMPARE.VIR_CPU_COMPARE_SUPERSET) return { kind: "superset" };
   return { kind: "incompatible" };
-}
-
-async function whyUnresolved(host: DestinationHost, address: string): Promise<string | null> {
-  try {
-    await host.resolveAddress(address);
-    return null;
-  } catch (error) {
-    return errorChain(error);
-  }
 }

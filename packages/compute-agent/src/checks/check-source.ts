@@ -6,16 +6,26 @@ import { readHostCapabilities } from "../guest/host-capabilities.ts";
 import { domainOf, readGuest, unlessGone } from "../libvirt/guest-facts.ts";
 import type { LibvirtLink } from "../libvirt/libvirt-link.ts";
 import { disksToMove } from "../storage/disks-to-move.ts";
+import type { HostFiles } from "../tls/host-files.ts";
+import { readSourceLibvirtTls } from "../tls/libvirt-certificates.ts";
+import { sourceTls } from "../tls/native-tls.ts";
+import { readQemuCertificates } from "../tls/qemu-certificates.ts";
 import { cpuToCompare } from "./cpu-to-compare.ts";
 import { sourceChecks } from "./source-checks.ts";
 
 type Request = ReturnType<typeof checkCanLiveMigrateSource.request.parse>;
 type Response = ReturnType<typeof checkCanLiveMigrateSource.response.parse>;
 
+export interface SourceHost {
+  readonly link: LibvirtLink;
+  readonly config: ComputeConfig;
+  readonly hostFiles: HostFiles;
+}
+
 /** Asks libvirt about a guest that is to leave, and answers every check. Changes nothing. */
-export async function checkSource(link: LibvirtLink, config: ComputeConfig, request: Request): Promise<Response> {
-  const { host } = config;
+export async function checkSource({ link, config, hostFiles }: SourceHost, request: Request): Promise<Response> {
   const { questions } = link;
+  const { host } = config;
   const { serverUuid, serverName, blockMigration } = request;
   const domain = domainOf(request);
   const [found, xml] = await Promise.all([
@@ -36,10 +46,12 @@ export async function checkSource(link: LibvirtLink, config: ComputeConfig, requ
     guest: { powerState, definition },
     jobUnderWay: isActive(powerState) && found.job !== "none",
   });
-  const [capabilitiesXml, hypervisorVersion, disks] = await Promise.all([
+  const [capabilitiesXml, hypervisorVersion, disks, certificates, libvirtTls] = await Promise.all([
     questions.connect.getCapabilities(),
     questions.connect.getVersion(),
     disksToMove(questions, domain, isActive(powerState) ? definition.disks : [], inboundEndpoint(config).libvirtUri),
+    readQemuCertificates(hostFiles, config.live_migration_with_native_tls),
+    readSourceLibvirtTls(hostFiles),
   ]);
   const capabilities = readHostCapabilities(capabilitiesXml);
   return {
@@ -53,6 +65,8 @@ export async function checkSource(link: LibvirtLink, config: ComputeConfig, requ
       hypervisorVersion,
       hostUuid: capabilities.hostUuid,
       disks,
+      libvirtTls,
+      nativeTls: sourceTls(certificates),
     },
   };
 }

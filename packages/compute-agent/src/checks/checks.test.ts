@@ -111,7 +111,7 @@ const destination: DestinationFacts = {
   uuidTaken: false,
   cpu: { kind: "superset" },
   inboundAddress: "h2",
-  inboundProblem: null,
+  inbound: { listenAddress: "h2" },
   disks: [],
 };
 
@@ -140,7 +140,7 @@ describe("destinationChecks", () => {
       { disks: [{ target: "vda", action: "refuse", reason: "/images/a exists on h2: move it away" }] },
       ["storage"],
     ],
-    ["an address nobody knows", { inboundProblem: "getaddrinfo ENOTFOUND h2" }, ["inbound-address"]],
+    ["an address nobody knows", { inbound: { problem: "does not resolve" } }, ["inbound-address"]],
   ])("%s", (_, change, failed) => {
     const checks = destinationChecks({ ...destination, ...change });
     expect(failedChecks(checks).map(({ check }) => check)).toEqual(failed);

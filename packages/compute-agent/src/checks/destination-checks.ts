@@ -1,6 +1,7 @@
 import type { GuestRequirements } from "@drover/contracts";
 import type { PreCheck } from "@drover/model";
 import { type HostCapabilities, offersFor } from "../guest/host-capabilities.ts";
+import type { Inbound } from "../network/inbound-address.ts";
 import type { DiskPlan } from "../storage/plan-disk.ts";
 
 /** virCPUCompareResult, or why libvirt could not tell. */
@@ -23,8 +24,7 @@ export interface DestinationFacts {
   readonly uuidTaken: boolean;
   readonly cpu: CpuAnswer;
   readonly inboundAddress: string;
-  /** Why the inbound address does not resolve; null when it does. */
-  readonly inboundProblem: string | null;
+  readonly inbound: Inbound;
   readonly disks: readonly DiskPlan[];
 }
 
@@ -39,7 +39,7 @@ export function destinationChecks(facts: DestinationFacts): readonly PreCheck[] 
     virtTypeOffered(facts),
     machineTypeOffered(facts),
     hypervisorNotOlder(facts),
-    inboundAddressResolves(facts),
+    inboundAddressUsable(facts),
     disksFit(facts),
   ];
 }
@@ -136,14 +136,16 @@ function hypervisorNotOlder({ host, sourceHost, requirements, hypervisorVersion 
   );
 }
 
-function inboundAddressResolves({ host, inboundAddress, inboundProblem }: DestinationFacts): PreCheck {
-  return answer(
-    "inbound-address",
-    inboundProblem === null,
-    `${host} takes memory in at ${inboundAddress}`,
-    `the inbound address ${inboundAddress} of ${host} does not resolve (${inboundProblem}); correct ` +
-      "live_migration_inbound_addr in its [compute] section, or its name service",
-  );
+function inboundAddressUsable({ host, inboundAddress, inbound }: DestinationFacts): PreCheck {
+  if ("problem" in inbound) {
+    return failed(
+      "inbound-address",
+      `the inbound address ${inboundAddress} of ${host} ${inbound.problem}; correct live_migration_inbound_addr in ` +
+        "its [compute] section, or its name service",
+    );
+  }
+  const at = inbound.listenAddress === inboundAddress ? "" : ` (${inbound.listenAddress})`;
+  return passed("inbound-address", `${host} takes memory and disks in at ${inboundAddress}${at}`);
 }
 
 function disksFit({ host, disks }: DestinationFacts): PreCheck {

@@ -64,6 +64,11 @@ describe("inferFlags", () => {
     expect(parameters({ destination })).toEqual({ migrate_uri: "tcp://[fd00::2]", listen_address: "fd00::2" });
   });
 
+  test("a name is sent to by name, and listened for on the address that it is there", () => {
+    const destination = { libvirtUri: "qemu+tcp://h2/system", inboundAddress: "h2-fast", listenAddress: "10.1.0.2" };
+    expect(parameters({ destination })).toEqual({ migrate_uri: "tcp://h2-fast", listen_address: "10.1.0.2" });
+  });
+
   test("a bandwidth limit is passed, no limit is not", () => {
     expect(parameters({ policy: { ...defaultPolicy, bandwidthMiBps: 60 } }).bandwidth).toBe(60);
     expect(parameters({})).not.toHaveProperty("bandwidth");

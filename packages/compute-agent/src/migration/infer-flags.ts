@@ -1,4 +1,5 @@
 import type { ChosenFlag, DestinationPreparation, MigrationPolicy } from "@drover/model";
+import { inboundParameters } from "../network/inbound-parameters.ts";
 import { diskFlags } from "../storage/disk-flags.ts";
 
 /** What the choice depends on: the guest as it is now, the policy, and what the destination said. */
@@ -63,19 +64,11 @@ function howItConverges({ paused, policy }: FlagFacts): readonly ChosenFlag[] {
 }
 
 function whereItGoes({ destination, policy }: FlagFacts): readonly ChosenFlag[] {
-  const address = destination.inboundAddress;
-  const chosen: ChosenFlag[] = [
-    parameter("migrate_uri", `tcp://${bracketed(address)}`, "memory goes to the destination's inbound address"),
-    parameter("listen_address", address, "the destination takes memory in on that address alone, not on all of them"),
-  ];
+  const chosen: ChosenFlag[] = [...inboundParameters(destination)];
   if (policy.bandwidthMiBps > 0) {
     chosen.push(parameter("bandwidth", policy.bandwidthMiBps, "the policy's upper bound for the copy, MiB/s"));
   }
   return chosen;
-}
-
-function bracketed(address: string): string {
-  return address.includes(":") ? `[${address}]` : address;
 }
 
 function flag(name: string, reason: string): ChosenFlag {

@@ -28,6 +28,7 @@ export function migrateArguments(
   };
   const migrateUri = text("migrate_uri");
   const listenAddress = text("listen_address");
+  const tlsDestination = text("tls.destination");
   const bandwidth = values.get("bandwidth");
   const migrateDisks = text("migrate_disks");
   const params = {
@@ -35,6 +36,7 @@ export function migrateArguments(
     ...(listenAddress === undefined ? {} : { listenAddress }),
     ...(definition === undefined ? {} : { destinationXml: definition, persistentXml: definition }),
     ...(migrateDisks === undefined ? {} : { migrateDisks: targetsOf(migrateDisks) }),
+    ...(tlsDestination === undefined ? {} : { tlsDestination }),
     ...(bandwidth === undefined ? {} : { bandwidthMiBps: Number(bandwidth) }),
   };
   return { flags, params };

@@ -1,6 +1,15 @@
 import type { liveMigration, liveMigrationAbort, rollbackLiveMigration } from "@drover/contracts";
 import { VIR_DOMAIN_XML } from "@drover/libvirt";
-import { type Clock, DroverError, errorCodeOf, isActive, type Logger, serializeError } from "@drover/model";
+import {
+  type Clock,
+  DroverError,
+  errorCodeOf,
+  type HostFacts,
+  isActive,
+  type Logger,
+  serializeError,
+} from "@drover/model";
+import type { ComputeConfig } from "../compute-config.ts";
 import { readGuestDefinition } from "../guest/guest-definition.ts";
 import type { Journal } from "../journal/journal.ts";
 import type { EndedMigration, JournalEntry } from "../journal/journal-entry.ts";
@@ -8,6 +17,9 @@ import { domainOf, readGuest, unlessGone } from "../libvirt/guest-facts.ts";
 import type { LibvirtLink } from "../libvirt/libvirt-link.ts";
 import { type DestinationDefinition, destinationDefinition } from "../storage/destination-definition.ts";
 import { refuseUnprepared } from "../storage/refuse-unprepared.ts";
+import { type EncryptionFacts, encrypt } from "../tls/encrypt.ts";
+import type { HostFiles } from "../tls/host-files.ts";
+import { readQemuCertificates } from "../tls/qemu-certificates.ts";
 import type { CommandFence } from "./command-fence.ts";
 import { inferFlags } from "./infer-flags.ts";
 import { MigrationReports, type MigrationReportsOptions } from "./migration-reports.ts";
@@ -27,6 +39,10 @@ export interface MigrationsOptions {
   readonly reports: Omit<MigrationReportsOptions, "signal" | "onUnknown">;
   readonly signal: AbortSignal;
   readonly fence: CommandFence;
+  readonly config: ComputeConfig;
+  readonly hostFiles: HostFiles;
+  /** What this host is; of its versions those of the libvirtd that is connected. */
+  readonly readFacts: () => Promise<Pick<HostFacts, "hypervisorVersion" | "libvirtVersion">>;
   /** The conductor has no record of this migration. */
   readonly onUnknown: (migrationUuid: string) => void;
   /** A guest began or ended its migration: what is reported of it has changed. */
@@ -167,9 +183,10 @@ export class Migrations {
     const { serverUuid, serverName, migrationUuid, generation, policy, destination } = command;
     const domain = domainOf(command);
     const { VIR_DOMAIN_XML_MIGRATABLE, VIR_DOMAIN_XML_SECURE } = VIR_DOMAIN_XML;
-    const [now, xml] = await Promise.all([
+    const [now, xml, encryption] = await Promise.all([
       readGuest(link.questions, domain),
       unlessGone(link.questions.domain.getXMLDesc(domain, VIR_DOMAIN_XML_MIGRATABLE | VIR_DOMAIN_XML_SECURE)),
+      this.#encryptionFacts(command),
     ]);
     if (now === null || !isActive(now.guest.powerState)) {
       throw new DroverError(
@@ -182,7 +199,7 @@ export class Migrations {
     const definition = xml === null ? null : destinationDefinition(xml, disks);
     const paused = now.guest.powerState === "paused";
     const inferred = inferFlags({ persistent: now.guest.persistent, paused, policy, destination });
-    const flags = [...inferred, ...(definition?.parameters ?? [])];
+    const flags = encrypt([...inferred, ...(definition?.parameters ?? [])], encryption);
     const entry: JournalEntry = {
       migrationUuid,
       generation,
@@ -203,6 +220,15 @@ export class Migrations {
     };
     await journal.put(entry);
     return { entry, definition };
+  }
+
+  async #encryptionFacts({ destinationHost, destination }: StartCommand): Promise<EncryptionFacts> {
+    const { config, hostFiles, readFacts } = this.#options;
+    const [source, { hypervisorVersion: qemuVersion, libvirtVersion }] = await Promise.all([
+      readQemuCertificates(hostFiles, config.live_migration_with_native_tls),
+      readFacts(),
+    ]);
+    return { sourceHost: config.host, destinationHost, source, destination, qemuVersion, libvirtVersion };
   }
 
   #steer(entry: JournalEntry, run: (migration: SteeredMigration) => Promise<void>): SteeredMigration {

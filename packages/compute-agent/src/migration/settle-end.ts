@@ -3,6 +3,7 @@ import { type Clock, DroverError, errorChain, type Logger, type SerializedError,
 import type { JournalEntry } from "../journal/journal-entry.ts";
 import { domainOf, readWhereabouts, unlessGone } from "../libvirt/guest-facts.ts";
 import type { LibvirtLink } from "../libvirt/libvirt-link.ts";
+import { tlsAdvice } from "../tls/tls-advice.ts";
 import { type DecidedOutcome, decideOutcome, type EndFacts, type GuestHere } from "./decide-outcome.ts";
 import { jobStanding } from "./job-reading.ts";
 
@@ -118,7 +119,10 @@ async function resumeGuest({ entry, link, logger }: EndingCopy): Promise<void> {
 function errorOf({ entry, performed }: EndingCopy, decided: DecidedOutcome): SerializedError | null {
   if (decided.outcome === "arrived") return null;
   const cause = performed.kind === "refused" ? performed.error : undefined;
-  const doing = `moving ${entry.serverName} to ${entry.destinationHost}: ${decided.reason}`;
+  const encrypted = entry.flags.some((flag) => flag.name === "VIR_MIGRATE_TLS");
+  const advice = tlsAdvice(errorChain(cause), encrypted);
+  const helps = advice === undefined ? "" : `; ${advice}`;
+  const doing = `moving ${entry.serverName} to ${entry.destinationHost}: ${decided.reason}${helps}`;
   const code = decided.outcome === "unknown" ? "outcome-unknown" : cause === undefined ? "internal" : "libvirt";
   const libvirt = isLibvirtError(cause) ? cause.details : {};
   return serializeError(new DroverError(code, doing, { cause, details: { ...libvirt, said: errorChain(cause) } }));

@@ -308,7 +308,8 @@ export class LabHost {
   *#pidFiles(): Generator<[string, number]> {
     const folder = join(this.folders.run, "qemu");
     for (const name of listFiles(folder)) {
-      if (!name.endsWith(".pid")) continue;
+      // driver.pid is that of libvirtd itself.
+      if (!name.endsWith(".pid") || name === "driver.pid") continue;
       const pid = Number(readFileSync(join(folder, name), "utf8"));
       if (pid > 0) yield [name.slice(0, -".pid".length), pid];
     }
