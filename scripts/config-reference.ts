@@ -20,6 +20,7 @@ interface Key {
   readonly maximum?: number;
   readonly default?: unknown;
   readonly description?: string;
+  readonly items?: Key;
 }
 
 interface Section {
@@ -130,11 +131,16 @@ function rowText(section: string, key: string, value: Key, embedded: Key | undef
   const [meaning = "", described] = (value.description ?? "").split(/ ?Default: /);
   return tableRow([
     `\`${key}\``,
-    `\`${`DROVER_${section}_${key}`.toUpperCase()}\``,
+    isInFileAlone(value) ? "" : `\`${`DROVER_${section}_${key}`.toUpperCase()}\``,
     typeText(value, embedded),
     described?.replace(/\.$/, "") ?? defaultText(value, embedded),
     meaning,
   ]);
+}
+
+/** A variable of the environment holds no tables. */
+function isInFileAlone({ type, items }: Key): boolean {
+  return type === "object" || items?.type === "object";
 }
 
 function typeText(value: Key, embedded: Key | undefined): string {
@@ -152,7 +158,10 @@ function typeText(value: Key, embedded: Key | undefined): string {
       return numberText(type === "integer" ? "whole number" : "number", inner);
     case "string":
       return "text";
+    case "object":
+      return "table, in the file alone";
     case "array":
+      if (isInFileAlone(value)) return "list of tables, in the file alone";
       return "list; in the environment separated by commas";
     default:
       throw new Error(`no word for the type ${JSON.stringify(value)}; add one to scripts/config-reference.ts`);
@@ -175,5 +184,7 @@ function defaultText(value: Key, embedded: Key | undefined): string {
 function valueText(value: unknown): string {
   if (value === undefined) return "must be given";
   if (value === null || (Array.isArray(value) && value.length === 0)) return "none";
-  return `\`${String(value)}\``;
+  if (typeof value !== "object") return `\`${String(value)}\``;
+  if (Object.keys(value).length === 0) return "none";
+  return `\`${JSON.stringify(value, (_key, inner: unknown) => (inner === null ? undefined : inner))}\``;
 }

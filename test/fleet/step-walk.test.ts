@@ -23,7 +23,9 @@ describe("the walk", () => {
       .flatMap(({ requests, undo }) => [...requests, ...(undo?.requests ?? [])])
       .map(({ contract }) => contract.method);
     expect(asked).not.toEqual([]);
-    expect(asked.filter((method) => !walked.includes(method))).toEqual([]);
+    // A broken post-copy is no step that could be undone: post-copy-recovery.test.ts has it.
+    const walkedElsewhere = ["live_migration_resume"];
+    expect(asked.filter((method) => !walked.includes(method))).toEqual(walkedElsewhere);
   });
 });
 

@@ -10,6 +10,7 @@ import {
   liveMigration,
   liveMigrationAbort,
   liveMigrationForceComplete,
+  liveMigrationTune,
   postLiveMigration,
   postLiveMigrationAtDestination,
   preLiveMigration,
@@ -28,6 +29,7 @@ import {
   preparationRefused,
   soonDoubted,
   straight,
+  tuned,
 } from "./step-courses.ts";
 
 /**
@@ -100,6 +102,7 @@ export const walkedSteps: Readonly<Record<string, WalkedStep>> = {
       request(reportMigrationEvent, "for-ever"),
       request(findGuest, "for-ever", long),
       request(liveMigrationForceComplete, "for-ever", forced),
+      request(liveMigrationTune, "for-ever", tuned),
       request(liveMigrationAbort, "for-ever", aborted),
       request(reportMigrationOutcome, "for-ever"),
     ],

@@ -2,12 +2,14 @@ export { ApiError, type ApiErrorDetails, type ApiErrorFields, ApiUnreachableErro
 export {
   type DroverClient,
   type DroverOptions,
+  type ForceCompleteOptions,
   type HostSettings,
   type MigrateOptions,
   type MigrationFilter,
   openDrover,
   type ParkedFilter,
   type ServerFilter,
+  type TuneOptions,
 } from "./open-drover.ts";
 export type {
   HostDeparturesView,
@@ -24,6 +26,7 @@ export type {
   ParkedView,
   ProgressView,
   RequestAnswerView,
+  RequestedPolicy,
   ServerDetail,
   ServerList,
   ServerView,

@@ -12,6 +12,7 @@ import type {
   ParkedList,
   ParkedReleased,
   RequestAnswerView,
+  RequestedPolicy,
   ServerDetail,
   ServerList,
 } from "./views.ts";
@@ -58,6 +59,8 @@ export interface MigrateOptions {
   readonly blockMigration?: boolean | null;
   /** Orders what waits for a slot, -100 to 100: the larger goes first, and of equal ones the older. @default 0 */
   readonly priority?: number;
+  /** What this migration has otherwise than the policy that applies to it. @default nothing */
+  readonly policy?: RequestedPolicy;
 }
 
 /** What an operator sets of a host; what is absent stays as it is. */
@@ -70,6 +73,18 @@ export interface HostSettings {
   readonly maxOutgoingMigrations?: number | null;
   /** Live migrations that come to it at the same time; null is the conductors' default. */
   readonly maxIncomingMigrations?: number | null;
+}
+
+export interface ForceCompleteOptions {
+  /** How; null is post-copy where the copy was started with it, and otherwise pause. @default null */
+  readonly method?: "post-copy" | "pause" | null;
+}
+
+export interface TuneOptions {
+  /** Upper bound of the copy, MiB/s; 0 takes the limit away, null leaves it. @default null */
+  readonly bandwidthMiBps?: number | null;
+  /** Longest standstill at the switch-over, ms; null leaves it. @default null */
+  readonly downtimeMs?: number | null;
 }
 
 /**
@@ -94,9 +109,13 @@ export interface DroverClient {
   migrations(filter?: MigrationFilter): Promise<MigrationList>;
   migration(migration: string | number): Promise<MigrationDetail>;
   /** Resolves when the request is recorded: asking to hurry is not being done. */
-  forceComplete(migration: string | number): Promise<RequestAnswerView>;
+  forceComplete(migration: string | number, options?: ForceCompleteOptions): Promise<RequestAnswerView>;
   /** Resolves when the request is recorded: asking to abort is not being aborted. */
   abort(migration: string | number): Promise<RequestAnswerView>;
+  /** Resolves when the request is recorded: `tuning.answer` of the migration says what became of it. */
+  tune(migration: string | number, options: TuneOptions): Promise<RequestAnswerView>;
+  /** Goes on with a broken post-copy. Resolves when the request is recorded: `resume.answer` says what became of it. */
+  resume(migration: string | number): Promise<RequestAnswerView>;
   /** Messages that servers gave up on, the oldest first. */
   parked(filter?: ParkedFilter): Promise<ParkedList>;
   /** Sends a parked message to its queue again, as new. */
@@ -137,22 +156,32 @@ function methodsOf(client: Client<paths>, url: string): DroverClient {
       ),
     updateHost: async (host, settings) =>
       answerOf(url, await client.PATCH("/v1/hosts/{host}", { params: { path: { host } }, body: settings })),
-    migrate: async (server, { host = null, blockMigration = null, priority = 0 } = {}) =>
+    migrate: async (server, { host = null, blockMigration = null, priority = 0, policy } = {}) =>
       answerOf(
         url,
         await client.POST("/v1/servers/{server}/migrations", {
           params: { path: { server } },
-          body: { host, blockMigration, priority },
+          body: { host, blockMigration, priority, ...(policy === undefined ? {} : { policy }) },
         }),
       ),
     migrations: async (filter = {}) =>
       answerOf(url, await client.GET("/v1/migrations", { params: { query: queryOf(filter) } })),
     migration: async (migration) =>
       answerOf(url, await client.GET("/v1/migrations/{migration}", { params: pathOf(migration) })),
-    forceComplete: async (migration) =>
-      answerOf(url, await client.POST("/v1/migrations/{migration}/force-complete", { params: pathOf(migration) })),
+    forceComplete: async (migration, { method = null } = {}) =>
+      answerOf(
+        url,
+        await client.POST("/v1/migrations/{migration}/force-complete", {
+          params: pathOf(migration),
+          body: method === null ? null : { method },
+        }),
+      ),
     abort: async (migration) =>
       answerOf(url, await client.POST("/v1/migrations/{migration}/abort", { params: pathOf(migration) })),
+    tune: async (migration, body) =>
+      answerOf(url, await client.POST("/v1/migrations/{migration}/tune", { params: pathOf(migration), body })),
+    resume: async (migration) =>
+      answerOf(url, await client.POST("/v1/migrations/{migration}/resume", { params: pathOf(migration) })),
     parked: async (filter = {}) => answerOf(url, await client.GET("/v1/bus/parked", { params: { query: filter } })),
     sendParkedAgain: async (id) =>
       answerOf(url, await client.POST("/v1/bus/parked/{id}/send-again", { params: { path: { id } } })),

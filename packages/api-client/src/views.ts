@@ -1,4 +1,4 @@
-import type { paths } from "./v1.gen.ts";
+import type { components, paths } from "./v1.gen.ts";
 
 /** The JSON of a successful answer, by path, method and status. */
 type Answer<Path extends keyof paths, Method extends string, Status extends number> =
@@ -41,3 +41,6 @@ export type ServerList = Answer<"/v1/servers", "get", 200>;
 export type ServerDetail = Answer<"/v1/servers/{server}", "get", 200>;
 export type MigrationList = Answer<"/v1/migrations", "get", 200>;
 export type MigrationStarted = Answer<"/v1/servers/{server}/migrations", "post", 202>;
+
+/** The part of a policy that a request brings. */
+export type RequestedPolicy = components["schemas"]["RequestedPolicyInput"];

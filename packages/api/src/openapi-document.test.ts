@@ -20,6 +20,8 @@ it("describes /v1 and nothing else", async () => {
     "/v1/migrations/{migration}",
     "/v1/migrations/{migration}/abort",
     "/v1/migrations/{migration}/force-complete",
+    "/v1/migrations/{migration}/resume",
+    "/v1/migrations/{migration}/tune",
     "/v1/servers",
     "/v1/servers/{server}",
     "/v1/servers/{server}/migration-preflight",

@@ -3,6 +3,7 @@ import {
   checkCanLiveMigrateSource,
   liveMigrationAbort,
   liveMigrationForceComplete,
+  liveMigrationTune,
   postLiveMigration,
   postLiveMigrationAtDestination,
   rollbackLiveMigration,
@@ -103,6 +104,41 @@ describe("agents on two real hosts", { timeout: 120_000 }, () => {
     expect(await hostsOf(guest)).toEqual([`${destination.name} running`]);
     expect((await guest.waitForFullCheck(destination)).badPages).toBe(0);
     await destination.virsh("destroy", guest.name);
+  });
+
+  test("the busy guest converges under the default policy, without a person", { timeout: 400_000 }, async () => {
+    const { conductor, source, destination, commandFor, start, happened, hostsOf } = agents;
+    const guest = await source.startGuest({ name: "busy", dirtyMiBps: 50, verifyMiBps: 32 });
+    const command = commandFor(guest);
+    await start(command, { bandwidthMiBps: 20 });
+    await happened(command, "started");
+    const outcome = await waitFor("the outcome", () => conductor.outcome(command.migrationUuid), {
+      deadlineMs: 380_000,
+    });
+    expect(outcome).toMatchObject({ outcome: "arrived", error: null });
+    expect(outcome.flags?.map(({ name }) => name)).toContain("VIR_MIGRATE_AUTO_CONVERGE");
+    const decided = conductor.events.filter(({ migrationUuid }) => migrationUuid === command.migrationUuid);
+    console.info(
+      `busy: ${outcome.progress?.elapsedMs} ms, pass ${outcome.progress?.iteration}, standstill ` +
+        `${outcome.progress?.downtimeMs} ms; ${decided.map((one) => JSON.stringify([one.message, one.numbers])).join("; ")}`,
+    );
+    expect(await hostsOf(guest)).toEqual([`${destination.name} running`]);
+    expect((await guest.waitForFullCheck(destination)).badPages).toBe(0);
+    await destination.virsh("destroy", guest.name);
+  });
+
+  test("limits are changed while a real copy runs", async () => {
+    const { bus, source, destination, commandFor, start, control, happened, outcomeOf } = agents;
+    const guest = await source.startGuest({ name: "tuned", dirtyMiBps: 20 });
+    const command = commandFor(guest);
+    await start(command, { bandwidthMiBps: 5 });
+    await happened(command, "started");
+    const limits = { number: 1, bandwidthMiBps: 0, downtimeMs: 400 };
+    await bus.cast(liveMigrationTune, { ...control(command), ...limits }, { server: source.name });
+    await happened(command, "tuned");
+    expect(await outcomeOf(command)).toMatchObject({ outcome: "arrived" });
+    await destination.virsh("destroy", guest.name);
+    await destination.virsh("undefine", guest.name).catch(() => {});
   });
 
   test("a restarted agent takes its migration up again and reports its end", async () => {

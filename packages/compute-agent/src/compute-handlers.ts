@@ -6,6 +6,8 @@ import {
   liveMigration,
   liveMigrationAbort,
   liveMigrationForceComplete,
+  liveMigrationResume,
+  liveMigrationTune,
   postLiveMigration,
   postLiveMigrationAtDestination,
   preLiveMigration,
@@ -81,6 +83,8 @@ export function computeControlHandlers({ link, migrations, journal }: HandlerPar
   return [
     handle(liveMigrationAbort, (request) => migrations.abort(request)),
     handle(liveMigrationForceComplete, (request) => migrations.forceComplete(request)),
+    handle(liveMigrationTune, (request) => migrations.tune(request)),
+    handle(liveMigrationResume, (request) => migrations.resume(request)),
     handle(findGuest, async ({ serverUuid, migrationUuid }) => {
       const domain = await unlessGone(link.questions.domain.lookupByUUID(serverUuid));
       const found = domain === null ? ABSENT : await readStanding(link.questions, domain);

@@ -2,6 +2,7 @@ import type { Bus, RpcContext } from "@drover/bus";
 import type { Clock, Logger, Migration, MigrationPolicy } from "@drover/model";
 import type { Store } from "@drover/store";
 import type { ConductorConfig } from "./config.ts";
+import type { PolicyRules } from "./policy/policy-config.ts";
 import type { MigrationSignals } from "./work/migration-signals.ts";
 import type { RestoredDatabase } from "./work/restored-database.ts";
 
@@ -13,6 +14,7 @@ export interface ConductorContext {
   readonly logger: Logger;
   readonly config: ConductorConfig;
   readonly policy: MigrationPolicy;
+  readonly policyRules: PolicyRules;
   readonly signals: MigrationSignals;
   readonly restored: RestoredDatabase;
 }

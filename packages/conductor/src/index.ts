@@ -1,3 +1,4 @@
-export { type ConductorConfig, conductorConfig, policyConfig, policyFrom } from "./config.ts";
+export { type ConductorConfig, conductorConfig } from "./config.ts";
 export { liveMigrateOutline, type StepOutline } from "./migration/live-migrate-outline.ts";
+export { type PolicyRules, policyConfig, policyFrom, policyRulesFrom } from "./policy/policy-config.ts";
 export { type ConductorDependencies, startConductor } from "./start-conductor.ts";

@@ -2,7 +2,8 @@ import { openBus } from "@drover/bus";
 import { openProgress } from "@drover/progress";
 import { busConfig, progressConfig, runService, storeConfig, storeOptions } from "@drover/service-kit";
 import { openStore } from "@drover/store";
-import { conductorConfig, policyConfig, policyFrom } from "./config.ts";
+import { conductorConfig } from "./config.ts";
+import { policyConfig, policyFrom, policyRulesFrom } from "./policy/policy-config.ts";
 import { startConductor } from "./start-conductor.ts";
 
 await runService({
@@ -25,6 +26,7 @@ await runService({
     readiness.add("store", () => store.ping());
     readiness.add("progress", () => progress.ping());
     const policy = policyFrom(config.policy);
-    return await startConductor({ bus, store, progress, clock, logger, config: config.conductor, policy });
+    const policyRules = policyRulesFrom(config.policy);
+    return await startConductor({ bus, store, progress, clock, logger, config: config.conductor, policy, policyRules });
   },
 });

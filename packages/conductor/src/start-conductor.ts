@@ -10,6 +10,8 @@ import {
   reportHost,
   reportMigrationEvent,
   reportMigrationOutcome,
+  resumeMigration,
+  tuneMigration,
   updateHost,
 } from "@drover/contracts";
 import { type Clock, errorChain, type Logger, type MigrationPolicy } from "@drover/model";
@@ -19,6 +21,7 @@ import type { Store } from "@drover/store";
 import type { ConductorContext } from "./conductor-context.ts";
 import type { ConductorConfig } from "./config.ts";
 import { HeartbeatBatch } from "./hosts/heartbeat-batch.ts";
+import type { PolicyRules } from "./policy/policy-config.ts";
 import { preflightHandlers } from "./preflight/preflight-handlers.ts";
 import { judgeHeldMigrations } from "./reports/held-migrations.ts";
 import { takeInEvent } from "./reports/migration-event.ts";
@@ -26,6 +29,8 @@ import { takeInOutcome } from "./reports/migration-outcome.ts";
 import { recordLiveMigration } from "./requests/live-migrate-instance.ts";
 import { recordOperatorRequest } from "./requests/operator-request.ts";
 import { fleetHandlers } from "./requests/read-fleet.ts";
+import { recordResume } from "./requests/resume-migration.ts";
+import { recordTuning } from "./requests/tune-migration.ts";
 import { recordHostSettings } from "./requests/update-host.ts";
 import { MigrationSignals } from "./work/migration-signals.ts";
 import { MigrationWork } from "./work/migration-work.ts";
@@ -38,7 +43,10 @@ export interface ConductorDependencies {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly config: ConductorConfig;
+  /** What migrations are recorded with where nothing more specific says else. */
   readonly policy: MigrationPolicy;
+  /** @default none */
+  readonly policyRules?: PolicyRules;
 }
 
 /** The progress cache is written to the store this often, ms. */
@@ -56,7 +64,12 @@ export async function startConductor(dependencies: ConductorDependencies): Promi
       logger.debug({ migrationId: migrationUuid, problem: errorChain(error) }, "a change could not be announced");
     });
   const signals = new MigrationSignals(clock, announce);
-  const context: ConductorContext = { ...dependencies, signals, restored: new RestoredDatabase(dependencies) };
+  const context: ConductorContext = {
+    ...dependencies,
+    policyRules: dependencies.policyRules ?? { hosts: {}, metadata: [] },
+    signals,
+    restored: new RestoredDatabase(dependencies),
+  };
   const work = new MigrationWork(context);
   const server = await bus.serve({
     topic: liveMigrateInstance.topic,
@@ -105,6 +118,8 @@ function operatorHandlers(context: ConductorContext, work: MigrationWork): reado
     handle(forceCompleteMigration, async (request) => ({
       answer: await recordOperatorRequest(context, "force-complete", request),
     })),
+    handle(tuneMigration, async (request) => ({ answer: await recordTuning(context, request) })),
+    handle(resumeMigration, async (request) => ({ answer: await recordResume(context, request) })),
   ];
 }
 

@@ -5,10 +5,12 @@
  * Version history: 1.0 the first release; 1.1 questions are answered with the guest's standing and with what the state
  * file knows, and clean-up is told what is proved of the other host; 1.2 the destination is told of the guest's disks, prepares
  * those that are copied and says which they are and on which address it listens, fetches the content of read-only ones, and
- * both sides say what they have for TLS. Agents are upgraded before conductors.
+ * both sides say what they have for TLS; 1.3 limits of a running copy are changed, a broken post-copy is resumed, and a
+ * force-complete may name how. Agents are upgraded before conductors.
  */
 import { defineCall, defineCast } from "@drover/bus";
 import { z } from "zod";
+import { forceCompleteMethod, migrationPolicy, tuningLimits } from "./policy-schemas.ts";
 import {
   destinationPreparation,
   guestJob,
@@ -16,7 +18,6 @@ import {
   guestStanding,
   hostName,
   migrationCommand,
-  migrationPolicy,
   nothing,
   observedGuest,
   preCheck,
@@ -26,7 +27,7 @@ import { guestDisk } from "./storage-schemas.ts";
 
 const count = z.number().int().nonnegative();
 
-const version = "1.2";
+const version = "1.3";
 const work = { topic: "compute", version } as const;
 const control = { topic: "compute-control", version } as const;
 /** A call that may take half a minute and more: an agent that died meanwhile is noticed long before that. */
@@ -160,6 +161,11 @@ export const liveMigration = defineCast({
     destination: destinationPreparation,
     memoryKiB: z.number().int(),
     policy: migrationPolicy,
+    destinationVersions: z
+      .object({ hypervisorVersion: count, libvirtVersion: count })
+      .nullable()
+      .optional()
+      .describe("What the destination runs, for what versions cannot do together; null where it is not known."),
   }),
 });
 
@@ -262,7 +268,28 @@ export const liveMigrationForceComplete = defineCast({
   description:
     "Completes the copy whatever the standstill: post-copy where permitted, otherwise by suspending the guest. Answered by " +
     "the event `force-complete-sent` or `force-complete-refused`; sent again until then.",
-  request: timedCommand,
+  request: timedCommand.extend({ method: forceCompleteMethod.optional() }),
+});
+
+/** Which request of its migration a command carries: the answering event names it. */
+const requestNumber = count.describe("The request that it carries; the answering event has it too.");
+
+export const liveMigrationTune = defineCast({
+  ...control,
+  method: "live_migration_tune",
+  access: "command",
+  description:
+    "Changes the limits of a running copy. Answered by the event `tuned` or `tune-refused`; sent again until then.",
+  request: timedCommand.extend({ number: requestNumber, ...tuningLimits }),
+});
+
+export const liveMigrationResume = defineCast({
+  ...control,
+  method: "live_migration_resume",
+  access: "command",
+  description:
+    "Resumes a post-copy whose link broke. Answered by the event `post-copy-resumed` or `resume-refused`; sent again until then.",
+  request: timedCommand.extend({ number: requestNumber }),
 });
 
 export const findGuest = defineCall({

@@ -2,11 +2,11 @@
 import { defineCall, defineCast } from "@drover/bus";
 import { z } from "zod";
 import { conductorTopic, REPORT_VERSION } from "./conductor-topic.ts";
+import { forceCompleteMethod, migrationPolicy, requestedPolicy, tuningLimits } from "./policy-schemas.ts";
 import {
   chosenFlag,
   hostFacts,
   hostName,
-  migrationPolicy,
   migrationPriority,
   migrationProgress,
   nothing,
@@ -16,6 +16,7 @@ import {
 } from "./schemas.ts";
 import { requestAnswer } from "./views.ts";
 
+const count = z.number().int().nonnegative();
 const requestedBy = z.string().describe("Who asks, for the record.");
 
 export const liveMigrateInstance = defineCall({
@@ -37,6 +38,9 @@ export const liveMigrateInstance = defineCall({
     host: hostName.nullable().default(null).describe("Destination asked for; null lets the scheduler choose."),
     blockMigration: z.boolean().nullable().default(null).describe("Nova's `block_migration`; null is `auto`."),
     priority: migrationPriority.optional(),
+    policy: requestedPolicy
+      .optional()
+      .describe("What this migration has otherwise than the policy that applies to it."),
     requestedBy,
     projectId: z.string().describe("On whose behalf, for the record."),
   }),
@@ -66,7 +70,26 @@ export const forceCompleteMigration = defineCall({
   method: "live_migration_force_complete",
   description:
     "Asks that a migration complete whatever the standstill: by post-copy where the policy permits it, otherwise the guest " +
-    "stands still until its memory has arrived. The answer says that this is recorded.",
+    "stands still until its memory has arrived; or as `method` says. The answer says that this is recorded.",
+  request: steering.request.extend({ method: forceCompleteMethod.optional() }),
+});
+
+export const tuneMigration = defineCall({
+  ...steering,
+  method: "live_migration_tune",
+  description:
+    "Changes bandwidth or allowed standstill of a copy under way. The answer says that this is recorded: `tuning.answer` of " +
+    "the migration says what became of it.",
+  errors: { ...steering.errors, "bad-request": "Nothing to change was named." },
+  request: steering.request.extend(tuningLimits),
+});
+
+export const resumeMigration = defineCall({
+  ...steering,
+  method: "live_migration_resume",
+  description:
+    "Resumes a post-copy whose link broke. The answer says that this is recorded: `resume.answer` of the migration says what " +
+    "became of it.",
 });
 
 const agentReport = z.object({
@@ -80,7 +103,6 @@ const agentReport = z.object({
     .describe("The agent's counter for this migration: a repeated or late report is recognised by it."),
 });
 
-const count = z.number().int().nonnegative();
 const recordsSeenAtMs = count
   .default(0)
   .describe(
@@ -112,8 +134,16 @@ export const reportMigrationEvent = defineCall({
       "abort-refused",
       "force-complete-sent",
       "force-complete-refused",
+      "tuned",
+      "tune-refused",
+      "resume-refused",
     ]),
     message: z.string().describe("One sentence for people."),
+    answers: count.optional().describe("Of an answer: the `number` of the command."),
+    numbers: z
+      .record(z.string().max(64), z.number())
+      .optional()
+      .describe("With `decision`: what it was taken on, by name with the unit."),
     flags: z.array(chosenFlag).optional().describe("With `started`: what libvirt was asked, and why."),
   }),
   response: nothing,

@@ -6,6 +6,8 @@ export {
   liveMigration,
   liveMigrationAbort,
   liveMigrationForceComplete,
+  liveMigrationResume,
+  liveMigrationTune,
   postLiveMigration,
   postLiveMigrationAtDestination,
   preLiveMigration,
@@ -26,8 +28,18 @@ export {
   reportHost,
   reportMigrationEvent,
   reportMigrationOutcome,
+  resumeMigration,
+  tuneMigration,
 } from "./conductor-rpc.ts";
 export { hostSettings, updateHost } from "./host-rpc.ts";
+export {
+  forceCompleteMethod,
+  migrationPolicy,
+  type RequestedPolicy,
+  requestedPolicy,
+  stepAction,
+  tuningLimits,
+} from "./policy-schemas.ts";
 export {
   type HostDeparturesView,
   hostDeparturesView,

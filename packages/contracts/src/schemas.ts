@@ -13,7 +13,6 @@ import {
   type HostWeight,
   type HostWord,
   MIGRATION_EVENTS,
-  type MigrationPolicy,
   type MigrationProgress,
   type MigrationProof,
   type ObservedGuest,
@@ -43,19 +42,6 @@ export const serializedError = z
     details: z.record(z.string(), z.unknown()).describe("The ids, hosts and checks that it is about."),
   })
   .meta({ id: "Failure" }) satisfies z.ZodType<SerializedError>;
-
-export const migrationPolicy = z
-  .object({
-    downtimeMs: z.number().int().min(1).describe("Longest standstill at the switch-over."),
-    downtimeSteps: z.number().int().min(1).max(100).describe("Steps in which that standstill is reached."),
-    downtimeDelaySPerGiB: rate.describe("Seconds between two steps, per GiB of guest memory."),
-    bandwidthMiBps: count.describe("Upper bound of the copy; 0 leaves it to libvirt."),
-    completionTimeoutSPerGiB: rate.describe("Time limit of the copy, seconds per GiB of guest memory; 0 is none."),
-    timeoutAction: z.enum(["abort", "force-complete"]).describe("What is done when the time limit passes."),
-    permitPostCopy: z.boolean().describe("A force-complete may switch the guest to post-copy."),
-    permitAutoConverge: z.boolean().describe("The guest's processors may be slowed so that the copy converges."),
-  })
-  .meta({ id: "MigrationPolicy" }) satisfies z.ZodType<MigrationPolicy>;
 
 export const migrationProgress = z
   .object({
@@ -165,7 +151,10 @@ export const migrationPriority = z
 export const chosenFlag = z
   .object({
     name: z.string().describe("libvirt's name of the flag or parameter."),
-    value: z.union([z.string(), z.number(), z.boolean()]).optional().describe("Of a parameter."),
+    value: z
+      .union([z.string(), z.number(), z.boolean()])
+      .optional()
+      .describe("Of a parameter; false for a flag that the policy asks for and that is left out."),
     reason: z.string(),
   })
   .meta({ id: "ChosenFlag" }) satisfies z.ZodType<ChosenFlag>;

@@ -5,14 +5,14 @@
 import { MIGRATION_STATES } from "@drover/model";
 import { z } from "zod";
 import {
-  chosenFlag,
-  hostFacts,
+  expectedStandstillView,
+  forceCompleteMethod,
   migrationPolicy,
-  migrationProgress,
-  migrationProof,
-  powerState,
-  serializedError,
-} from "./schemas.ts";
+  migrationTuning,
+  policyOrigins,
+  postCopyResume,
+} from "./policy-schemas.ts";
+import { chosenFlag, hostFacts, migrationProgress, migrationProof, powerState, serializedError } from "./schemas.ts";
 
 const time = z.iso.datetime();
 const count = z.int().nonnegative();
@@ -93,10 +93,17 @@ export const migrationView = z
       .describe("What both hosts said when the record was last decided from their words."),
     flags: z.array(chosenFlag).describe("What libvirt was asked, and why."),
     policy: migrationPolicy,
+    policyOrigins: policyOrigins.describe("Where each value of the policy came from."),
     requestedBy: z.string(),
     requestId: z.string(),
     abortRequestedAt: time.nullable(),
     forceCompleteRequestedAt: time.nullable(),
+    forceCompleteMethod: forceCompleteMethod.describe("How, where the request named it."),
+    expectedStandstill: expectedStandstillView
+      .nullable()
+      .describe("What a force-complete would cost now; null while nothing is copied before the switch-over."),
+    tuning: migrationTuning.nullable().describe("The newest request for other limits."),
+    resume: postCopyResume.nullable().describe("The newest try to resume a broken post-copy."),
     requestAnswer: z.string().nullable().describe("What the agent answered to the last abort or force-complete."),
     createdAt: time,
     updatedAt: time,
@@ -107,8 +114,13 @@ export const migrationView = z
   .meta({ id: "Migration" });
 export type MigrationView = z.output<typeof migrationView>;
 
+const numbers = z
+  .record(z.string(), z.number())
+  .nullable()
+  .describe("Of a decision: what it was taken on, by name with the unit.");
+
 export const logEntryView = z
-  .object({ at: time, event: z.string(), state: migrationState, message: z.string() })
+  .object({ at: time, event: z.string(), state: migrationState, message: z.string(), numbers })
   .meta({ id: "MigrationLogEntry" });
 export type LogEntryView = z.output<typeof logEntryView>;
 

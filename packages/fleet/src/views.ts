@@ -1,5 +1,5 @@
 import type { HostView, LogEntryView, MigrationView, ProgressView, ServerView } from "@drover/contracts";
-import { type Migration, type MigrationLogEntry, SHOWN_STATUS } from "@drover/model";
+import { expectedStandstill, type Migration, type MigrationLogEntry, SHOWN_STATUS } from "@drover/model";
 import type { KnownHost, KnownServer } from "./fleet.ts";
 import type { KnownProgress } from "./progress-reader.ts";
 import type { QueuePlace } from "./queue-places.ts";
@@ -57,10 +57,15 @@ export function viewMigration(
     proof: migration.proof,
     flags: [...migration.flags],
     policy: migration.policy,
+    policyOrigins: { ...migration.policyOrigins },
     requestedBy: migration.requestedBy,
     requestId: migration.requestId,
     abortRequestedAt: isoTime(migration.abortRequestedAt),
     forceCompleteRequestedAt: isoTime(migration.forceCompleteRequestedAt),
+    forceCompleteMethod: migration.forceCompleteMethod,
+    expectedStandstill: state === "running" ? expectedStandstill(known?.progress ?? null, migration.flags) : null,
+    tuning: migration.tuning,
+    resume: migration.resume,
     requestAnswer: migration.requestAnswer,
     createdAt: migration.createdAt.toISOString(),
     updatedAt: migration.updatedAt.toISOString(),
@@ -74,8 +79,8 @@ function viewProgress({ progress, source, ageMs, stale }: KnownProgress): Progre
   return { ...progress, source, ageMs, stale };
 }
 
-export function viewLogEntry({ at, event, state, message }: MigrationLogEntry): LogEntryView {
-  return { at: at.toISOString(), event, state, message };
+export function viewLogEntry({ at, event, state, message, numbers }: MigrationLogEntry): LogEntryView {
+  return { at: at.toISOString(), event, state, message, numbers: numbers === null ? null : { ...numbers } };
 }
 
 function isoTime(date: Date | null): string | null {

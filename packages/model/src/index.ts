@@ -1,6 +1,14 @@
 export { type Clock, systemClock } from "./clock.ts";
 export type { DiskToMove, PreparedDisk } from "./disk.ts";
 export {
+  beforeSchedules,
+  completePolicy,
+  type EffectivePolicy,
+  effectivePolicy,
+  type PolicyLayer,
+  type PolicyOrigins,
+} from "./effective-policy.ts";
+export {
   DroverError,
   type DroverErrorOptions,
   ERROR_CODES,
@@ -12,6 +20,12 @@ export {
   type SerializedError,
   serializeError,
 } from "./error.ts";
+export {
+  type ExpectedStandstill,
+  expectedStandstill,
+  type ForceCompleteMethod,
+  isChosen,
+} from "./expected-standstill.ts";
 export {
   GUEST_STANDINGS,
   type GuestSighting,
@@ -31,12 +45,17 @@ export type {
   HostWord,
   Migration,
   MigrationLogEntry,
+  MigrationNumbers,
   MigrationOutcome,
   MigrationProof,
   MigrationStepOutputs,
+  MigrationTuning,
+  PostCopyResume,
 } from "./migration.ts";
 export {
   answerRequest,
+  answerResume,
+  answerTuning,
   type MigrationRequest,
   type RequestAnswer,
   type RequestedMigration,
@@ -57,5 +76,6 @@ export {
   transitions,
 } from "./migration-state.ts";
 export { completionTimeoutMs, defaultPolicy, type MigrationPolicy, migrationSizeGiB } from "./policy.ts";
+export { type PolicyStep, RUN_TIME_ACTIONS, type RunTimeAction, whyNoStep } from "./policy-step.ts";
 export { type EliminatedHost, failedChecks, type HostWeight, type PreCheck, weightWords } from "./pre-check.ts";
 export { type MigrationProgress, memoryPercent } from "./progress.ts";

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { answerRequest, type RequestedMigration } from "./migration-request.ts";
+import { answerRequest, answerResume, answerTuning, type RequestedMigration } from "./migration-request.ts";
 import { MIGRATION_STATES, type MigrationEvent, nextState, TERMINAL, transitions } from "./migration-state.ts";
 
 const asked = new Date(0);
@@ -61,5 +61,35 @@ describe("what an operator may ask of a migration", () => {
         },
       ),
     );
+  });
+});
+
+describe("how a force-complete is to be done", () => {
+  it("makes another method a request of its own, and the same one the same", () => {
+    const forced = { ...fresh("running"), forceCompleteRequestedAt: asked, forceCompleteMethod: "post-copy" } as const;
+    expect(answerRequest("force-complete", forced, "post-copy").kind).toBe("ignore");
+    expect(answerRequest("force-complete", forced, "pause").kind).toBe("send");
+  });
+
+  it("refuses to pause what runs on the destination", () => {
+    expect(answerRequest("force-complete", fresh("post-copy"), "pause").kind).toBe("refuse");
+    expect(answerRequest("force-complete", fresh("post-copy"), "post-copy").kind).toBe("ignore");
+  });
+});
+
+describe("what else may be asked", () => {
+  it("changes limits only while libvirt copies, and not what is being aborted", () => {
+    for (const state of MIGRATION_STATES) {
+      const wanted = state === "running" || state === "post-copy" ? "send" : "refuse";
+      expect(answerTuning(fresh(state)).kind, state).toBe(wanted);
+    }
+    expect(answerTuning({ ...fresh("running"), abortRequestedAt: asked }).kind).toBe("refuse");
+  });
+
+  it("resumes a broken post-copy and nothing else", () => {
+    for (const state of MIGRATION_STATES) {
+      const wanted = state === "post-copy-paused" ? "send" : state === "post-copy" ? "ignore" : "refuse";
+      expect(answerResume(fresh(state)).kind, state).toBe(wanted);
+    }
   });
 });

@@ -1,3 +1,4 @@
+import type { ForceCompleteMethod } from "./expected-standstill.ts";
 import type { MigrationState } from "./migration-state.ts";
 
 /** What an operator may ask of a migration under way. */
@@ -8,6 +9,7 @@ export interface RequestedMigration {
   readonly state: MigrationState;
   readonly abortRequestedAt: Date | null;
   readonly forceCompleteRequestedAt: Date | null;
+  readonly forceCompleteMethod?: ForceCompleteMethod | null;
 }
 
 /**
@@ -20,9 +22,31 @@ export type RequestAnswer =
   | { readonly kind: "settle" | "send" | "ignore" }
   | { readonly kind: "refuse"; readonly reason: string };
 
-/** The one rule for abort and force-complete; the HTTP codes are derived from its answer at the edge. */
-export function answerRequest(request: MigrationRequest, migration: RequestedMigration): RequestAnswer {
-  return request === "abort" ? answerAbort(migration) : answerForceComplete(migration);
+/**
+ * The one rule for abort and force-complete; the HTTP codes are derived from its answer at the edge.
+ *
+ * @param method How a force-complete is to be done; another one than before is a request of its own. @default null
+ */
+export function answerRequest(
+  request: MigrationRequest,
+  migration: RequestedMigration,
+  method: ForceCompleteMethod | null = null,
+): RequestAnswer {
+  return request === "abort" ? answerAbort(migration) : answerForceComplete(migration, method);
+}
+
+/** The rule for new limits of a copy under way: the agent says whether libvirt took them. */
+export function answerTuning({ state, abortRequestedAt }: RequestedMigration): RequestAnswer {
+  if (abortRequestedAt !== null) return refuse("an abort was requested before");
+  if (state === "running" || state === "post-copy") return { kind: "send" };
+  return refuse(`the migration is ${state}: limits are changed while libvirt copies; before, name them in its policy`);
+}
+
+/** The rule for resuming a post-copy by hand. */
+export function answerResume({ state }: RequestedMigration): RequestAnswer {
+  if (state === "post-copy-paused") return { kind: "send" };
+  if (state === "post-copy") return { kind: "ignore" };
+  return refuse(`the migration is ${state}: only a post-copy whose link broke can be resumed`);
 }
 
 function answerAbort(migration: RequestedMigration): RequestAnswer {
@@ -50,13 +74,17 @@ function answerAbort(migration: RequestedMigration): RequestAnswer {
   }
 }
 
-function answerForceComplete(migration: RequestedMigration): RequestAnswer {
+function answerForceComplete(migration: RequestedMigration, method: ForceCompleteMethod | null): RequestAnswer {
   if (migration.abortRequestedAt !== null) return refuse("an abort was requested before");
   switch (migration.state) {
     case "running":
-      return migration.forceCompleteRequestedAt === null ? { kind: "send" } : { kind: "ignore" };
+      return migration.forceCompleteRequestedAt === null || method !== (migration.forceCompleteMethod ?? null)
+        ? { kind: "send" }
+        : { kind: "ignore" };
     case "post-copy":
-      return { kind: "ignore" };
+      return method === "pause"
+        ? refuse("the guest already runs on the destination (post-copy): there is nothing left to suspend it for")
+        : { kind: "ignore" };
     case "queued":
     case "preparing":
       return refuse(`the migration is ${migration.state}: nothing is being copied yet`);

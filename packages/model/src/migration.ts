@@ -1,5 +1,7 @@
 import type { DiskToMove, PreparedDisk } from "./disk.ts";
+import type { PolicyOrigins } from "./effective-policy.ts";
 import type { SerializedError } from "./error.ts";
+import type { ForceCompleteMethod } from "./expected-standstill.ts";
 import type { GuestStanding } from "./guest.ts";
 import type { MigrationEvent, MigrationState } from "./migration-state.ts";
 import type { MigrationPolicy } from "./policy.ts";
@@ -12,7 +14,7 @@ export type MigrationOutcome = "arrived" | "stayed" | "unknown";
 export interface ChosenFlag {
   /** libvirt's name, e.g. `VIR_MIGRATE_LIVE` or `migrate_uri`. */
   readonly name: string;
-  /** The parameter's value; absent for a flag. */
+  /** The parameter's value; absent for a flag, false for one that the policy asks for and that is left out. */
   readonly value?: string | number | boolean;
   readonly reason: string;
 }
@@ -25,6 +27,34 @@ export interface MigrationStepOutputs {
   readonly destination?: DestinationPreparation;
   /** The start command as it was first sent; it is sent again unchanged. */
   readonly move?: { readonly generation: number; readonly notAfterMs: number };
+}
+
+/** New limits for a copy under way, as they were asked for. */
+export interface MigrationTuning {
+  /** Counts the requests of one migration: an answer names the one that it is about. */
+  readonly number: number;
+  /** Null leaves it as it is. */
+  readonly bandwidthMiBps: number | null;
+  /** Null leaves it as it is. */
+  readonly downtimeMs: number | null;
+  /** ISO 8601, UTC. */
+  readonly requestedAt: string;
+  readonly requestedBy: string;
+  /** What the agent answered; null before. */
+  readonly answer: string | null;
+}
+
+/** The last try to resume a post-copy whose link broke. */
+export interface PostCopyResume {
+  /** Counts the tries of one migration: an answer names the one that it is about. */
+  readonly number: number;
+  /** Of these, how many were the policy's since a person last asked. */
+  readonly byPolicy: number;
+  /** ISO 8601, UTC. */
+  readonly requestedAt: string;
+  readonly requestedBy: string;
+  /** What the agent answered; null before. */
+  readonly answer: string | null;
 }
 
 /** What one host said of a guest when both were asked. */
@@ -90,6 +120,8 @@ export interface Migration {
   readonly blockMigration: boolean | null;
   readonly memoryKiB: number;
   readonly policy: MigrationPolicy;
+  /** Where each value of the policy came from; empty for records of a release that did not keep it. */
+  readonly policyOrigins: PolicyOrigins;
   readonly flags: readonly ChosenFlag[];
   /** Name of the step that is under way or comes next; null when the list is done. */
   readonly step: string | null;
@@ -113,6 +145,12 @@ export interface Migration {
   readonly abortRequestedBy: string | null;
   readonly forceCompleteRequestedAt: Date | null;
   readonly forceCompleteRequestedBy: string | null;
+  /** How it is to be completed, where the request named it. */
+  readonly forceCompleteMethod: ForceCompleteMethod | null;
+  /** The newest request for other limits; null before. */
+  readonly tuning: MigrationTuning | null;
+  /** The newest request to resume a broken post-copy; null before. */
+  readonly resume: PostCopyResume | null;
   /** What the agent answered to the last request, e.g. that the abort came too late; null before. */
   readonly requestAnswer: string | null;
   /** The last numbers of the copy, with the outcome. */
@@ -123,6 +161,9 @@ export interface Migration {
   readonly endedAt: Date | null;
 }
 
+/** The numbers that a decision was taken on, by name with the unit. */
+export type MigrationNumbers = Readonly<Record<string, number>>;
+
 /** One thing that happened to a migration, for people; ordered by `id`. */
 export interface MigrationLogEntry {
   readonly id: number;
@@ -131,4 +172,6 @@ export interface MigrationLogEntry {
   readonly event: string;
   readonly state: MigrationState;
   readonly message: string;
+  /** Of a decision: what it was taken on; null otherwise. */
+  readonly numbers: MigrationNumbers | null;
 }

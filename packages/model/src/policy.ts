@@ -1,3 +1,5 @@
+import type { PolicyStep } from "./policy-step.ts";
+
 /** What the guest's copy may cost and what happens when it takes too long. Names and defaults are Nova's (`[libvirt]`). */
 export interface MigrationPolicy {
   /** Longest standstill allowed at switch-over, ms. @default 500 */
@@ -14,8 +16,20 @@ export interface MigrationPolicy {
   readonly timeoutAction: "abort" | "force-complete";
   /** The guest may be switched to post-copy by a force-complete. Fixed when the copy starts. @default false */
   readonly permitPostCopy: boolean;
-  /** The guest's processors may be slowed so that it converges. Fixed when the copy starts. @default false */
+  /** The guest's processors may be slowed so that it converges. Fixed when the copy starts. @default true */
   readonly permitAutoConverge: boolean;
+  /** How much they are slowed first, per cent. Fixed when the copy starts. @default 20 */
+  readonly autoConvergeInitialPercent: number;
+  /** What each further slow-down adds, percentage points. Fixed when the copy starts. @default 10 */
+  readonly autoConvergeIncrementPercent: number;
+  /** Sockets that memory is sent over (multifd); 1 is the ordinary copy. Fixed when the copy starts. @default 1 */
+  readonly parallelConnections: number;
+  /** `xbzrle` sends what changed of a page that was sent before. Fixed when the copy starts. @default "none" */
+  readonly compression: "none" | "xbzrle";
+  /** So often a post-copy whose link broke is resumed without a person; 0 waits for one. @default 3 */
+  readonly postCopyResumeAttempts: number;
+  /** What is done while the copy runs, beside the downtime steps and the time limit. */
+  readonly schedule: readonly PolicyStep[];
 }
 
 export const defaultPolicy: MigrationPolicy = {
@@ -26,7 +40,14 @@ export const defaultPolicy: MigrationPolicy = {
   completionTimeoutSPerGiB: 800,
   timeoutAction: "abort",
   permitPostCopy: false,
-  permitAutoConverge: false,
+  permitAutoConverge: true,
+  autoConvergeInitialPercent: 20,
+  autoConvergeIncrementPercent: 10,
+  parallelConnections: 1,
+  compression: "none",
+  postCopyResumeAttempts: 3,
+  // A copy that stalls gets the standstill that is allowed anyway, without waiting for the clock.
+  schedule: [{ do: "downtime", downtimeMs: null, bandwidthMiBps: null, afterSPerGiB: null, stalledIterations: 5 }],
 };
 
 /**

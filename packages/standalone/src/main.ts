@@ -1,5 +1,5 @@
 import { apiConfig } from "@drover/api";
-import { conductorConfig, policyConfig, policyFrom } from "@drover/conductor";
+import { conductorConfig, policyConfig, policyFrom, policyRulesFrom } from "@drover/conductor";
 import { schedulerConfig } from "@drover/scheduler";
 import {
   embeddedBusConfig,
@@ -33,6 +33,7 @@ await runService({
       dataDir: config.data_dir,
       store: storeOptions(config),
       policy: policyFrom(config.policy),
+      policyRules: policyRulesFrom(config.policy),
       logger,
       clock,
       readiness,

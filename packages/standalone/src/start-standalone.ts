@@ -1,6 +1,6 @@
 import { type ApiConfig, startApi } from "@drover/api";
 import { type BusSettings, openBus } from "@drover/bus";
-import { type ConductorConfig, startConductor } from "@drover/conductor";
+import { type ConductorConfig, type PolicyRules, startConductor } from "@drover/conductor";
 import type { Clock, Logger, MigrationPolicy } from "@drover/model";
 import { openProgress, type ProgressSettings } from "@drover/progress";
 import { type SchedulerConfig, startScheduler } from "@drover/scheduler";
@@ -20,6 +20,7 @@ export interface StandaloneOptions {
   readonly scheduler: SchedulerConfig;
   readonly simulator: SimulatorConfig;
   readonly policy: MigrationPolicy;
+  readonly policyRules?: PolicyRules;
   readonly logger: Logger;
   readonly clock: Clock;
   readonly readiness: Readiness;
@@ -59,7 +60,10 @@ export async function startStandalone(options: StandaloneOptions): Promise<Stand
 
     const scheduler = await startScheduler({ bus, store, clock, config: options.scheduler });
     started.defer(() => scheduler.stop());
-    const conductor = await startConductor({ bus, store, progress, clock, logger, policy, config: options.conductor });
+    const conductor = await startConductor({
+      ...{ bus, store, progress, clock, logger, policy, config: options.conductor },
+      ...(options.policyRules === undefined ? {} : { policyRules: options.policyRules }),
+    });
     started.defer(() => conductor.stop());
     const hosts = options.simulator.enabled
       ? await startSimulatedHosts({ bus, progress, clock, logger, dataDir })

@@ -70,6 +70,7 @@ async function insertMigration(
       block_migration: toFlag(wanted.blockMigration),
       memory_kib: wanted.memoryKiB,
       policy: JSON.stringify(wanted.policy),
+      policy_origins: JSON.stringify(wanted.policyOrigins ?? {}),
       step: wanted.step,
       priority: wanted.priority ?? 0,
       agent_sequence: 0,
@@ -236,6 +237,7 @@ async function writeLog(
       event: line.event,
       state: migration.state,
       message: line.message,
+      numbers: line.numbers === undefined ? null : JSON.stringify(line.numbers),
     })
     .execute();
 }

@@ -1,4 +1,4 @@
-import type { GuestSighting, Host, Migration, MigrationLogEntry } from "@drover/model";
+import { completePolicy, type GuestSighting, type Host, type Migration, type MigrationLogEntry } from "@drover/model";
 import type { Updateable } from "kysely";
 import type { GuestRow, HostRow, MigrationLogRow, MigrationRow, MigrationTable } from "./schema/tables.ts";
 import type { MigrationChange } from "./store.ts";
@@ -19,7 +19,8 @@ export function migrationFromRow(row: MigrationRow): Migration {
     requestedHost: row.requested_host,
     blockMigration: row.block_migration === null ? null : row.block_migration === 1,
     memoryKiB: row.memory_kib,
-    policy: fromJson<Migration["policy"]>(row.policy),
+    policy: completePolicy(fromJson<Partial<Migration["policy"]>>(row.policy)),
+    policyOrigins: fromJson<Migration["policyOrigins"]>(row.policy_origins),
     flags: fromJson<Migration["flags"]>(row.flags),
     step: row.step,
     outputs: fromJson<Migration["outputs"]>(row.outputs),
@@ -37,6 +38,12 @@ export function migrationFromRow(row: MigrationRow): Migration {
     abortRequestedBy: row.abort_requested_by,
     forceCompleteRequestedAt: fromMs(row.force_complete_requested_at),
     forceCompleteRequestedBy: row.force_complete_requested_by,
+    forceCompleteMethod:
+      row.force_complete_method === null
+        ? null
+        : word<NonNullable<Migration["forceCompleteMethod"]>>(row.force_complete_method),
+    tuning: row.tuning === null ? null : fromJson<Migration["tuning"]>(row.tuning),
+    resume: row.resume === null ? null : fromJson<Migration["resume"]>(row.resume),
     requestAnswer: row.request_answer,
     finalProgress: row.final_progress === null ? null : fromJson<Migration["finalProgress"]>(row.final_progress),
     createdAt: new Date(row.created_at),
@@ -52,6 +59,7 @@ export function columnsFromChange(change: MigrationChange): Updateable<Migration
     state: change.state,
     destination_host: change.destinationHost,
     policy: toJson(change.policy),
+    policy_origins: toJson(change.policyOrigins),
     flags: toJson(change.flags),
     step: change.step,
     waits_for: change.waitsFor,
@@ -65,6 +73,9 @@ export function columnsFromChange(change: MigrationChange): Updateable<Migration
     abort_requested_by: change.abortRequestedBy,
     force_complete_requested_at: toMs(change.forceCompleteRequestedAt),
     force_complete_requested_by: change.forceCompleteRequestedBy,
+    force_complete_method: change.forceCompleteMethod,
+    tuning: toNullableJson(change.tuning),
+    resume: toNullableJson(change.resume),
     request_answer: change.requestAnswer,
     final_progress: toNullableJson(change.finalProgress),
     started_at: toMs(change.startedAt),
@@ -80,6 +91,7 @@ export function logEntryFromRow(row: MigrationLogRow): MigrationLogEntry {
     event: row.event,
     state: word<MigrationLogEntry["state"]>(row.state),
     message: row.message,
+    numbers: row.numbers === null ? null : fromJson<MigrationLogEntry["numbers"]>(row.numbers),
   };
 }
 

@@ -4,10 +4,12 @@ import type {
   HostFacts,
   Migration,
   MigrationLogEntry,
+  MigrationNumbers,
   MigrationPolicy,
   MigrationProgress,
   MigrationState,
   ObservedGuest,
+  PolicyOrigins,
 } from "@drover/model";
 import type { ClaimLimits } from "./claim-refusal.ts";
 
@@ -21,6 +23,8 @@ export interface NewMigration {
   readonly blockMigration?: boolean | null;
   readonly memoryKiB: number;
   readonly policy: MigrationPolicy;
+  /** @default nothing is known of it */
+  readonly policyOrigins?: PolicyOrigins;
   readonly step: string;
   /** The larger goes first while it waits. @default 0 */
   readonly priority?: number;
@@ -102,6 +106,8 @@ export interface ExpectedVersion {
 export interface LogLine {
   readonly event: string;
   readonly message: string;
+  /** Of a decision. @default none */
+  readonly numbers?: MigrationNumbers;
 }
 
 export interface MigrationFilter {

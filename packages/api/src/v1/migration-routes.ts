@@ -1,19 +1,22 @@
+import type { CallContract } from "@drover/bus";
 import {
   abortMigration,
   forceCompleteMigration,
   migrationDetail,
   migrationView,
   requestAnswer,
+  resumeMigration,
+  tuneMigration,
 } from "@drover/contracts";
 import { z } from "zod";
 import { askConductor } from "../ask-conductor.ts";
 import { LOCAL_IDENTITY, rpcContext } from "../identity.ts";
-import { migrationParams, migrationQuery } from "./schemas.ts";
+import { forceCompleteRequest, migrationParams, migrationQuery, tuneRequest } from "./schemas.ts";
 import { errorAnswers, type V1App, type V1Context } from "./v1-context.ts";
 
 /** `/v1/migrations` */
 export function migrationRoutes(app: V1App, context: V1Context): void {
-  const { fleet, migrations, dependencies } = context;
+  const { migrations } = context;
 
   app.get(
     "/migrations",
@@ -47,41 +50,63 @@ export function migrationRoutes(app: V1App, context: V1Context): void {
     async (request) => migrations.detail(request.params.migration),
   );
 
-  for (const { path, operationId, summary, contract } of [
+  requestRoute(app, context, {
+    path: "force-complete",
+    operationId: "forceCompleteMigration",
+    summary: "Complete it whatever the standstill; `expectedStandstill` of the migration says what that is",
+    body: forceCompleteRequest,
+    contract: forceCompleteMigration,
+  });
+  requestRoute(app, context, {
+    path: "abort",
+    operationId: "abortMigration",
+    summary: "Call it off; the answer says that this is recorded, not that it is over",
+    contract: abortMigration,
+  });
+  requestRoute(app, context, {
+    path: "tune",
+    operationId: "tuneMigration",
+    summary: "Change bandwidth or allowed standstill while it runs; `tuning.answer` says what became of it",
+    body: tuneRequest,
+    contract: tuneMigration,
+  });
+  requestRoute(app, context, {
+    path: "resume",
+    operationId: "resumeMigration",
+    summary: "Resume a post-copy whose link broke; `resume.answer` says what became of it",
+    contract: resumeMigration,
+  });
+}
+
+interface RequestRoute<Asked> {
+  readonly path: string;
+  readonly operationId: string;
+  readonly summary: string;
+  /** What may be said beside the migration; absent where nothing is. */
+  readonly body?: z.ZodObject;
+  readonly contract: CallContract<Asked, z.output<typeof requestAnswer>>;
+}
+
+/** A request about one migration: recorded and answered at once, carried out by the conductor. */
+function requestRoute<Asked>(app: V1App, { fleet, dependencies }: V1Context, route: RequestRoute<Asked>): void {
+  const { operationId, summary, body, contract } = route;
+  app.post(
+    `/migrations/:migration/${route.path}`,
     {
-      path: "/migrations/:migration/force-complete",
-      operationId: "forceCompleteMigration",
-      summary: "Complete it whatever the standstill",
-      contract: forceCompleteMigration,
-    },
-    {
-      path: "/migrations/:migration/abort",
-      operationId: "abortMigration",
-      summary: "Call it off; the answer says that this is recorded, not that it is over",
-      contract: abortMigration,
-    },
-  ]) {
-    app.post(
-      path,
-      {
-        schema: {
-          operationId,
-          tags: ["migrations"],
-          summary,
-          params: migrationParams,
-          response: { 202: requestAnswer, ...errorAnswers },
-        },
+      schema: {
+        operationId,
+        tags: ["migrations"],
+        summary,
+        params: migrationParams,
+        ...(body === undefined ? {} : { body: body.nullish() }),
+        response: { 202: requestAnswer, ...errorAnswers },
       },
-      async (request, reply) => {
-        const { uuid } = await fleet.findMigration(request.params.migration);
-        const answer = await askConductor(
-          dependencies,
-          contract,
-          { migrationUuid: uuid, requestedBy: LOCAL_IDENTITY.userId },
-          rpcContext(request),
-        );
-        return reply.code(202).send(answer);
-      },
-    );
-  }
+    },
+    async (request, reply) => {
+      const { uuid } = await fleet.findMigration(request.params.migration);
+      const named = body === undefined ? {} : body.parse(request.body ?? {});
+      const asked = contract.request.parse({ ...named, migrationUuid: uuid, requestedBy: LOCAL_IDENTITY.userId });
+      return reply.code(202).send(await askConductor(dependencies, contract, asked, rpcContext(request)));
+    },
+  );
 }

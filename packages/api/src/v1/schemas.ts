@@ -2,7 +2,7 @@
  * What requests of `/v1` are checked by, and the form of its errors; the OpenAPI document is made from these and from the
  * views in `@drover/contracts`.
  */
-import { hostName, migrationPriority, serializedError } from "@drover/contracts";
+import { forceCompleteMethod, hostName, migrationPriority, requestedPolicy, serializedError, tuningLimits } from "@drover/contracts";
 import { ERROR_CODES } from "@drover/model";
 import { z } from "zod";
 
@@ -23,8 +23,22 @@ export const migrateRequest = z
     host: hostName.nullable().optional().describe("The destination; without it the scheduler chooses."),
     blockMigration: z.boolean().nullable().optional().describe("Copy disks: yes, no, or null to let Drover find out."),
     priority: migrationPriority.optional(),
+    policy: requestedPolicy
+      .optional()
+      .describe("What this migration has otherwise than the policy that applies to it: what is left out stays."),
   })
   .meta({ id: "MigrateRequest" });
+
+export const forceCompleteRequest = z
+  .strictObject({ method: forceCompleteMethod.optional() })
+  .meta({ id: "ForceCompleteRequest" });
+
+export const tuneRequest = z
+  .strictObject({
+    bandwidthMiBps: tuningLimits.bandwidthMiBps.optional(),
+    downtimeMs: tuningLimits.downtimeMs.optional(),
+  })
+  .meta({ id: "TuneRequest" });
 
 export const serverParams = z.object({ server: z.string().min(1).max(255).describe("Uuid or unambiguous name.") });
 export const migrationParams = z.object({ migration: z.string().min(1).max(36).describe("Number or uuid.") });

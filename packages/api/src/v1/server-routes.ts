@@ -98,6 +98,7 @@ export function serverRoutes(app: V1App, context: V1Context): void {
           host: request.body?.host ?? null,
           blockMigration: request.body?.blockMigration ?? null,
           priority: request.body?.priority ?? 0,
+          policy: request.body?.policy,
           requestedBy: LOCAL_IDENTITY.userId,
           projectId: LOCAL_IDENTITY.projectId,
         },

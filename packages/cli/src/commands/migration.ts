@@ -1,15 +1,13 @@
-import type { MigrationDetail, RequestAnswerView } from "@drover/api-client";
 import type { Command } from "commander";
 import type { CommandHost } from "../command-context.ts";
 import { EXIT } from "../exit-code.ts";
 import { findMigration } from "../find-migration.ts";
 import { migrationFacts, migrationTable } from "../format/migration-table.ts";
-import { stateWords } from "../format/migration-words.ts";
-import { printable } from "../format/printable.ts";
 import { parseLimit } from "../parse-limit.ts";
 import { parseName } from "../parse-name.ts";
 import { runCommand } from "../run-command.ts";
 import { watchCommand } from "../watch/watch-command.ts";
+import { addRequestCommands } from "./migration-request.ts";
 
 interface ListOptions {
   server: string;
@@ -66,43 +64,4 @@ function addReadingCommands(group: Command, host: CommandHost): void {
         return await watchCommand(context, migration);
       }),
     );
-}
-
-function addRequestCommands(group: Command, host: CommandHost): void {
-  group
-    .command("force-complete")
-    .description("let it finish at the price of a longer standstill (or by post-copy, where permitted)")
-    .argument("<migration>", ADDRESS, parseName)
-    .action(
-      runCommand(host, async (context, address) => {
-        const client = context.client();
-        const detail = await findMigration(client, address, "active");
-        const answer = await client.forceComplete(detail.migration.id);
-        context.answer(answer, () => requestWords("force-complete", detail, answer));
-        return EXIT.ok;
-      }),
-    );
-  group
-    .command("abort")
-    .description("call it off; the server stays on its source")
-    .argument("<migration>", ADDRESS, parseName)
-    .action(
-      runCommand(host, async (context, address) => {
-        const client = context.client();
-        const detail = await findMigration(client, address, "active");
-        const answer = await client.abort(detail.migration.id);
-        context.answer(answer, () => requestWords("abort", detail, answer));
-        return EXIT.ok;
-      }),
-    );
-}
-
-/** Asking is not being done: the sentence says where the outcome will be seen. */
-function requestWords(request: string, { migration }: MigrationDetail, { answer }: RequestAnswerView): string {
-  const which = `migration ${migration.id} of ${migration.server.name}`;
-  const said =
-    answer === "accepted"
-      ? `${request} of ${which} is requested; drover migration watch ${migration.id} shows what becomes of it`
-      : `nothing to do: ${which} was asked or over already (${stateWords(migration.state)})`;
-  return `${printable(said)}\n`;
 }

@@ -7,6 +7,7 @@ import { printable } from "../format/printable.ts";
 import { serverFacts, serverTable } from "../format/server-table.ts";
 import { parseName } from "../parse-name.ts";
 import { parsePriority } from "../parse-priority.ts";
+import { addPolicyOptions, type PolicyOptions, policyOf } from "../policy-options.ts";
 import { runCommand } from "../run-command.ts";
 import { watchCommand } from "../watch/watch-command.ts";
 
@@ -55,7 +56,7 @@ export function addServerCommands(program: Command, host: CommandHost): void {
         return report.canMove ? EXIT.ok : EXIT.refused;
       }),
     );
-  group
+  const migrate = group
     .command("migrate")
     .description("move a running server to another host")
     .argument("<server>", "uuid or name", parseName)
@@ -70,20 +71,23 @@ export function addServerCommands(program: Command, host: CommandHost): void {
       "orders what waits for a slot, -100 to 100: the larger goes first (default: 0)",
       parsePriority,
     )
-    .option("--watch", "show the progress and end with the migration's outcome (see the exit codes of drover --help)")
-    .action(
-      runCommand<MigrateOptions>(host, async (context, server, options) => {
-        const { to = null, blockMigration, priority = 0, watch = false } = options;
-        const asked = { host: to, blockMigration: BLOCK_MIGRATION[blockMigration ?? "auto"], priority };
-        const started = await context.client().migrate(server, asked);
-        if (watch) return await watchCommand(context, started.migration);
-        context.answer(started, ({ migration }) =>
-          printable(
-            `migration ${migration.id} of ${migration.server.name} is ${stateWords(migration.state)} ` +
-              `(${routeWords(migration)}); drover migration watch ${migration.id} shows how it goes`,
-          ).concat("\n"),
-        );
-        return EXIT.ok;
-      }),
-    );
+    .option("--watch", "show the progress and end with the migration's outcome (see the exit codes of drover --help)");
+  addPolicyOptions(migrate).action(
+    runCommand<MigrateOptions & PolicyOptions>(host, async (context, server, options) => {
+      const { to = null, blockMigration, priority = 0, watch = false } = options;
+      const policy = policyOf(options);
+      const started = await context.client().migrate(server, {
+        ...{ host: to, blockMigration: BLOCK_MIGRATION[blockMigration ?? "auto"], priority },
+        ...(policy === undefined ? {} : { policy }),
+      });
+      if (watch) return await watchCommand(context, started.migration);
+      context.answer(started, ({ migration }) =>
+        printable(
+          `migration ${migration.id} of ${migration.server.name} is ${stateWords(migration.state)} ` +
+            `(${routeWords(migration)}); drover migration watch ${migration.id} shows how it goes`,
+        ).concat("\n"),
+      );
+      return EXIT.ok;
+    }),
+  );
 }

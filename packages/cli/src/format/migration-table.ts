@@ -1,7 +1,9 @@
 import type { MigrationDetail, MigrationView, ProgressView } from "@drover/api-client";
 import { IN_PROGRESS } from "@drover/model";
 import { durationWords, percentDone, placeWords, routeWords, stateWords } from "./migration-words.ts";
+import { policyTable } from "./policy-facts.ts";
 import { formatBytes, formatDuration, formatRate } from "./quantity.ts";
+import { standstillWords } from "./standstill-words.ts";
 import { formatFacts, formatTable } from "./table.ts";
 
 /** `drover migration list` for people. */
@@ -29,6 +31,7 @@ export function migrationFacts({ migration, log }: MigrationDetail, now: Date): 
   const sections = [
     formatFacts(recordFacts(migration, now)),
     ...(migration.progress === null ? [] : [`Copy\n${indent(formatFacts(progressFacts(migration.progress)))}`]),
+    `Policy, and where it came from\n${indent(policyTable(migration))}`,
     ...(migration.flags.length === 0 ? [] : [`Flags used, and why\n${indent(flagTable(migration))}`]),
     ...(log.length === 0 ? [] : [`What happened\n${indent(logTable(log))}`]),
   ];
@@ -38,7 +41,6 @@ export function migrationFacts({ migration, log }: MigrationDetail, now: Date): 
 type Facts = readonly (readonly [string, string])[];
 
 function recordFacts(migration: MigrationView, now: Date): Facts {
-  const { policy } = migration;
   return [
     ["migration", `${migration.id} (${migration.uuid})`],
     ["server", `${migration.server.name} (${migration.server.uuid})`],
@@ -52,24 +54,28 @@ function recordFacts(migration: MigrationView, now: Date): Facts {
     ...optional("failure", migration.failure && `${migration.failure.message} (${migration.failure.code})`),
     ...optional(
       "force-complete",
-      migration.forceCompleteRequestedAt && `asked for ${migration.forceCompleteRequestedAt}`,
+      migration.forceCompleteRequestedAt &&
+        `asked for ${migration.forceCompleteRequestedAt}${migration.forceCompleteMethod === null ? "" : `, by ${migration.forceCompleteMethod}`}`,
     ),
     ...optional("abort", migration.abortRequestedAt && `asked for ${migration.abortRequestedAt}`),
     ...optional("agent's answer", migration.requestAnswer),
     ...optional("decided by", migration.proof && proofWords(migration.proof)),
-    [
-      "policy",
-      [
-        `standstill up to ${policy.downtimeMs} ms`,
-        policy.bandwidthMiBps === 0 ? "bandwidth not limited" : `bandwidth ${policy.bandwidthMiBps} MiB/s`,
-        policy.completionTimeoutSPerGiB === 0
-          ? "no time limit"
-          : `${policy.timeoutAction} after ${policy.completionTimeoutSPerGiB} s per GiB`,
-        `post-copy ${policy.permitPostCopy ? "permitted" : "not permitted"}`,
-        `auto-converge ${policy.permitAutoConverge ? "permitted" : "not permitted"}`,
-      ].join(", "),
-    ],
+    ...optional("limits asked for", migration.tuning && tuningWords(migration.tuning)),
+    ...optional("resume", migration.resume && answeredWords(migration.resume)),
+    ...optional("if forced", migration.expectedStandstill && standstillWords(migration.expectedStandstill)),
   ];
+}
+
+function tuningWords(tuning: NonNullable<MigrationView["tuning"]>): string {
+  const limits = [
+    ...(tuning.bandwidthMiBps === null ? [] : [`bandwidth ${tuning.bandwidthMiBps} MiB/s`]),
+    ...(tuning.downtimeMs === null ? [] : [`standstill ${tuning.downtimeMs} ms`]),
+  ];
+  return `${limits.join(", ")}, ${answeredWords(tuning)}`;
+}
+
+function answeredWords({ requestedAt, requestedBy, answer }: NonNullable<MigrationView["tuning" | "resume"]>): string {
+  return `asked for ${requestedAt} by ${requestedBy}: ${answer ?? "not answered yet"}`;
 }
 
 /** Both hosts' own words, by which a record in doubt was decided. */
@@ -118,8 +124,24 @@ function flagTable({ flags }: MigrationView): string {
 function logTable(log: MigrationDetail["log"]): string {
   return formatTable(
     ["AT", "EVENT", "STATE", "MESSAGE"],
-    log.map(({ at, event, state, message }) => [at, event, state, message]),
+    log.map(({ at, event, state, message, numbers }) => [at, event, state, `${message}${numberWords(numbers)}`]),
   );
+}
+
+/** What a decision was taken on, as far as a person wants it beside its sentence. */
+function numberWords(numbers: MigrationDetail["log"][number]["numbers"]): string {
+  if (numbers === null) return "";
+  const { iteration = 0, memoryRemainingBytes = 0, memoryBytesPerSecond = 0, dirtyBytesPerSecond = 0 } = numbers;
+  const { downtimeLimitMs = 0, autoConvergeThrottlePercent: slowed = 0 } = numbers;
+  const words = [
+    `pass ${iteration}`,
+    `${formatBytes(memoryRemainingBytes)} left`,
+    `sent at ${formatRate(memoryBytesPerSecond)}`,
+    `dirtied at ${formatRate(dirtyBytesPerSecond)}`,
+    `${formatDuration(downtimeLimitMs)} allowed`,
+    ...(slowed === 0 ? [] : [`slowed by ${slowed} %`]),
+  ];
+  return ` (${words.join(", ")})`;
 }
 
 function optional(name: string, value: string | null): Facts {

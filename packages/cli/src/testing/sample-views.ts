@@ -61,11 +61,16 @@ export function sampleMigration(over: Partial<MigrationView> = {}): MigrationVie
     failure: null,
     proof: null,
     flags: [{ name: "VIR_MIGRATE_LIVE", reason: "the guest is running" }],
-    policy: { ...defaultPolicy },
+    policy: { ...defaultPolicy, schedule: [...defaultPolicy.schedule] },
+    policyOrigins: { downtimeMs: "request", bandwidthMiBps: "host host-1" },
     requestedBy: "operator",
     requestId: "req-1",
     abortRequestedAt: null,
     forceCompleteRequestedAt: null,
+    forceCompleteMethod: null,
+    expectedStandstill: null,
+    tuning: null,
+    resume: null,
     requestAnswer: null,
     createdAt: "2026-03-01T11:59:40.000Z",
     updatedAt: "2026-03-01T11:59:59.000Z",
@@ -83,6 +88,7 @@ export function sampleDetail(over: Partial<MigrationView> = {}): MigrationDetail
     event: "schedule",
     state: "preparing",
     message: "host-2 was chosen",
+    numbers: null,
   } as const;
   return { migration, log: [entry] };
 }

@@ -1,3 +1,4 @@
+import { migrationPolicy } from "@drover/contracts";
 import type {
   ChosenFlag,
   DestinationPreparation,
@@ -44,6 +45,12 @@ export interface JournalEntry {
   readonly suspended: boolean;
   /** What we did to end the copy, if anything. */
   readonly stopped: "requested" | "time-limit" | null;
+  /** How many steps of the policy's schedule are behind. */
+  readonly stepsTaken: number;
+  /** The standstill that a step of the schedule allowed, ms; null before. */
+  readonly steppedDowntimeMs: number | null;
+  /** The limits that a person set while it ran; null where none did. */
+  readonly tuned: { readonly bandwidthMiBps: number | null; readonly downtimeMs: number | null };
   /** The policy's action was taken. */
   readonly limitActed: boolean;
   readonly ended: EndedMigration | null;
@@ -92,17 +99,6 @@ const flag = z.object({
   value: z.union([z.string(), z.number(), z.boolean()]).optional(),
   reason: z.string(),
 });
-
-const policy = z.object({
-  downtimeMs: z.number(),
-  downtimeSteps: z.number(),
-  downtimeDelaySPerGiB: z.number(),
-  bandwidthMiBps: z.number(),
-  completionTimeoutSPerGiB: z.number(),
-  timeoutAction: z.enum(["abort", "force-complete"]),
-  permitPostCopy: z.boolean(),
-  permitAutoConverge: z.boolean(),
-}) satisfies z.ZodType<MigrationPolicy>;
 
 const progress = z.object({
   migrationUuid: uuid,
@@ -176,12 +172,17 @@ const writtenEntry = z.object({
     disks: z.array(preparedDisk).optional(),
   }),
   memoryKiB: z.number(),
-  policy,
+  policy: migrationPolicy,
   flags: z.array(flag),
   startedAtMs: z.number(),
   incarnation: count,
   suspended: z.boolean(),
   stopped: z.enum(["requested", "time-limit"]).nullable(),
+  stepsTaken: count.default(0),
+  steppedDowntimeMs: z.number().nullable().default(null),
+  tuned: z
+    .object({ bandwidthMiBps: z.number().nullable(), downtimeMs: z.number().nullable() })
+    .default({ bandwidthMiBps: null, downtimeMs: null }),
   limitActed: z.boolean(),
   ended: ended.nullable(),
   settled: z.boolean().optional(),

@@ -81,8 +81,14 @@ export class LibvirtLink {
   }
 
   /** The migrate call, on a connection of its own; see `LibvirtHost.migrate` for what it promises. */
-  async migrate(domain: Domain, destinationUri: string, params: MigrationParams, flags: number): Promise<void> {
-    await this.#now().host.migrate(domain, destinationUri, params, flags);
+  async migrate(
+    domain: Domain,
+    destinationUri: string,
+    params: MigrationParams,
+    flags: number,
+    options?: { readonly signal: AbortSignal },
+  ): Promise<void> {
+    await this.#now().host.migrate(domain, destinationUri, params, flags, options);
   }
 
   /** Runs `work` with a connection of its own, closed afterwards. @throws {DroverError} `unavailable` while libvirtd is away. */

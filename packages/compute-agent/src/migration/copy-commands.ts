@@ -1,5 +1,5 @@
 import { isLibvirtError, VIR_DOMAIN_STATE } from "@drover/libvirt";
-import { errorChain } from "@drover/model";
+import { errorChain, type ForceCompleteMethod } from "@drover/model";
 import type { JournalEntry } from "../journal/journal-entry.ts";
 import { domainOf } from "../libvirt/guest-facts.ts";
 import type { LibvirtLink } from "../libvirt/libvirt-link.ts";
@@ -8,7 +8,7 @@ import { permitsPostCopy } from "./migrate-call.ts";
 /** `starting` until libvirt shows the copy; `post-copy` once the guest runs on the destination. */
 export type CopyPhase = "starting" | "copying" | "post-copy" | "ended";
 
-export type CommandedBy = "request" | "time-limit";
+export type CommandedBy = "request" | "policy";
 
 /** The copy as its commands see it. */
 export interface CommandedCopy {
@@ -28,6 +28,7 @@ export type CommandAnswer = "abort-sent" | "abort-refused" | "force-complete-sen
 interface WaitingCommand {
   readonly command: "abort" | "force-complete";
   readonly by: CommandedBy;
+  readonly method: ForceCompleteMethod | null;
 }
 
 /**
@@ -58,13 +59,13 @@ export class CopyCommands {
       await link.control.domain.abortJob(domainOf(entry));
     } catch (error) {
       // No job: it has not begun, or it is over and the start call's answer is on its way.
-      if (waitsForJob(error)) this.#waiting = { command: "abort", by };
+      if (waitsForJob(error)) this.#waiting = { command: "abort", by, method: null };
       else this.#done("abort-refused", `libvirt refused: ${errorChain(error)}`);
       return;
     }
     this.#done(
       "abort-sent",
-      by === "request" ? "libvirt was asked to abort" : "libvirt was asked to abort at the limit",
+      by === "request" ? "libvirt was asked to abort" : "libvirt was asked to abort, by the policy",
     );
     // After the call: an abort must not wait for a disk. Lost in a crash between the two, only the cause's name is lost.
     await this.#copy.note({ stopped: by === "request" ? "requested" : "time-limit" });
@@ -81,30 +82,49 @@ export class CopyCommands {
     await this.abort("request");
   }
 
-  /** Completes the copy whatever the standstill: post-copy where the start permitted it, otherwise by suspending. */
-  async forceComplete(by: CommandedBy): Promise<void> {
+  /**
+   * Completes the copy whatever the standstill: by `method`, or by post-copy where the start permitted it and otherwise by
+   * suspending. Resolves false when it was refused.
+   */
+  async forceComplete(by: CommandedBy, method: ForceCompleteMethod | null): Promise<boolean> {
     const { entry, phase } = this.#copy;
-    if (phase === "post-copy") return this.#done("force-complete-sent", "the copy is in post-copy already");
-    if (phase === "ended") return this.#done("force-complete-refused", "the migration has already ended");
-    if (this.#waiting?.command === "abort" || entry.stopped !== null) {
-      return this.#done("force-complete-refused", "the migration is being aborted");
+    const refused = this.#whyNotForced(method);
+    if (refused !== undefined) return this.#refuseForce(refused);
+    if (phase === "post-copy") {
+      this.#done("force-complete-sent", "the copy is in post-copy already");
+      return true;
     }
     if (!this.#copy.memoryMoves) {
-      this.#waiting = { command: "force-complete", by };
-      return;
+      this.#waiting = { command: "force-complete", by, method };
+      return true;
     }
     try {
-      await (permitsPostCopy(entry.flags) ? this.#switchToPostCopy() : this.#suspend());
+      const how = method ?? (permitsPostCopy(entry.flags) ? "post-copy" : "pause");
+      return await (how === "post-copy" ? this.#switchToPostCopy() : this.#suspend());
     } catch (error) {
-      this.#done("force-complete-refused", `libvirt refused: ${errorChain(error)}`);
+      return this.#refuseForce(`libvirt refused: ${errorChain(error)}`);
     }
+  }
+
+  #whyNotForced(method: ForceCompleteMethod | null): string | undefined {
+    const { entry, phase } = this.#copy;
+    if (phase === "ended") return "the migration has already ended";
+    if (this.#waiting?.command === "abort" || entry.stopped !== null) return "the migration is being aborted";
+    if (method === "pause" && phase === "post-copy") return "the guest already runs on the destination (post-copy)";
+    if (method !== "post-copy" || permitsPostCopy(entry.flags)) return undefined;
+    return "the copy was not started so that it can be switched to post-copy";
+  }
+
+  #refuseForce(reason: string): false {
+    this.#done("force-complete-refused", reason);
+    return false;
   }
 
   /** Sends the command that waits, if one does. Never rejects. */
   async retry(): Promise<void> {
     if (this.#waiting === undefined) return;
-    const { command, by } = this.#waiting;
-    await (command === "abort" ? this.abort(by) : this.forceComplete(by));
+    const { command, by, method } = this.#waiting;
+    await (command === "abort" ? this.abort(by) : this.forceComplete(by, method));
   }
 
   /** Answers a command that still waits when the copy has ended. */
@@ -114,25 +134,28 @@ export class CopyCommands {
     this.#done(answer, "the migration ended before libvirt could be asked");
   }
 
-  async #switchToPostCopy(): Promise<void> {
+  async #switchToPostCopy(): Promise<true> {
     await this.#copy.link.control.migration.startPostCopy(domainOf(this.#copy.entry));
     this.#done("force-complete-sent", "the copy is switched to post-copy");
+    return true;
   }
 
-  async #suspend(): Promise<void> {
+  async #suspend(): Promise<boolean> {
     const { link, entry } = this.#copy;
     const { state } = await link.control.domain.getState(domainOf(entry));
     if (state === VIR_DOMAIN_STATE.VIR_DOMAIN_PAUSED) {
       // Not noted where it was not us: a guest that a person paused must not be set running when it stays.
-      return this.#done("force-complete-sent", `the guest is ${entry.suspended ? "suspended" : "paused"} already`);
+      this.#done("force-complete-sent", `the guest is ${entry.suspended ? "suspended" : "paused"} already`);
+      return true;
     }
     // On disk first: a guest that we suspended must run again if it stays, whatever happens to us meanwhile.
     if (!(await this.#copy.note({ suspended: true }))) {
       await this.#copy.note({ suspended: false });
-      return this.#done("force-complete-refused", "the agent's state file cannot be written: is its disk full?");
+      return this.#refuseForce("the agent's state file cannot be written: is its disk full?");
     }
     await link.control.domain.suspend(domainOf(entry));
     this.#done("force-complete-sent", "the guest is suspended until its memory has arrived");
+    return true;
   }
 
   #done(event: CommandAnswer, message: string): void {

@@ -3,10 +3,11 @@ import { describe, expect, test } from "vitest";
 import { type FlagFacts, inferFlags } from "./infer-flags.ts";
 import { migrateArguments } from "./migrate-call.ts";
 
+const plain = { ...defaultPolicy, permitAutoConverge: false };
 const facts: FlagFacts = {
   persistent: true,
   paused: false,
-  policy: defaultPolicy,
+  policy: plain,
   destination: { libvirtUri: "qemu+tcp://h2/system", inboundAddress: "h2" },
 };
 
@@ -29,13 +30,9 @@ describe("inferFlags", () => {
   test.each<[string, Partial<FlagFacts>, string[]]>([
     ["a persistent guest moves with its definition", {}, [...moves, ...defined]],
     ["a transient guest stays transient", { persistent: false }, moves],
-    [
-      "auto-converge by policy",
-      { policy: { ...defaultPolicy, permitAutoConverge: true } },
-      [...moves, ...defined, "AUTO_CONVERGE"],
-    ],
-    ["post-copy by policy", { policy: { ...defaultPolicy, permitPostCopy: true } }, [...moves, ...defined, "POSTCOPY"]],
-    ["post-copy wins over auto-converge", { policy: both }, [...moves, ...defined, "POSTCOPY"]],
+    ["auto-converge by policy", { policy: defaultPolicy }, [...moves, ...defined, "AUTO_CONVERGE"]],
+    ["post-copy by policy", { policy: { ...plain, permitPostCopy: true } }, [...moves, ...defined, "POSTCOPY"]],
+    ["both, where both are permitted", { policy: both }, [...moves, ...defined, "POSTCOPY", "AUTO_CONVERGE"]],
     ["a paused guest needs neither", { policy: both, paused: true }, [...moves, ...defined]],
   ])("%s", (_, partial, expected) => {
     expect(flagNames(partial)).toEqual(expected);

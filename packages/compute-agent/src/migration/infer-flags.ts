@@ -1,6 +1,9 @@
 import type { ChosenFlag, DestinationPreparation, MigrationPolicy } from "@drover/model";
 import { inboundParameters } from "../network/inbound-parameters.ts";
 import { diskFlags } from "../storage/disk-flags.ts";
+import { flag, parameter } from "./chosen-flag.ts";
+import { convergenceFlags } from "./convergence-flags.ts";
+import type { HostVersions } from "./known-limits.ts";
 
 /** What the choice depends on: the guest as it is now, the policy, and what the destination said. */
 export interface FlagFacts {
@@ -10,11 +13,14 @@ export interface FlagFacts {
   readonly paused: boolean;
   readonly policy: MigrationPolicy;
   readonly destination: DestinationPreparation;
+  /** Source and destination; null where it is not known. @default both unknown */
+  readonly versions?: readonly [HostVersions | null, HostVersions | null];
 }
 
 /**
  * The flags and parameters of `domainMigratePerform3Params`, each with its reason: they follow from the guest, the
- * policy and the destination, and cannot be configured. A flag has no value, a parameter has one.
+ * policy and the destination, and cannot be configured. A flag has no value, a parameter has one; a
+ * flag that the policy asks for and that is left out has the value false.
  *
  * `destination_xml` and `persistent_xml` are left out while nothing in the definition changes on the way; when one is
  * given the other must be too, and the same, or the stored definition keeps the source's addresses (CVE-2020-17376).
@@ -25,7 +31,7 @@ export function inferFlags(facts: FlagFacts): readonly ChosenFlag[] {
     ...howItMoves(facts),
     ...whatStaysDefined(facts),
     ...diskFlags(facts.destination.disks ?? []),
-    ...howItConverges(facts),
+    ...convergenceFlags(facts),
     ...whereItGoes(facts),
   ];
 }
@@ -48,33 +54,10 @@ function whatStaysDefined({ persistent }: FlagFacts): readonly ChosenFlag[] {
   ];
 }
 
-function howItConverges({ paused, policy }: FlagFacts): readonly ChosenFlag[] {
-  // A paused guest dirties nothing, and libvirt refuses post-copy for it.
-  if (paused) return [];
-  // As Nova: post-copy ends any copy by itself, so slowing the guest beside it would cost without need.
-  if (policy.permitPostCopy) {
-    return [flag("VIR_MIGRATE_POSTCOPY", "the policy permits post-copy; only a copy started with it can switch")];
-  }
-  if (policy.permitAutoConverge) {
-    return [
-      flag("VIR_MIGRATE_AUTO_CONVERGE", "the policy permits slowing the guest's processors so that it converges"),
-    ];
-  }
-  return [];
-}
-
 function whereItGoes({ destination, policy }: FlagFacts): readonly ChosenFlag[] {
   const chosen: ChosenFlag[] = [...inboundParameters(destination)];
   if (policy.bandwidthMiBps > 0) {
     chosen.push(parameter("bandwidth", policy.bandwidthMiBps, "the policy's upper bound for the copy, MiB/s"));
   }
   return chosen;
-}
-
-function flag(name: string, reason: string): ChosenFlag {
-  return { name, reason };
-}
-
-function parameter(name: string, value: string | number, reason: string): ChosenFlag {
-  return { name, value, reason };
 }

@@ -1,5 +1,5 @@
 import { type MigrationParams, VIR_MIGRATE } from "@drover/libvirt";
-import { type ChosenFlag, DroverError } from "@drover/model";
+import { type ChosenFlag, DroverError, isChosen } from "@drover/model";
 import { targetsOf } from "../storage/disk-flags.ts";
 
 const FLAG_BITS: Readonly<Record<string, number>> = VIR_MIGRATE;
@@ -31,15 +31,29 @@ export function migrateArguments(
   const tlsDestination = text("tls.destination");
   const bandwidth = values.get("bandwidth");
   const migrateDisks = text("migrate_disks");
-  const params = {
+  const params: MigrationParams = {
     ...(migrateUri === undefined ? {} : { migrateUri }),
     ...(listenAddress === undefined ? {} : { listenAddress }),
     ...(definition === undefined ? {} : { destinationXml: definition, persistentXml: definition }),
     ...(migrateDisks === undefined ? {} : { migrateDisks: targetsOf(migrateDisks) }),
     ...(tlsDestination === undefined ? {} : { tlsDestination }),
     ...(bandwidth === undefined ? {} : { bandwidthMiBps: Number(bandwidth) }),
+    ...convergenceParams(values),
   };
   return { flags, params };
+}
+
+function convergenceParams(values: ReadonlyMap<string, string | number | boolean>): MigrationParams {
+  const initial = values.get("auto_converge.initial");
+  const increment = values.get("auto_converge.increment");
+  const connections = values.get("parallel.connections");
+  const compression = values.get("compression");
+  return {
+    ...(initial === undefined ? {} : { autoConvergeInitialPercent: Number(initial) }),
+    ...(increment === undefined ? {} : { autoConvergeIncrementPercent: Number(increment) }),
+    ...(connections === undefined ? {} : { parallelConnections: Number(connections) }),
+    ...(compression === undefined ? {} : { compression: [String(compression)] }),
+  };
 }
 
 function bitOf(name: string): number {
@@ -51,5 +65,5 @@ function bitOf(name: string): number {
 
 /** True when the copy was started so that it can be switched to post-copy. */
 export function permitsPostCopy(chosen: readonly ChosenFlag[]): boolean {
-  return chosen.some((flag) => flag.name === "VIR_MIGRATE_POSTCOPY");
+  return isChosen(chosen, "VIR_MIGRATE_POSTCOPY");
 }

@@ -1,8 +1,16 @@
-import type { liveMigration, liveMigrationAbort, rollbackLiveMigration } from "@drover/contracts";
+import type {
+  liveMigration,
+  liveMigrationAbort,
+  liveMigrationForceComplete,
+  liveMigrationResume,
+  liveMigrationTune,
+  rollbackLiveMigration,
+} from "@drover/contracts";
 import { VIR_DOMAIN_XML } from "@drover/libvirt";
 import {
   type Clock,
   DroverError,
+  errorChain,
   errorCodeOf,
   type HostFacts,
   isActive,
@@ -24,10 +32,14 @@ import type { CommandFence } from "./command-fence.ts";
 import { inferFlags } from "./infer-flags.ts";
 import { MigrationReports, type MigrationReportsOptions } from "./migration-reports.ts";
 import type { ProgressPublisher } from "./progress-publisher.ts";
+import { resumePostCopy } from "./resume-post-copy.ts";
 import { SteeredMigration } from "./steered-migration.ts";
 
 export type StartCommand = ReturnType<typeof liveMigration.request.parse>;
 export type RollbackCommand = ReturnType<typeof rollbackLiveMigration.request.parse>;
+type ForceCommand = ReturnType<typeof liveMigrationForceComplete.request.parse>;
+type TuneCommand = ReturnType<typeof liveMigrationTune.request.parse>;
+type ResumeCommand = ReturnType<typeof liveMigrationResume.request.parse>;
 export type ControlCommand = ReturnType<typeof liveMigrationAbort.request.parse>;
 
 export interface MigrationsOptions {
@@ -62,7 +74,7 @@ interface Starting {
   readonly done: Promise<void>;
 }
 
-type Refusal = "abort-refused" | "force-complete-refused";
+type Refusal = "abort-refused" | "force-complete-refused" | "tune-refused" | "resume-refused";
 
 const KNOWN_LIMIT = 2_000;
 
@@ -75,6 +87,8 @@ export class Migrations {
   readonly #steered = new Map<string, SteeredMigration>();
   /** Starts that are being written down, with the commands that came meanwhile. */
   readonly #starting = new Map<string, Starting>();
+  /** Broken post-copies that libvirt was asked to go on with. */
+  readonly #resuming = new Set<string>();
   readonly #known = new Map<string, Known>();
   readonly #running = new Set<Promise<void>>();
 
@@ -130,12 +144,39 @@ export class Migrations {
   }
 
   /** The `live_migration_force_complete` command; answered by a report. */
-  async forceComplete(command: ControlCommand): Promise<void> {
-    await this.#control(command, "force-complete-refused", (migration) => migration.forceComplete());
+  async forceComplete(command: ForceCommand): Promise<void> {
+    const { method = null } = command;
+    await this.#control(command, "force-complete-refused", (migration) => migration.forceComplete(method));
+  }
+
+  /** The `live_migration_tune` command; answered by a report that has its number. */
+  async tune(command: TuneCommand): Promise<void> {
+    const { number, bandwidthMiBps, downtimeMs } = command;
+    const limits = { bandwidthMiBps, downtimeMs };
+    await this.#control(command, "tune-refused", (migration) => migration.tune(number, limits), number);
+  }
+
+  /**
+   * The `live_migration_resume` command: goes on with a post-copy whose link broke. Answered by a report that has its number
+   * as soon as the copy goes on, or cannot; its end is reported as that of any copy.
+   */
+  async resume(command: ResumeCommand): Promise<void> {
+    const { migrationUuid, generation, number } = command;
+    const entry = this.#options.journal.get(migrationUuid);
+    const late = this.#tooLate(command);
+    const { reports } = this.#remember(migrationUuid, generation, entry?.incarnation);
+    if (this.#resuming.has(migrationUuid)) return;
+    const problem = late ?? whyNotResumed(entry);
+    if (problem !== undefined || entry === undefined) {
+      const about = entry?.generation ?? generation;
+      return reports.event({ generation: about, event: "resume-refused", message: problem ?? "", answers: number });
+    }
+    this.#resuming.add(migrationUuid);
+    this.#track(this.#resumeToItsEnd(entry, number, reports).finally(() => this.#resuming.delete(migrationUuid)));
   }
 
   isSteering(migrationUuid: string): boolean {
-    return this.#steered.has(migrationUuid) || this.#starting.has(migrationUuid);
+    return this.#steered.has(migrationUuid) || this.#starting.has(migrationUuid) || this.#resuming.has(migrationUuid);
   }
 
   /**
@@ -175,6 +216,40 @@ export class Migrations {
     await Promise.allSettled(this.#running);
   }
 
+  async #resumeToItsEnd(entry: JournalEntry, number: number, reports: MigrationReports): Promise<void> {
+    const { link, clock, logger, signal, journal } = this.#options;
+    const { migrationUuid, generation, serverName } = entry;
+    let began = false;
+    const goesOn = () => {
+      began = true;
+      const message = "libvirt goes on with the post-copy";
+      reports.event({ generation, event: "post-copy-resumed", message, answers: number });
+    };
+    logger.info({ migrationId: migrationUuid, server: serverName }, "resuming a broken post-copy");
+    try {
+      await resumePostCopy({ entry, link, clock, logger, signal }, goesOn);
+    } catch (error) {
+      // After a restart both hosts are asked; what this process has stopped watching it says nothing of.
+      if (signal.aborted) return;
+      logger.warn({ migrationId: migrationUuid, err: error }, "a broken post-copy was not resumed to its end");
+      const message = errorChain(error);
+      const event = began ? "post-copy-paused" : "resume-refused";
+      return reports.event({ generation, event, message, ...(began ? {} : { answers: number }) });
+    }
+    if (!began) goesOn();
+    const ended = {
+      ...endOf(entry, clock),
+      outcome: "arrived" as const,
+      cause: null,
+      error: null,
+      acknowledged: false,
+    };
+    await journal.end(migrationUuid, ended).catch((err: unknown) => {
+      logger.error({ migrationId: migrationUuid, err }, "the outcome could not be kept for a restart; it is reported");
+    });
+    await this.#reportEnded({ ...entry, ended }, ended);
+  }
+
   /** Looks at the guest, chooses the flags, and writes both down before libvirt is asked. */
   async #enter(
     command: StartCommand,
@@ -198,7 +273,10 @@ export class Migrations {
     if (xml !== null) refuseUnprepared(serverName, readGuestDefinition(xml).disks, disks);
     const definition = xml === null ? null : destinationDefinition(xml, disks);
     const paused = now.guest.powerState === "paused";
-    const inferred = inferFlags({ persistent: now.guest.persistent, paused, policy, destination });
+    const { connect } = link.questions;
+    const [hypervisorVersion, libvirtVersion] = await Promise.all([connect.getVersion(), connect.getLibVersion()]);
+    const versions = [{ hypervisorVersion, libvirtVersion }, command.destinationVersions ?? null] as const;
+    const inferred = inferFlags({ persistent: now.guest.persistent, paused, policy, destination, versions });
     const flags = encrypt([...inferred, ...(definition?.parameters ?? [])], encryption);
     const entry: JournalEntry = {
       migrationUuid,
@@ -214,6 +292,9 @@ export class Migrations {
       incarnation: 0,
       suspended: false,
       stopped: null,
+      stepsTaken: 0,
+      steppedDowntimeMs: null,
+      tuned: { bandwidthMiBps: null, downtimeMs: null },
       limitActed: false,
       ended: null,
       settled: false,
@@ -280,6 +361,7 @@ export class Migrations {
     command: ControlCommand,
     refusal: Refusal,
     run: (migration: SteeredMigration) => Promise<void>,
+    answers?: number,
   ): Promise<void> {
     const { migrationUuid, generation } = command;
     const migration = this.#steered.get(migrationUuid);
@@ -297,7 +379,7 @@ export class Migrations {
     this.#options.logger.info({ migrationId: migrationUuid, generation, problem: message }, "a command was refused");
     // The report belongs to the start that it is about, where that is known.
     const about = this.#options.journal.get(migrationUuid)?.generation ?? generation;
-    reports.event({ generation: about, event: refusal, message });
+    reports.event({ generation: about, event: refusal, message, ...(answers === undefined ? {} : { answers }) });
   }
 
   #tooLate({ migrationUuid, generation, notAfterMs }: ControlCommand): string | undefined {
@@ -338,4 +420,17 @@ export class Migrations {
     }
     return known;
   }
+}
+
+/** Only what this agent's file has as neither arrived nor stayed can be in a broken post-copy. */
+function whyNotResumed(entry: JournalEntry | undefined): string | undefined {
+  if (entry === undefined) return "this agent has not started it";
+  if (entry.ended === null) return "the copy is still steered: its link is not known to be broken";
+  return entry.ended.outcome === "unknown"
+    ? undefined
+    : `the migration has ended already: the guest ${entry.ended.outcome}`;
+}
+
+function endOf({ ended }: JournalEntry, clock: Clock): Pick<EndedMigration, "progress" | "atMs"> {
+  return { progress: ended?.progress ?? null, atMs: clock.now().getTime() };
 }

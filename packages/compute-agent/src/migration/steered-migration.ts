@@ -1,16 +1,22 @@
 import { isLibvirtError, type JobStats, VIR_DOMAIN_EVENT, VIR_DOMAIN_EVENT_SUSPENDED_DETAIL } from "@drover/libvirt";
-import { type Clock, isDroverError, type Logger, type MigrationProgress } from "@drover/model";
+import {
+  type Clock,
+  errorChain,
+  type ForceCompleteMethod,
+  isDroverError,
+  type Logger,
+  type MigrationNumbers,
+  type MigrationProgress,
+} from "@drover/model";
 import type { Journal } from "../journal/journal.ts";
 import type { EndedMigration, JournalEntry } from "../journal/journal-entry.ts";
 import { domainOf, isLeftInPostCopy, standingOf, unlessGone } from "../libvirt/guest-facts.ts";
 import type { LibvirtLink, LinkEvent } from "../libvirt/libvirt-link.ts";
-import { copiedDisksKiB } from "../storage/disk-flags.ts";
-import { type CommandAnswer, CopyCommands, type CopyPhase } from "./copy-commands.ts";
-import { type DowntimeStep, downtimeAt, downtimeRamp } from "./downtime-ramp.ts";
-import { dueAction } from "./due-action.ts";
+import { CopyCommands, type CopyPhase } from "./copy-commands.ts";
 import { isOutgoingMigration } from "./job-reading.ts";
 import { migrateArguments, permitsPostCopy } from "./migrate-call.ts";
 import type { MigrationEventReport, MigrationReports } from "./migration-reports.ts";
+import { type AskedLimits, PolicyKeeper } from "./policy-keeper.ts";
 import type { ProgressPublisher } from "./progress-publisher.ts";
 import { progressSnapshot, type SnapshotContext } from "./progress-snapshot.ts";
 import { type Performed, type SettledEnd, settleEnd } from "./settle-end.ts";
@@ -28,6 +34,8 @@ export interface SteeringDependencies {
 /** Job stats are read this often, ms; more often until memory moves, since commands and the record wait for that. */
 const POLL_MS = 500;
 const STARTING_POLL_MS = 50;
+/** So many decisions of one migration are told; a policy has a hundred downtime steps and 32 of a schedule at most. */
+const MOST_DECISIONS = 200;
 /** Steering that failed is begun again after this, ms. */
 const STEER_AGAIN_MS = 1_000;
 /** A start call whose answer was lost may still reach libvirt: without a job for so long, ms, it did not. */
@@ -46,11 +54,11 @@ const NUMBERS_PER_INCARNATION = 1_000_000;
  */
 export class SteeredMigration {
   readonly #dependencies: SteeringDependencies;
-  readonly #ramp: readonly DowntimeStep[];
   readonly #logger: Logger;
   readonly #completed = Promise.withResolvers<JobStats>();
   readonly #concluded = Promise.withResolvers<void>();
   readonly #commands: CopyCommands;
+  readonly #policy: PolicyKeeper;
   #entry: JournalEntry;
   #phase: CopyPhase = "starting";
   #performed: Performed | undefined;
@@ -60,14 +68,13 @@ export class SteeredMigration {
   #disksMove = false;
   #brokenPostCopy = false;
   #lastProgress: MigrationProgress | null = null;
-  #downtimeLimitMs = 0;
+  #decisions = 0;
   #progressSequence: number;
   #wake = new AbortController();
 
   constructor(entry: JournalEntry, dependencies: SteeringDependencies) {
     this.#entry = entry;
     this.#dependencies = dependencies;
-    this.#ramp = downtimeRamp(entry.policy, entry.memoryKiB);
     this.#progressSequence = entry.incarnation * NUMBERS_PER_INCARNATION;
     this.#logger = dependencies.logger.child({
       migrationId: entry.migrationUuid,
@@ -75,6 +82,7 @@ export class SteeredMigration {
       destination: entry.destinationHost,
     });
     this.#commands = this.#makeCommands();
+    this.#policy = this.#makePolicy(this.#commands);
   }
 
   /** Resolves when the copy has ended and its outcome is in the journal; also when the agent stops. */
@@ -120,9 +128,20 @@ export class SteeredMigration {
   }
 
   /** Completes the copy whatever the standstill; what became of it is reported. Never rejects. */
-  async forceComplete(): Promise<void> {
-    await this.#commands.forceComplete("request");
+  async forceComplete(method: ForceCompleteMethod | null): Promise<void> {
+    await this.#commands.forceComplete("request", method);
     this.#wake.abort();
+  }
+
+  /** Sets other limits; what became of it is reported, with the number of the request. Never rejects. */
+  async tune(number: number, limits: AskedLimits): Promise<void> {
+    if (this.#phase === "ended")
+      return this.#report("tune-refused", "the migration has already ended", { answers: number });
+    try {
+      this.#report("tuned", await this.#policy.tune(limits), { answers: number });
+    } catch (error) {
+      this.#report("tune-refused", `not changed: ${errorChain(error)}`, { answers: number });
+    }
   }
 
   #makeCommands(): CopyCommands {
@@ -141,6 +160,30 @@ export class SteeredMigration {
       note: (change) => this.#note(change),
       answer: (event, message) => this.#report(event, message),
     });
+  }
+
+  #makePolicy(commands: CopyCommands): PolicyKeeper {
+    const { link } = this.#dependencies;
+    const current = { entry: () => this.#entry, phase: () => this.#phase };
+    return new PolicyKeeper({
+      ...{ link, commands, logger: this.#logger },
+      get entry() {
+        return current.entry();
+      },
+      get phase() {
+        return current.phase();
+      },
+      note: (change) => this.#note(change),
+      decided: (message, numbers) => this.#decided(message, numbers),
+    });
+  }
+
+  /** Bounded: a policy that decides without end is not told of without end. */
+  #decided(message: string, numbers: MigrationNumbers): void {
+    this.#decisions += 1;
+    if (this.#decisions > MOST_DECISIONS) return;
+    const last = this.#decisions === MOST_DECISIONS ? " (the last decision that is recorded)" : "";
+    this.#report("decision", `${message}${last}`, { numbers: { ...numbers } });
   }
 
   async #steer(): Promise<void> {
@@ -228,11 +271,10 @@ export class SteeredMigration {
       this.#reportStarted();
     }
     const guest = await this.#guestDuringCopy();
-    const elapsedMs = stats.elapsedMs ?? 0;
-    await this.#raiseDowntime(elapsedMs);
+    await this.#policy.raiseDowntime(stats);
     this.#publish(stats, guest);
     await this.#commands.retry();
-    await this.#keepTimeLimit(elapsedMs);
+    await this.#policy.act(stats);
   }
 
   /** Only a copy that may switch is asked each time whether it has: one more question per poll. */
@@ -254,29 +296,6 @@ export class SteeredMigration {
     this.#report("post-copy", "the guest runs on the destination; its memory follows");
   }
 
-  /** A step that libvirt refuses counts as taken, as in Nova; the next one tries again. */
-  async #raiseDowntime(elapsedMs: number): Promise<void> {
-    const dueMs = downtimeAt(this.#ramp, elapsedMs);
-    if (this.#phase !== "copying" || dueMs <= this.#downtimeLimitMs) return;
-    this.#downtimeLimitMs = dueMs;
-    try {
-      await this.#dependencies.link.control.migration.setMaxDowntime(domainOf(this.#entry), dueMs);
-    } catch (err) {
-      this.#logger.warn({ err, downtimeMs: dueMs }, "libvirt did not take the allowed standstill");
-    }
-  }
-
-  async #keepTimeLimit(elapsedMs: number): Promise<void> {
-    const { policy, memoryKiB, limitActed, stopped, suspended } = this.#entry;
-    const acted = limitActed || stopped !== null || suspended;
-    const copiedKiB = memoryKiB + copiedDisksKiB(this.#entry.destination.disks ?? []);
-    const action = dueAction(policy, { elapsedMs, memoryKiB: copiedKiB, postCopy: this.#phase === "post-copy", acted });
-    if (action === "none") return;
-    this.#report("decision", `the policy's time limit has passed after ${Math.round(elapsedMs / 1000)} s: ${action}`);
-    await this.#note({ limitActed: true });
-    await (action === "abort" ? this.#commands.abort("time-limit") : this.#commands.forceComplete("time-limit"));
-  }
-
   #publish(stats: JobStats, guest: SnapshotContext["guest"]): void {
     this.#lastProgress = this.#snapshot(stats, guest);
     this.#dependencies.publisher.offer(this.#lastProgress);
@@ -288,7 +307,7 @@ export class SteeredMigration {
       migrationUuid: this.#entry.migrationUuid,
       sequence: this.#progressSequence,
       observedAtMs: this.#dependencies.clock.now().getTime(),
-      downtimeLimitMs: this.#downtimeLimitMs,
+      downtimeLimitMs: this.#policy.downtimeLimitMs,
       guest,
     });
   }
@@ -336,17 +355,17 @@ export class SteeredMigration {
   }
 
   #reportStarted(): void {
-    this.#report("started", "libvirt copies the guest's memory", [...this.#entry.flags]);
+    this.#report("started", "libvirt copies the guest's memory", { flags: [...this.#entry.flags] });
   }
 
   #report(
-    event: MigrationEventReport["event"] | CommandAnswer,
+    event: MigrationEventReport["event"],
     message: string,
-    flags?: MigrationEventReport["flags"],
-  ) {
+    more: Pick<MigrationEventReport, "flags" | "numbers" | "answers"> = {},
+  ): void {
     this.#logger.info({ event, message }, "migration event");
     const { generation } = this.#entry;
-    this.#dependencies.reports.event({ generation, event, message, ...(flags === undefined ? {} : { flags }) });
+    this.#dependencies.reports.event({ generation, event, message, ...more });
   }
 
   async #note(change: Partial<JournalEntry>): Promise<boolean> {

@@ -1,7 +1,9 @@
+import type { CastContract } from "@drover/bus";
 import {
   liveMigration,
   liveMigrationAbort,
   liveMigrationForceComplete,
+  liveMigrationTune,
   rollbackLiveMigration,
 } from "@drover/contracts";
 import { COPYING, DroverError, errorChain, type GuestStanding, isDroverError, type Migration } from "@drover/model";
@@ -62,6 +64,7 @@ async function sendStart(
 ): Promise<number> {
   const destination = migration.outputs.destination;
   if (destination === undefined) throw new DroverError("internal", "the destination was not prepared");
+  const destinationVersions = await versionsOf(context, destinationOf(migration));
   return await castToSource(context, migration, () =>
     context.bus.cast(
       liveMigration,
@@ -73,10 +76,19 @@ async function sendStart(
         destination,
         memoryKiB: migration.memoryKiB,
         policy: migration.policy,
+        destinationVersions,
       },
       { server: migration.sourceHost, context: rpcContextOf(migration) },
     ),
   );
+}
+
+/** What the destination runs, as its agent last reported it. */
+async function versionsOf({ store }: StepContext, host: string) {
+  const facts = (await store.hosts.get(host))?.facts;
+  return facts === undefined
+    ? null
+    : { hypervisorVersion: facts.hypervisorVersion, libvirtVersion: facts.libvirtVersion };
 }
 
 /** While libvirt copies: pending requests are sent again, and a source that fell silent is noticed. */
@@ -98,10 +110,18 @@ async function accompany(context: StepContext, migration: Migration): Promise<St
     }
   }
   if (migration.requestAnswer === null) {
-    if (migration.abortRequestedAt !== null) return await sendRequest(context, migration, liveMigrationAbort);
+    if (migration.abortRequestedAt !== null)
+      return await sendRequest(context, migration, liveMigrationAbort, (command) => command);
     if (migration.forceCompleteRequestedAt !== null) {
-      return await sendRequest(context, migration, liveMigrationForceComplete);
+      const method = migration.forceCompleteMethod;
+      return await sendRequest(context, migration, liveMigrationForceComplete, (command) => ({ ...command, method }));
     }
+  }
+  const { tuning } = migration;
+  if (tuning !== null && tuning.answer === null) {
+    const { number, bandwidthMiBps, downtimeMs } = tuning;
+    const limits = { number, bandwidthMiBps, downtimeMs };
+    return await sendRequest(context, migration, liveMigrationTune, (command) => ({ ...command, ...limits }));
   }
   const untilSilentMs = isSilent ? ASK_AGENT_MS : limitMs - silenceMs + SILENCE_MARGIN_MS;
   return { kind: "wait", ms: Math.min(ASK_AGENT_MS, untilSilentMs) };
@@ -114,18 +134,18 @@ async function isSteered(context: StepContext, migration: Migration): Promise<"y
   return answer.steering ? "yes" : "no";
 }
 
-async function sendRequest(
+async function sendRequest<Request>(
   context: StepContext,
   migration: Migration,
-  request: typeof liveMigrationAbort | typeof liveMigrationForceComplete,
+  contract: CastContract<Request>,
+  requestOf: (command: ReturnType<typeof commandOf> & { readonly notAfterMs: number }) => Request,
 ): Promise<StepResult> {
   const notAfterMs = context.clock.now().getTime() + COMMAND_LIFE_MS;
   const ms = await castToSource(context, migration, () =>
-    context.bus.cast(
-      request,
-      { ...commandOf(migration), notAfterMs },
-      { server: migration.sourceHost, context: rpcContextOf(migration) },
-    ),
+    context.bus.cast(contract, requestOf({ ...commandOf(migration), notAfterMs }), {
+      server: migration.sourceHost,
+      context: rpcContextOf(migration),
+    }),
   );
   return { kind: "wait", ms };
 }

@@ -18,6 +18,7 @@ import { rpcContextOf } from "../conductor-context.ts";
 import type { Waker } from "../work/migration-signals.ts";
 import { FIRST_STEP_AFTER_ARRIVAL, STEP_OF_THE_COPY } from "./live-migrate-order.ts";
 import { transition } from "./record-change.ts";
+import { resumePostCopy } from "./resume-post-copy.ts";
 import { isStartOver } from "./start-over.ts";
 import type { StepContext } from "./step.ts";
 
@@ -265,7 +266,8 @@ export async function reconcileMigration(
     if (migration.reason !== finding.message) {
       const log = { event: "reconcile", message: finding.message };
       await context.store.migrations.update(migration.uuid, migration, { reason: finding.message }, log);
-    }
+    } else if (finding.kind === "proved" && finding.event === "postCopyBroken")
+      await resumePostCopy(context, migration);
     return { kind: "wait", ms: migration.state === "unknown" ? ASK_AGAIN_MS : ASK_PATIENTLY_MS, wakers };
   }
   const proof: MigrationProof = {

@@ -17,8 +17,12 @@ export async function takeInEvent(context: ConductorContext, report: EventReport
     // What is told of a copy that is being taken back, or settled, changes nothing any more.
     if (event === undefined && !COPYING.has(migration.state)) return;
     const news = { agentSequence: report.sequence, ...(event === undefined ? {} : { reason: null }) };
-    const change: MigrationChange = { ...news, ...changeFor(report) };
-    const log = { event: report.event, message: report.message };
+    const change: MigrationChange = { ...news, ...changeFor(migration, report) };
+    const log = {
+      event: report.event,
+      message: report.message,
+      ...(report.numbers === undefined ? {} : { numbers: report.numbers }),
+    };
     if (event !== undefined) await transition(context, migration, [event], change, log);
     else await context.store.migrations.update(migration.uuid, migration, change, log);
     context.signals.changed(migration.uuid);
@@ -53,7 +57,8 @@ function transitionFor(migration: Migration, event: EventReport["event"]): Migra
   }
 }
 
-function changeFor(report: EventReport): MigrationChange {
+function changeFor({ tuning, resume }: Migration, report: EventReport): MigrationChange {
+  const answer = report.message;
   switch (report.event) {
     case "started":
       return report.flags === undefined ? {} : { flags: report.flags };
@@ -61,7 +66,13 @@ function changeFor(report: EventReport): MigrationChange {
     case "abort-refused":
     case "force-complete-sent":
     case "force-complete-refused":
-      return { requestAnswer: report.message };
+      return { requestAnswer: answer };
+    case "tuned":
+    case "tune-refused":
+      return tuning !== null && report.answers === tuning.number ? { tuning: { ...tuning, answer } } : {};
+    case "post-copy-resumed":
+    case "resume-refused":
+      return resume !== null && report.answers === resume.number ? { resume: { ...resume, answer } } : {};
     default:
       return {};
   }

@@ -1,8 +1,9 @@
 import type { RpcContext } from "@drover/bus";
 import type { liveMigrateInstance } from "@drover/contracts";
-import { DroverError, isDroverError, type Migration, serverFromSightings } from "@drover/model";
+import { DroverError, effectivePolicy, isDroverError, type Migration, serverFromSightings } from "@drover/model";
 import type { ConductorContext } from "../conductor-context.ts";
 import { FIRST_STEP } from "../migration/live-migrate-order.ts";
+import { policyLayers } from "../policy/policy-layers.ts";
 import {
   checkDestinationIsUp,
   checkItIsElsewhere,
@@ -38,6 +39,9 @@ export async function recordLiveMigration(
     refuseFailed([checkItIsElsewhere(server, sourceHost, request.host)]);
     refuseFailed([await checkDestinationIsUp(context, server, request.host)]);
   }
+  const { policy, origins } = effectivePolicy(
+    policyLayers(context.policy, context.policyRules, { sourceHost, metadata: {}, request: request.policy ?? {} }),
+  );
   try {
     return await context.store.migrations.create(
       {
@@ -47,7 +51,8 @@ export async function recordLiveMigration(
         requestedHost: request.host,
         blockMigration: request.blockMigration,
         memoryKiB: server.memoryKiB,
-        policy: context.policy,
+        policy,
+        policyOrigins: origins,
         step: FIRST_STEP,
         priority: request.priority ?? 0,
         requestedBy: request.requestedBy,

@@ -67,6 +67,7 @@ export function migrationContract(context: () => ContractContext): void {
         state: "preparing",
         destinationHost: "west",
         policy: { ...created.policy, permitPostCopy: true },
+        policyOrigins: { permitPostCopy: "request" },
         flags: [{ name: "VIR_MIGRATE_LIVE", reason: "the guest runs" }],
         step: "move-guest",
         outputs: { attemptedHosts: ["north"], destination: { libvirtUri: "test:///", inboundAddress: "::1" } },
@@ -78,6 +79,12 @@ export function migrationContract(context: () => ContractContext): void {
         abortRequestedBy: "bob",
         forceCompleteRequestedAt: at,
         forceCompleteRequestedBy: "eve",
+        forceCompleteMethod: "pause",
+        tuning: {
+          ...{ number: 2, bandwidthMiBps: 60, downtimeMs: null, requestedBy: "eve", answer: null },
+          requestedAt: at.toISOString(),
+        },
+        resume: { number: 1, byPolicy: 1, requestedAt: at.toISOString(), requestedBy: "policy", answer: "it went on" },
         requestAnswer: "too late",
         finalProgress: snapshotOf(created.uuid, 3),
         startedAt: at,
@@ -116,7 +123,11 @@ export function migrationContract(context: () => ContractContext): void {
     it("keep a log in order, each line with the state it led to", async () => {
       const created = await migrations.create(newMigration(), { event: "created", message: "one" });
       await migrations.update(created.uuid, created, { state: "failed" }, { event: "failed", message: "two" });
-      await migrations.appendLog(created.uuid, "failed", { event: "note", message: "three" });
+      await migrations.appendLog(created.uuid, "failed", {
+        event: "note",
+        message: "three",
+        numbers: { iteration: 3 },
+      });
       const lines = await migrations.readLog(created.uuid);
       expect(lines.map((line) => [line.state, line.event, line.message])).toEqual([
         ["queued", "created", "one"],

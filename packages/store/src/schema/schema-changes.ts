@@ -2,7 +2,8 @@ import { initial } from "./0001-initial.ts";
 import { recovery } from "./0002-recovery.ts";
 import { blockMigration } from "./0003-block-migration.ts";
 import { queue } from "./0004-queue.ts";
+import { policies } from "./0005-policies.ts";
 import type { SchemaChange } from "./schema-change.ts";
 
 /** Every change in order; the last one's number is the version that this code works with. */
-export const schemaChanges: readonly SchemaChange[] = [initial, recovery, blockMigration, queue];
+export const schemaChanges: readonly SchemaChange[] = [initial, recovery, blockMigration, queue, policies];

@@ -77,6 +77,10 @@ export interface MigrationTable {
   readonly block_migration: number | null;
   readonly priority: Generated<number>;
   readonly waits_for: string | null;
+  readonly policy_origins: Generated<string>;
+  readonly force_complete_method: string | null;
+  readonly tuning: string | null;
+  readonly resume: string | null;
   readonly lease_owner: string | null;
   readonly lease_expires_at: number | null;
 }
@@ -88,6 +92,7 @@ interface MigrationLogTable {
   readonly event: string;
   readonly state: string;
   readonly message: string;
+  readonly numbers: string | null;
 }
 
 interface DestinationClaimTable {
