@@ -535,6 +535,8 @@ export interface components {
       "leftovers": string[];
       /** Hosts that run it at the same time: an alarm; empty when all is well. */
       "runsTwice": string[];
+      /** What its operators say of it, for policies. */
+      "metadata": Record<string, string>;
       /** The migration in progress. */
       "migration": {
         "id": number;

@@ -197,6 +197,47 @@ test("a migration is addressed by id, or by the server it moves", async () => {
   expect(JSON.parse(force.out)).toEqual({ answer: "ignored" });
 });
 
+test("an abort that is watched says by its exit code whether it was one", async () => {
+  const accepted = { status: 202, body: { answer: "accepted" } };
+  const ending = (state: "cancelled" | "completed" | "failed") => ({
+    "GET /v1/migrations/12": [
+      { body: sampleDetail() },
+      { body: sampleDetail({ state, requestAnswer: "it had ended" }) },
+    ],
+    "POST /v1/migrations/12/abort": accepted,
+  });
+  expect((await drover(ending("cancelled"), "migration", "abort", "12", "--watch")).code).toBe(0);
+  const late = await drover(ending("completed"), "migration", "abort", "12", "--watch");
+  expect(late.code).toBe(4);
+  expect(late.err).toContain("the abort came too late: it had ended");
+  expect((await drover(ending("failed"), "migration", "abort", "12", "--watch")).code).toBe(5);
+});
+
+test("what a force-complete costs is said before it is asked for", async () => {
+  const expectedStandstill = { method: "post-copy", postCopyPermitted: true, pauseMs: 12_000 } as const;
+  const script = {
+    "GET /v1/migrations/12": { body: sampleDetail({ expectedStandstill }) },
+    "POST /v1/migrations/12/force-complete": { status: 202, body: { answer: "accepted" } },
+  };
+  const paused = await drover(script, "migration", "force-complete", "12", "--pause");
+  expect(paused.err).toMatch(/by pausing: the server stands still .* about 12/);
+  expect(paused.requests.at(-1)).toBe('POST /v1/migrations/12/force-complete {"method":"pause"}');
+  expect((await drover(script, "migration", "force-complete", "12")).err).toMatch(/by post-copy/);
+  expect((await drover(script, "migration", "force-complete", "12", "--pause", "--post-copy")).code).toBe(2);
+});
+
+test("limits are changed and a broken post-copy is resumed by command", async () => {
+  const script = {
+    "GET /v1/migrations/12": { body: sampleDetail() },
+    "POST /v1/migrations/12/tune": { status: 202, body: { answer: "accepted" } },
+    "POST /v1/migrations/12/resume": { status: 202, body: { answer: "accepted" } },
+  };
+  const set = await drover(script, "migration", "set", "12", "--bandwidth-mibps", "200");
+  expect(set.requests.at(-1)).toBe('POST /v1/migrations/12/tune {"bandwidthMiBps":200,"downtimeMs":null}');
+  expect(await drover(script, "migration", "set", "12")).toMatchObject({ code: 2 });
+  expect(await drover(script, "migration", "resume", "12")).toMatchObject({ code: 0 });
+});
+
 test("a server that is not being moved has nothing to abort, but its last migration can be shown", async () => {
   const script = {
     "GET /v1/servers/busy": { body: { server: sampleServer() } },

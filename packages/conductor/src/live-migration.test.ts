@@ -1,13 +1,16 @@
 import {
   abortMigration,
   forceCompleteMigration,
+import {
   getMigration,
   listMigrations,
   liveMigrateInstance,
+  model,
   reportMigrationOutcome,
+  tuneMigration,
+  type,
   updateHost,
 } from "@drover/contracts";
-import { DroverError, type ObservedGuest } from "@drover/model";
 import { afterEach, describe, expect, it } from "vitest";
 import { type AgentScript, guest, otherGuest, type Plane, startPlane } from "./suite/scripted-plane.ts";
 
@@ -375,6 +378,44 @@ describe("a force-complete", () => {
     await expect.poll(() => plane.alpha.received).toContain("force-complete");
     await plane.alpha.outcome(uuid, { outcome: "arrived", cause: null });
     await plane.until(uuid, "completed");
+  });
+});
+
+describe("a policy", () => {
+  it("is the request's over the configured one, and the record says which value is whose", async () => {
+    plane = await startPlane({ alpha: copies });
+    const asked = { ...request, policy: { downtimeMs: 120, schedule: [] } };
+    const { migrationUuid: uuid } = await plane.bus.call(liveMigrateInstance, asked);
+    await plane.until(uuid, "running");
+    await plane.alpha.outcome(uuid, { outcome: "arrived", cause: null });
+    await plane.until(uuid, "completed");
+    expect(await plane.store.migrations.get(uuid)).toMatchObject({
+      policy: { downtimeMs: 120, schedule: [], permitAutoConverge: true },
+      policyOrigins: { downtimeMs: "request", schedule: "request", permitAutoConverge: "default" },
+    });
+  });
+});
+
+describe("other limits", () => {
+  it("are sent until the answer with their number; an answer to an earlier request is none", async () => {
+    const uuid = await start({ alpha: copies });
+    await plane.until(uuid, "running");
+    const asked = { migrationUuid: uuid, requestedBy: "olga" };
+    const limits = { bandwidthMiBps: 200, downtimeMs: null };
+    await expect(
+      plane.bus.call(tuneMigration, { ...asked, bandwidthMiBps: null, downtimeMs: null }),
+    ).rejects.toMatchObject({ code: "bad-request" });
+    await plane.bus.call(tuneMigration, { ...asked, ...limits });
+    await expect.poll(() => plane.alpha.received).toContain("tune 1 200 null");
+    await plane.bus.call(tuneMigration, { ...asked, bandwidthMiBps: null, downtimeMs: 80 });
+    await expect.poll(() => plane.alpha.received).toContain("tune 2 200 80");
+    await plane.alpha.report(uuid, "tuned", 1);
+    expect((await plane.store.migrations.get(uuid))?.tuning).toMatchObject({ number: 2, answer: null });
+    await plane.alpha.report(uuid, "tuned", 2);
+    expect((await plane.store.migrations.get(uuid))?.tuning).toMatchObject({ number: 2, answer: "tuned" });
+    await plane.alpha.outcome(uuid, { outcome: "arrived", cause: null });
+    await plane.until(uuid, "completed");
+    await expect(plane.bus.call(tuneMigration, { ...asked, ...limits })).rejects.toMatchObject({ code: "refused" });
   });
 });
 

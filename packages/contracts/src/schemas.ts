@@ -102,6 +102,10 @@ export const observedGuest = z
     vcpus: count,
     memoryKiB: count,
     migrating: z.boolean().describe("libvirt copies it at this moment, whoever asked for it."),
+    metadata: z
+      .record(z.string().max(255), z.string().max(255))
+      .optional()
+      .describe("What its operators say of it, for policies."),
   })
   .meta({ id: "ObservedGuest" }) satisfies z.ZodType<ObservedGuest>;
 

@@ -50,6 +50,7 @@ export const serverView = z
     seenAt: time,
     leftovers: z.array(z.string()).describe("Other hosts that hold a shut-off definition of it."),
     runsTwice: z.array(z.string()).describe("Hosts that run it at the same time: an alarm; empty when all is well."),
+    metadata: z.record(z.string(), z.string()).describe("What its operators say of it, for policies."),
     migration: migrationReference.nullable().describe("The migration in progress."),
   })
   .meta({ id: "Server" });

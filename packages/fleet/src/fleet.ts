@@ -155,5 +155,6 @@ function serverBetweenReports(migration: Migration | undefined, clock: Clock): S
     seenAt: migration.updatedAt,
     leftovers: [],
     runsTwice: [],
+    metadata: {},
   };
 }

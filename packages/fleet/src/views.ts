@@ -23,12 +23,13 @@ export function viewHost(host: KnownHost): HostView {
 }
 
 export function viewServer(server: KnownServer): ServerView {
-  const { migration, leftovers, runsTwice } = server;
+  const { migration, leftovers, runsTwice, metadata } = server;
   return {
     ...server,
     seenAt: server.seenAt.toISOString(),
     leftovers: [...leftovers],
     runsTwice: [...runsTwice],
+    metadata: { ...metadata },
     migration:
       migration === null ? null : { id: migration.id, uuid: migration.uuid, status: SHOWN_STATUS[migration.state] },
   };

@@ -20,6 +20,8 @@ export interface ObservedGuest {
   readonly memoryKiB: number;
   /** An incoming or outgoing migration job is under way, whoever started it. */
   readonly migrating: boolean;
+  /** What its operators say of it, for policies. @default nothing */
+  readonly metadata?: Readonly<Record<string, string>> | undefined;
 }
 
 /** Every {@link GuestStanding}, for schemas. */
@@ -74,6 +76,8 @@ export interface Server {
   readonly seenAt: Date;
   readonly leftovers: readonly string[];
   readonly runsTwice: readonly string[];
+  /** What its definition there says of it, for policies. */
+  readonly metadata: Readonly<Record<string, string>>;
 }
 
 /**
@@ -100,6 +104,7 @@ export function serverFromSightings(sightings: readonly GuestSighting[]): Server
       .map(hostOf)
       .sort(),
     runsTwice: running.length > 1 ? running.map(hostOf).sort() : [],
+    metadata: chosen.metadata ?? {},
   };
 }
 

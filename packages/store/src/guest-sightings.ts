@@ -53,16 +53,21 @@ async function replaceSightings(
     const rows = database.driver.jsonObjects(guests.map(rowOfGuest));
     // One parameter whatever the number of guests: no driver's limit on parameters is near.
     await sql`insert into guests
-      (uuid, host, name, power_state, persistent, vcpus, memory_kib, migrating, seen_at)
+      (uuid, host, name, power_state, persistent, vcpus, memory_kib, migrating, seen_at, metadata)
       select e.value ->> 'uuid', ${sql.val(host)}, e.value ->> 'name', e.value ->> 'powerState',
         cast(e.value ->> 'persistent' as integer), cast(e.value ->> 'vcpus' as integer),
         cast(e.value ->> 'memoryKiB' as bigint), cast(e.value ->> 'migrating' as integer),
-        cast(${database.now().getTime()} as bigint)
+        cast(${database.now().getTime()} as bigint), e.value ->> 'metadata'
       from ${rows} as e`.execute(transaction);
     return taken;
   });
 }
 
 function rowOfGuest(guest: ObservedGuest): object {
-  return { ...guest, persistent: guest.persistent ? 1 : 0, migrating: guest.migrating ? 1 : 0 };
+  return {
+    ...guest,
+    persistent: guest.persistent ? 1 : 0,
+    migrating: guest.migrating ? 1 : 0,
+    metadata: JSON.stringify(guest.metadata ?? {}),
+  };
 }

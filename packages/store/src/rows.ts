@@ -120,6 +120,7 @@ export function sightingFromRow(row: GuestRow): GuestSighting {
     vcpus: row.vcpus,
     memoryKiB: row.memory_kib,
     migrating: row.migrating === 1,
+    metadata: fromJson<Record<string, string>>(row.metadata),
     seenAt: new Date(row.seen_at),
   };
 }

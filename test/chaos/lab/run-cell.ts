@@ -108,14 +108,9 @@ function isSettled({ endedAt, state }: MigrationView): boolean {
 }
 
 /** What the operator's guide says to do about a broken post-copy; resolves with the record once it has followed. */
-async function resumeAsAPerson({ chaos, guest, source, destination }: Moving, id: number): Promise<MigrationView> {
+async function resumeAsAPerson({ chaos }: Moving, id: number): Promise<MigrationView> {
   const ended = new AbortController();
-  void resumeUntil(ended.signal, () =>
-    source.virsh(
-      ...["migrate", "--live", "--p2p", "--postcopy", "--postcopy-resume", "--persistent", "--undefinesource"],
-      ...[guest.name, destination.tcpUri, `tcp://${destination.migrationAddress}`],
-    ),
-  );
+  void resumeUntil(ended.signal, () => chaos.plane.client.resume(id));
   try {
     return await chaos.plane.untilMigration(id, "over", isOver);
   } finally {

@@ -105,6 +105,7 @@ export function sampleServer(over: Partial<ServerView> = {}): ServerView {
     seenAt: "2026-03-01T11:59:59.000Z",
     leftovers: [],
     runsTwice: [],
+    metadata: {},
     migration: null,
     ...over,
   };

@@ -9,6 +9,7 @@ import {
 } from "@drover/libvirt";
 import { type GuestStanding, isActive, type ObservedGuest } from "@drover/model";
 import { powerStateOf } from "../guest/power-state.ts";
+import { readServerMetadata } from "../guest/server-metadata.ts";
 import type { GuestHere } from "../migration/decide-outcome.ts";
 import { isOutgoingMigration, jobStanding } from "../migration/job-reading.ts";
 
@@ -56,9 +57,10 @@ export async function readGuest(
   domain: Domain,
 ): Promise<{ readonly guest: ObservedGuest; readonly job: GuestJob } | null> {
   const read = async () => {
-    const [info, persistent] = await Promise.all([
+    const [info, persistent, metadata] = await Promise.all([
       connection.domain.getInfo(domain),
       connection.domain.isPersistent(domain),
+      readServerMetadata(connection, domain),
     ]);
     const powerState = powerStateOf(info.state);
     const job = isActive(powerState) ? await readGuestJob(connection, domain) : "none";
@@ -70,6 +72,7 @@ export async function readGuest(
       vcpus: info.nrVirtCpu,
       memoryKiB: Number(info.maxMem),
       migrating: job === "incoming" || job === "outgoing",
+      metadata,
     };
     return { guest, job };
   };

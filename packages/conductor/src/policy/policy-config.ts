@@ -97,7 +97,7 @@ export const policyConfig = z.object({
     .default([])
     .describe(
       "What is otherwise for servers that have this metadata: tables `[[policy.metadata]]` with `key`, `value` and `policy`, " +
-        "any of the keys above. The later of two that match wins; both win over the host.",
+        "any of the keys above; see the operator's guide for where a server has its metadata. The later of two that match wins; both win over the host.",
     ),
 });
 

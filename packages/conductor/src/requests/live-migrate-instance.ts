@@ -40,7 +40,11 @@ export async function recordLiveMigration(
     refuseFailed([await checkDestinationIsUp(context, server, request.host)]);
   }
   const { policy, origins } = effectivePolicy(
-    policyLayers(context.policy, context.policyRules, { sourceHost, metadata: {}, request: request.policy ?? {} }),
+    policyLayers(context.policy, context.policyRules, {
+      sourceHost,
+      metadata: server.metadata,
+      request: request.policy ?? {},
+    }),
   );
   try {
     return await context.store.migrations.create(

@@ -10,6 +10,7 @@ import {
   liveMigration,
   liveMigrationAbort,
   liveMigrationForceComplete,
+  liveMigrationTune,
   postLiveMigration,
   postLiveMigrationAtDestination,
   preLiveMigration,
@@ -100,8 +101,13 @@ class ScriptedAgent {
     this.#script = script;
   }
 
-  async report(migrationUuid: string, event: "started" | "post-copy" | "abort-sent" | "abort-refused"): Promise<void> {
-    await this.#bus.call(reportMigrationEvent, { ...this.#header(migrationUuid), event, message: event });
+  async report(
+    migrationUuid: string,
+    event: "started" | "post-copy" | "abort-sent" | "abort-refused" | "tuned",
+    answers?: number,
+  ): Promise<void> {
+    const named = answers === undefined ? {} : { answers };
+    await this.#bus.call(reportMigrationEvent, { ...this.#header(migrationUuid), event, message: event, ...named });
   }
 
   async outcome(migrationUuid: string, outcome: Pick<OutcomeReport, "outcome" | "cause">): Promise<void> {
@@ -181,6 +187,9 @@ class ScriptedAgent {
       }),
       handle(liveMigrationForceComplete, async () => {
         this.received.push("force-complete");
+      }),
+      handle(liveMigrationTune, async ({ number, bandwidthMiBps, downtimeMs }) => {
+        this.received.push(`tune ${number} ${bandwidthMiBps} ${downtimeMs}`);
       }),
       handle(findGuest, async () => {
         this.received.push("find");

@@ -48,6 +48,7 @@ export function observedGuest(wish: Partial<ObservedGuest> = {}): ObservedGuest 
     vcpus: 2,
     memoryKiB: 2_097_152,
     migrating: false,
+    metadata: { tier: "“db”" },
     ...wish,
   };
 }

@@ -39,6 +39,7 @@ interface GuestTable {
   readonly memory_kib: number;
   readonly migrating: number;
   readonly seen_at: number;
+  readonly metadata: Generated<string>;
 }
 
 export interface MigrationTable {
