@@ -1,16 +1,14 @@
 import {
   abortMigration,
   forceCompleteMigration,
-import {
   getMigration,
   listMigrations,
   liveMigrateInstance,
-  model,
   reportMigrationOutcome,
   tuneMigration,
-  type,
   updateHost,
 } from "@drover/contracts";
+import { DroverError, type ObservedGuest } from "@drover/model";
 import { afterEach, describe, expect, it } from "vitest";
 import { type AgentScript, guest, otherGuest, type Plane, startPlane } from "./suite/scripted-plane.ts";
 

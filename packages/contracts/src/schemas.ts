@@ -183,7 +183,7 @@ export const destinationPreparation = z
       .optional()
       .describe("Address that the destination takes them in on; without it, the same (before 1.2)."),
     nativeTls: destinationTls.optional().describe("Without it, the destination does not say (before 1.2)."),
-    disks: z.array(preparedDisk).optional().describe("What becomes of the guest's disks. Since 1.2."),
+    disks: z.array(preparedDisk).readonly().optional().describe("What becomes of the guest's disks. Since 1.2."),
   })
   .meta({ id: "DestinationPreparation" }) satisfies z.ZodType<DestinationPreparation>;
 

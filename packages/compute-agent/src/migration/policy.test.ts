@@ -160,8 +160,13 @@ describe("a force-complete that names how", () => {
 });
 
 describe("a post-copy whose link broke", () => {
+  function mend(): void {
+    bed.fleet.faults.setLink("h1", "h2", "up");
+    bed.fleet.faults.setLinkBandwidth("h1", "h2", 100);
+  }
+
   async function breakPostCopy(name: string): Promise<StartCommand> {
-    const command = await startBusy(name, { permitPostCopy: true, bandwidthMiBps: 5 }, 10);
+    const command = await startBusy(name, { permitPostCopy: true }, 2);
     await bed.bus.cast(liveMigrationForceComplete, control(command), { server: "h1" });
     await eventOf(command, "post-copy");
     bed.fleet.faults.setLink("h1", "h2", "reset");
@@ -172,7 +177,7 @@ describe("a post-copy whose link broke", () => {
 
   test("goes on when it is resumed, and its outcome is told", async () => {
     const command = await breakPostCopy("resumed");
-    bed.fleet.faults.setLink("h1", "h2", "up");
+    mend();
     await bed.bus.cast(liveMigrationResume, { ...control(command, 2), number: 1 }, { server: "h1" });
     expect(await eventOf(command, "post-copy-resumed")).toMatchObject({ answers: 1 });
     await waitFor("the arrival", () =>
@@ -190,7 +195,7 @@ describe("a post-copy whose link broke", () => {
     const command = await breakPostCopy("away");
     await bed.bus.cast(liveMigrationResume, { ...control(command, 2), number: 1 }, { server: "h1" });
     expect(await eventOf(command, "resume-refused")).toMatchObject({ answers: 1, message: expect.stringMatching(/./) });
-    bed.fleet.faults.setLink("h1", "h2", "up");
+    mend();
     await bed.bus.cast(liveMigrationResume, { ...control(command, 3), number: 2 }, { server: "h1" });
     expect(await eventOf(command, "post-copy-resumed")).toMatchObject({ answers: 2 });
   });

@@ -69,6 +69,8 @@ export class SteeredMigration {
   #brokenPostCopy = false;
   #lastProgress: MigrationProgress | null = null;
   #decisions = 0;
+  /** Asked for before memory moved: the newest request stands for those before it. */
+  #waitingLimits: { readonly number: number; readonly limits: AskedLimits } | undefined;
   #progressSequence: number;
   #wake = new AbortController();
 
@@ -135,6 +137,11 @@ export class SteeredMigration {
 
   /** Sets other limits; what became of it is reported, with the number of the request. Never rejects. */
   async tune(number: number, limits: AskedLimits): Promise<void> {
+    // Before memory moves libvirt has yet to give QEMU the start's own limits, which would go over these (seen with 9.0).
+    if (this.#phase !== "ended" && !this.#memoryMoves) {
+      this.#waitingLimits = { number, limits };
+      return;
+    }
     if (this.#phase === "ended")
       return this.#report("tune-refused", "the migration has already ended", { answers: number });
     try {
@@ -160,6 +167,12 @@ export class SteeredMigration {
       note: (change) => this.#note(change),
       answer: (event, message) => this.#report(event, message),
     });
+  }
+
+  async #setWaitingLimits(): Promise<void> {
+    const waiting = this.#waitingLimits;
+    this.#waitingLimits = undefined;
+    if (waiting !== undefined) await this.tune(waiting.number, waiting.limits);
   }
 
   #makePolicy(commands: CopyCommands): PolicyKeeper {
@@ -271,6 +284,7 @@ export class SteeredMigration {
       this.#reportStarted();
     }
     const guest = await this.#guestDuringCopy();
+    if (this.#memoryMoves) await this.#setWaitingLimits();
     await this.#policy.raiseDowntime(stats);
     this.#publish(stats, guest);
     await this.#commands.retry();
@@ -329,6 +343,7 @@ export class SteeredMigration {
     if (end.guest === "left-in-post-copy") this.#report("post-copy-paused", end.reason);
     this.#phase = "ended";
     this.#commands.end();
+    await this.#setWaitingLimits();
     if (end.stats !== undefined && end.outcome === "arrived") this.#publish(end.stats, "running");
     await this.#reportOutcome(end);
   }
