@@ -45,13 +45,6 @@ export const forced: Course = {
   during: async (plane, id) => void (await plane.client.forceComplete(id)),
 };
 
-export const tuned: Course = {
-  ...straight,
-  title: "a tuned one",
-  before: linkOf(20),
-  during: async (plane, id) => void (await plane.client.tune(id, { downtimeMs: 200 })),
-};
-
 export const aborted: Course = {
   title: "an aborted one",
   state: "cancelled",

@@ -10,7 +10,6 @@ import {
   liveMigration,
   liveMigrationAbort,
   liveMigrationForceComplete,
-  liveMigrationTune,
   postLiveMigration,
   postLiveMigrationAtDestination,
   preLiveMigration,
@@ -29,7 +28,6 @@ import {
   preparationRefused,
   soonDoubted,
   straight,
-  tuned,
 } from "./step-courses.ts";
 
 /**
@@ -102,7 +100,6 @@ export const walkedSteps: Readonly<Record<string, WalkedStep>> = {
       request(reportMigrationEvent, "for-ever"),
       request(findGuest, "for-ever", long),
       request(liveMigrationForceComplete, "for-ever", forced),
-      request(liveMigrationTune, "for-ever", tuned),
       request(liveMigrationAbort, "for-ever", aborted),
       request(reportMigrationOutcome, "for-ever"),
     ],
