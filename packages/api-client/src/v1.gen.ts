@@ -158,7 +158,23 @@ export interface paths {
     };
   };
   "/v1/migrations/{migration}/force-complete": {
-    /** Complete it whatever the standstill */
+    /** Complete it whatever the standstill; `expectedStandstill` of the migration says what that is */
+    post: {
+      parameters: {
+        path: {
+          "migration": string;
+        };
+      };
+      requestBody: { content: { "application/json": components["schemas"]["ForceCompleteRequestInput"] | null } };
+      responses: {
+        202: { content: { "application/json": components["schemas"]["RequestAnswer"] } };
+        "4XX": { content: { "application/json": components["schemas"]["Error"] } };
+        "5XX": { content: { "application/json": components["schemas"]["Error"] } };
+      };
+    };
+  };
+  "/v1/migrations/{migration}/abort": {
+    /** Call it off; the answer says that this is recorded, not that it is over */
     post: {
       parameters: {
         path: {
@@ -172,8 +188,24 @@ export interface paths {
       };
     };
   };
-  "/v1/migrations/{migration}/abort": {
-    /** Call it off; the answer says that this is recorded, not that it is over */
+  "/v1/migrations/{migration}/tune": {
+    /** Change bandwidth or allowed standstill while it runs; `tuning.answer` says what became of it */
+    post: {
+      parameters: {
+        path: {
+          "migration": string;
+        };
+      };
+      requestBody: { content: { "application/json": components["schemas"]["TuneRequestInput"] | null } };
+      responses: {
+        202: { content: { "application/json": components["schemas"]["RequestAnswer"] } };
+        "4XX": { content: { "application/json": components["schemas"]["Error"] } };
+        "5XX": { content: { "application/json": components["schemas"]["Error"] } };
+      };
+    };
+  };
+  "/v1/migrations/{migration}/resume": {
+    /** Resume a post-copy whose link broke; `resume.answer` says what became of it */
     post: {
       parameters: {
         path: {
@@ -247,7 +279,7 @@ export interface components {
     "ChosenFlag": {
       /** libvirt's name of the flag or parameter. */
       "name": string;
-      /** Of a parameter. */
+      /** Of a parameter; false for a flag that the policy asks for and that is left out. */
       "value"?: string | number | boolean;
       "reason": string;
     };
@@ -261,6 +293,14 @@ export interface components {
         "requestId": string;
       };
     };
+    "ExpectedStandstill": {
+      /** What is done where the request names nothing. */
+      "method": "post-copy" | "pause";
+      /** The copy was started with it. */
+      "postCopyPermitted": boolean;
+      /** The guest's standstill if it were suspended now; null while it is not known. */
+      "pauseMs": number | null;
+    };
     "Failure": {
       /** For programs: what to do about it. */
       "code": "pre-check-failed" | "no-eligible-host" | "not-found" | "bad-request" | "refused" | "forbidden" | "conflict" | "agent-unreachable" | "unavailable" | "deadline-exceeded" | "outcome-unknown" | "libvirt" | "protocol" | "internal";
@@ -268,6 +308,10 @@ export interface components {
       "message": string;
       /** The ids, hosts and checks that it is about. */
       "details": Record<string, unknown>;
+    };
+    "ForceCompleteRequestInput": {
+      /** How; null is post-copy where the copy was started with it, and otherwise pause. */
+      "method"?: "post-copy" | "pause" | null;
     };
     "Host": {
       "id": number;
@@ -366,6 +410,8 @@ export interface components {
       "blockMigration"?: boolean | null;
       /** Orders what waits for a slot: the larger goes first, and of equal ones the older. 0 unless it is said. */
       "priority"?: number;
+      /** What this migration has otherwise than the policy that applies to it: what is left out stays. */
+      "policy"?: components["schemas"]["RequestedPolicyInput"];
     };
     "Migration": {
       "id": number;
@@ -398,10 +444,20 @@ export interface components {
       /** What libvirt was asked, and why. */
       "flags": components["schemas"]["ChosenFlag"][];
       "policy": components["schemas"]["MigrationPolicy"];
+      /** Where each value of the policy came from. */
+      "policyOrigins": Record<string, string>;
       "requestedBy": string;
       "requestId": string;
       "abortRequestedAt": string | null;
       "forceCompleteRequestedAt": string | null;
+      /** How, where the request named it. */
+      "forceCompleteMethod": "post-copy" | "pause" | null;
+      /** What a force-complete would cost now; null while nothing is copied before the switch-over. */
+      "expectedStandstill": components["schemas"]["ExpectedStandstill"] | null;
+      /** The newest request for other limits. */
+      "tuning": components["schemas"]["MigrationTuning"] | null;
+      /** The newest try to resume a broken post-copy. */
+      "resume": components["schemas"]["PostCopyResume"] | null;
       /** What the agent answered to the last abort or force-complete. */
       "requestAnswer": string | null;
       "createdAt": string;
@@ -416,6 +472,8 @@ export interface components {
       "event": string;
       "state": "queued" | "preparing" | "running" | "post-copy" | "post-copy-paused" | "unknown" | "post-migrating" | "rolling-back" | "error" | "completed" | "failed" | "cancelled";
       "message": string;
+      /** Of a decision: what it was taken on, by name with the unit. */
+      "numbers": Record<string, number> | null;
     };
     "MigrationPolicy": {
       /** Longest standstill at the switch-over. */
@@ -434,6 +492,18 @@ export interface components {
       "permitPostCopy": boolean;
       /** The guest's processors may be slowed so that the copy converges. */
       "permitAutoConverge": boolean;
+      /** How much they are slowed first. */
+      "autoConvergeInitialPercent": number;
+      /** What each further slow-down adds. */
+      "autoConvergeIncrementPercent": number;
+      /** Sockets that memory is sent over (multifd); 1 is the ordinary copy. */
+      "parallelConnections": number;
+      /** `xbzrle` sends what changed of a page that was sent before; it costs the source processor time. */
+      "compression": "none" | "xbzrle";
+      /** So often a post-copy whose link broke is resumed without a person; 0 waits for one. */
+      "postCopyResumeAttempts": number;
+      /** What is done while the copy runs: in this order, each once. */
+      "schedule": components["schemas"]["PolicyStep"][];
     };
     "MigrationPreflight": {
       "server": {
@@ -497,6 +567,17 @@ export interface components {
       /** Null when none was ever chosen. */
       "destination": components["schemas"]["HostWord"] | null;
     };
+    "MigrationTuning": {
+      /** Counts the requests of one migration. */
+      "number": number;
+      /** ISO 8601, UTC. */
+      "requestedAt": string;
+      "requestedBy": string;
+      /** What the agent answered; null before. */
+      "answer": string | null;
+      "bandwidthMiBps": number | null;
+      "downtimeMs": number | null;
+    };
     "ParkedMessage": {
       "id": string;
       /** The queue that it was taken from: `<topic>` or `<topic>.<server>`. */
@@ -511,6 +592,29 @@ export interface components {
       "tries": number;
       "parkedAt": string;
     };
+    "PolicyStep": {
+      /** What is done. What is fixed when the copy starts (auto-converge, multifd, compression) is no step. */
+      "do": "downtime" | "bandwidth" | "post-copy" | "pause" | "abort";
+      /** Of `downtime`: the standstill allowed from now on; null is the policy's `downtimeMs`. */
+      "downtimeMs": number | null;
+      /** Of `bandwidth`: the upper bound from now on; 0 leaves it to libvirt. */
+      "bandwidthMiBps": number | null;
+      /** Due so many seconds into the copy per GiB of guest memory (at least 2 GiB are counted). */
+      "afterSPerGiB": number | null;
+      /** Due when the copy made no headway over so many passes. */
+      "stalledIterations": number | null;
+    };
+    "PostCopyResume": {
+      /** Counts the requests of one migration. */
+      "number": number;
+      /** ISO 8601, UTC. */
+      "requestedAt": string;
+      "requestedBy": string;
+      /** What the agent answered; null before. */
+      "answer": string | null;
+      /** How many tries were the policy's since a person last asked. */
+      "byPolicy": number;
+    };
     "PreCheck": {
       /** Its name, for programs. */
       "check": string;
@@ -520,6 +624,48 @@ export interface components {
     "RequestAnswer": {
       /** `ignored`: it was so already. */
       "answer": "accepted" | "ignored";
+    };
+    "RequestedPolicyInput": {
+      /** Longest standstill at the switch-over. */
+      "downtimeMs"?: number;
+      /** Steps in which that standstill is reached. */
+      "downtimeSteps"?: number;
+      /** Seconds between two steps, per GiB of guest memory. */
+      "downtimeDelaySPerGiB"?: number;
+      /** Upper bound of the copy; 0 leaves it to libvirt. */
+      "bandwidthMiBps"?: number;
+      /** Time limit of the copy, seconds per GiB of guest memory; 0 is none. */
+      "completionTimeoutSPerGiB"?: number;
+      /** What is done when the time limit passes. */
+      "timeoutAction"?: "abort" | "force-complete";
+      /** A force-complete may switch the guest to post-copy. */
+      "permitPostCopy"?: boolean;
+      /** The guest's processors may be slowed so that the copy converges. */
+      "permitAutoConverge"?: boolean;
+      /** How much they are slowed first. */
+      "autoConvergeInitialPercent"?: number;
+      /** What each further slow-down adds. */
+      "autoConvergeIncrementPercent"?: number;
+      /** Sockets that memory is sent over (multifd); 1 is the ordinary copy. */
+      "parallelConnections"?: number;
+      /** `xbzrle` sends what changed of a page that was sent before; it costs the source processor time. */
+      "compression"?: "none" | "xbzrle";
+      /** So often a post-copy whose link broke is resumed without a person; 0 waits for one. */
+      "postCopyResumeAttempts"?: number;
+      /** What is done while the copy runs: in this order, each once. It replaces the schedule of the policy. */
+      "schedule"?: components["schemas"]["RequestedPolicyStepInput"][];
+    };
+    "RequestedPolicyStepInput": {
+      /** What is done. What is fixed when the copy starts (auto-converge, multifd, compression) is no step. */
+      "do": "downtime" | "bandwidth" | "post-copy" | "pause" | "abort";
+      /** Of `downtime`: the standstill allowed from now on; null is the policy's `downtimeMs`. */
+      "downtimeMs"?: number | null;
+      /** Of `bandwidth`: the upper bound from now on; 0 leaves it to libvirt. */
+      "bandwidthMiBps"?: number | null;
+      /** Due so many seconds into the copy per GiB of guest memory (at least 2 GiB are counted). */
+      "afterSPerGiB"?: number | null;
+      /** Due when the copy made no headway over so many passes. */
+      "stalledIterations"?: number | null;
     };
     "Server": {
       "uuid": string;
@@ -543,6 +689,12 @@ export interface components {
         "uuid": string;
         "status": string;
       } | null;
+    };
+    "TuneRequestInput": {
+      /** Null leaves it; 0 takes the limit away. */
+      "bandwidthMiBps"?: number | null;
+      /** Null leaves it. */
+      "downtimeMs"?: number | null;
     };
   };
 }
