@@ -38,12 +38,12 @@ const ADVICE: readonly { readonly said: RegExp; readonly remedy: string }[] = [
   },
   {
     said: /No certificate was found|TLS channel/i,
-    remedy: clientNotAccepted("did not accept"),
+    remedy: notAccepted("did not accept"),
   },
   { said: /TLS|certificate/i, remedy: "compare the certificates of both hosts: names, authority, dates" },
 ];
 
-/** A refused client only sees its connection end. */
+/** Who is refused only sees the connection end. */
 const LOST = /broken pipe|connection (?:reset|abort)|unexpectedly failed|input\/output error/i;
 
 /**
@@ -53,13 +53,15 @@ const LOST = /broken pipe|connection (?:reset|abort)|unexpectedly failed|input\/
  */
 export function tlsAdvice(said: string, encrypted: boolean): string | undefined {
   const advice = ADVICE.find((one) => one.said.test(said))?.remedy;
-  if (advice === undefined && encrypted && LOST.test(said)) return clientNotAccepted("may not have accepted");
+  if (advice === undefined && encrypted && LOST.test(said)) return notAccepted("may not have accepted");
   return advice;
 }
 
-function clientNotAccepted(verb: string): string {
+/** Whoever does not accept the other ends the connection, and libvirt may pass on the word of the one that was left. */
+function notAccepted(verb: string): string {
   return (
-    `the destination's QEMU ${verb} this host's client certificate (client-cert.pem): there is none, it has expired, or its ` +
-    "authority is not in ca-cert.pem there; the guest's log there (/var/log/libvirt/qemu) says which"
+    `one QEMU ${verb} the other's certificate: the destination's (server-cert.pem) is for another name, or this host's ` +
+    "(client-cert.pem) is not there; or one has expired, or its authority is not in the other's ca-cert.pem. The guest's log " +
+    "on both hosts (/var/log/libvirt/qemu) says which"
   );
 }
