@@ -2,7 +2,14 @@
  * What requests of `/v1` are checked by, and the form of its errors; the OpenAPI document is made from these and from the
  * views in `@drover/contracts`.
  */
-import { forceCompleteMethod, hostName, migrationPriority, requestedPolicy, serializedError, tuningLimits } from "@drover/contracts";
+import {
+  forceCompleteMethod,
+  hostName,
+  migrationPriority,
+  requestedPolicy,
+  serializedError,
+  tuningLimits,
+} from "@drover/contracts";
 import { ERROR_CODES } from "@drover/model";
 import { z } from "zod";
 
