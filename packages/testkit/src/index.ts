@@ -40,10 +40,12 @@ export {
 } from "./process/owned-folder.ts";
 export { type CommandOptions, type CommandOutput, runCommand } from "./process/run-command.ts";
 export { type PythonOptions, type PythonProgram, startPython } from "./process/start-python.ts";
-// Real brokers and databases.
+// Real brokers, databases and volumes.
 export { type Certificates, createCertificates, type TlsOptions } from "./services/create-certificates.ts";
 export type { RealService, ServiceOptions } from "./services/real-service.ts";
+export { type IscsiOptions, type IscsiTarget, startIscsiTarget } from "./services/start-iscsi-target.ts";
 export { type Nats, type NatsOptions, type NatsUser, startNats } from "./services/start-nats.ts";
+export { type NbdOptions, type NbdServer, startNbdServer } from "./services/start-nbd-server.ts";
 export { type Postgres, startPostgres } from "./services/start-postgres.ts";
 export { type RabbitMq, type RabbitMqUser, startRabbitMq } from "./services/start-rabbitmq.ts";
 export { startRedis } from "./services/start-redis.ts";

@@ -21,6 +21,11 @@ const PACKAGES: Readonly<Record<Tier, readonly string[]>> = {
   hypervisors: [
     "qemu-system-x86",
     "qemu-utils",
+    // Volumes over iSCSI: QEMU's initiator, and a target in user space.
+    "qemu-block-extra",
+    "tgt",
+    // Config drives.
+    "genisoimage",
     "libvirt-daemon-system",
     "libvirt-daemon-driver-qemu",
     "libvirt-clients",
