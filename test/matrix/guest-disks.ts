@@ -95,7 +95,7 @@ export async function makeDisks(
       const iso = await configDrive(folder.path, name);
       digest.update(readFileSync(iso));
       const path = `${DISKS_FOLDER}/${name}-config.iso`;
-        await source.exec("cp", [iso, outside(source, path)]);
+      await source.exec("cp", [iso, outside(source, path)]);
       local.push({ target: "vdb", path, format: "raw", reference: iso, readOnly: true });
       devices.push(diskXml("file", "raw", `<source file='${path}'/>`, "vdb", "<readonly/>"));
     }
