@@ -46,6 +46,11 @@ export interface CallContract<Request, Response> extends ContractBase<Request> {
    * waiting for the deadline. For calls that take long; oslo's `call_monitor_timeout`. @default none
    */
   readonly monitorTimeoutMs?: number;
+  /**
+   * How long a monitored call may wait for its first sign of life, in a queue for instance: one that got lost on its way is
+   * given up then, and not at a deadline that is meant for the work. @default the deadline
+   */
+  readonly beginsWithinMs?: number;
 }
 
 /** A request without a reply: the sender learns of its effect from a report, and sends it again until it does. */

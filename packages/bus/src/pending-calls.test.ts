@@ -51,6 +51,22 @@ test("a call that the broker never took is unavailable at its deadline", async (
   });
 });
 
+test("a monitored call that nobody begins is given up before its deadline, one that was begun is not", async () => {
+  const clock = new TestClock();
+  const pending = new PendingCalls(clock);
+  const long = { ...contract, monitorTimeoutMs: 200, beginsWithinMs: 300 };
+  const lost = pending.add(long, limits);
+  const begun = pending.add(long, limits);
+  for (const { messageId } of [lost, begun]) pending.markSent(messageId);
+  for (let passedMs = 0; passedMs < 400; passedMs += 100) {
+    pending.settle(reply(begun.messageId, false));
+    await clock.pass(100);
+  }
+  expect(await rejection(lost.response)).toMatchObject({ code: "deadline-exceeded", details: { deadlineMs: 300 } });
+  expect(pending.settle(reply(begun.messageId))).toBe(true);
+  expect(await begun.response).toBe(3);
+});
+
 test("a lost connection tells what was sent from what was not", async () => {
   const pending = new PendingCalls(new TestClock());
   const sent = pending.add(contract, limits);

@@ -11,7 +11,7 @@ interface PendingCall {
   readonly resolve: (result: unknown) => void;
   readonly reject: (error: unknown) => void;
   readonly deadline: Deadline;
-  /** Passes when a monitored server has been silent too long; from its first sign of life on. */
+  /** Passes when a monitored server has been silent too long; before its first sign of life, when none has begun. */
   silence: Deadline | undefined;
   readonly server: string | undefined;
   readonly signal: AbortSignal | undefined;
@@ -43,7 +43,8 @@ export class PendingCalls {
    * Registers a call; `response` settles with the checked response, or rejects with the handler's error, with
    * `deadline-exceeded` (`unavailable` for a call that was never {@link markSent}), or with the reason of the caller's
    * signal. A monitored call whose server shows no sign of life for its contract's `monitorTimeoutMs`, having shown one,
-   * rejects with `outcome-unknown`, or with `unavailable` if it is idempotent.
+   * rejects with `outcome-unknown`, or with `unavailable` if it is idempotent; one that no server has begun within its
+   * `beginsWithinMs`, with `deadline-exceeded`.
    */
   add<Response>(
     contract: CallContract<unknown, Response>,
@@ -59,7 +60,7 @@ export class PendingCalls {
         resolve: (result) => resolve(checkResponse(contract, result, "protocol")),
         reject,
         deadline: this.#deadlines.set(remainingMs, () => this.#lapse(messageId, deadlineMs)),
-        silence: undefined,
+        silence: this.#untilBegun(messageId, contract),
         server,
         signal,
         onAbort,
@@ -108,6 +109,12 @@ export class PendingCalls {
   markSent(messageId: string): void {
     const call = this.#calls.get(messageId);
     if (call !== undefined) call.sent = true;
+  }
+
+  #untilBegun(messageId: string, contract: CallContract<unknown, unknown>): Deadline | undefined {
+    const { monitorTimeoutMs, beginsWithinMs } = contract;
+    if (monitorTimeoutMs === undefined || beginsWithinMs === undefined) return undefined;
+    return this.#deadlines.set(beginsWithinMs, () => this.#lapse(messageId, beginsWithinMs));
   }
 
   /** A sign of life. It says only that the server is at work; the deadline stands. */

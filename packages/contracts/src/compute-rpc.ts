@@ -128,6 +128,7 @@ export const preLiveMigration = defineCall({
   method: "pre_live_migration",
   access: "command",
   deadlineMs: 900_000,
+  beginsWithinMs: 60_000,
   description:
     "Makes the destination ready for the copy: what the guest's disks are copied into is made, and the content of read-only " +
     "ones is fetched from the source and compared, which takes as long as it takes. Repeating it is harmless; undone by `rollback_live_migration_at_destination`.",

@@ -15,4 +15,8 @@ export const KEPT_SEEDS: readonly KeptSeed[] = [
     seed: 3_549,
     why: "An agent that began anew reported under the number that its predecessor's late report had: the late one counted.",
   },
+  {
+    seed: 685,
+    why: "The destination died as it was asked to prepare: the request was waited for as long as the work may take, 15 minutes.",
+  },
 ];

@@ -37,7 +37,8 @@ export function processBus({ broker, process, clock, random, weather }: ProcessB
     options: CallOptions = {},
   ): Promise<Response> {
     process.touch();
-    const { deadlineMs = contract.deadlineMs, signal } = options;
+    // Nothing here works longer than a caller waits for a server to begin, and who has died never does.
+    const { deadlineMs = contract.beginsWithinMs ?? contract.deadlineMs, signal } = options;
     const lost = befalls(weather.loss);
     const answerLost = befalls(weather.loss);
     if (contract.idempotent && befalls(weather.duplicate)) {
@@ -46,7 +47,7 @@ export function processBus({ broker, process, clock, random, weather }: ProcessB
     const answer = async (): Promise<Response> => {
       if (weather.lateMs > 0) await late();
       if (!lost) {
-        const response = broker.call(contract, request, options);
+        const response = broker.call(contract, request, { ...options, deadlineMs });
         if (!answerLost) return await response;
         response.catch(() => {});
       }
