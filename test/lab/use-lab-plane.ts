@@ -15,9 +15,6 @@ const POLICY = {
 /** Its copy takes a few seconds. */
 export const STEADY = { memoryMiB: 256, workingSetMiB: 64, dirtyMiBps: 6, verifyMiBps: 48 };
 
-/** Its copy never ends by itself. */
-export const BUSY = { memoryMiB: 256, workingSetMiB: 64, dirtyMiBps: 90, verifyMiBps: 48 };
-
 /** Starts a plane for all tests of a `describe`, and expects that nothing of it is left after them. */
 export function useLabPlane(bus: BusDriver): () => LabPlane {
   let plane: LabPlane | undefined;
