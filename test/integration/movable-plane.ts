@@ -109,10 +109,12 @@ export async function startMovablePlane(broker: Broker): Promise<MovablePlane> {
       for (let leftMs = ms; leftMs > 0; leftMs -= STEP_MS) {
         clock.moveAhead(Math.min(STEP_MS, leftMs));
         await systemClock.sleep(BREATH_MS);
-        await waitFor("beta's agent to report in", async () => {
+        const seen = async () => {
           const beta = await store.hosts.get("beta");
           return beta !== undefined && clock.now().getTime() - beta.lastSeenAt.getTime() < SEEN_WITHIN_MS;
-        });
+        };
+        // By the broker's own clock, which is not moved: NATS may need seconds to find a pull that it has lost.
+        await waitFor("beta's agent to report in", seen, { deadlineMs: 30_000 });
       }
     },
     [Symbol.asyncDispose]: () => stack.disposeAsync(),

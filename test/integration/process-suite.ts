@@ -211,14 +211,22 @@ export function doesWithoutHosts(planeOf: PlaneOf): void {
     await plane.addGuest({ name: "downed" });
     await plane.agents.beta.stop();
     const seen = async () => (await plane.client.hosts()).hosts.find((host) => host.name === "beta")?.state;
-    // Again, if a last report of its was still under way.
-    await waitFor("beta to be down", async () => {
-      await plane.postgres.sql(
-        `update hosts set last_seen_at = last_seen_at - 120000 where host = 'beta'`,
-        plane.storeUrl,
-      );
-      return (await seen()) === "down";
-    });
+    // Its last report may still be under way, and would undo what is written here.
+    let lastSeen = "";
+    await waitFor(
+      "beta's last report to be in",
+      async () => {
+        const before = lastSeen;
+        lastSeen = await plane.postgres.sql(`select last_seen_at from hosts where host = 'beta'`, plane.storeUrl);
+        return lastSeen === before;
+      },
+      { intervalMs: 1_500 },
+    );
+    await plane.postgres.sql(
+      `update hosts set last_seen_at = last_seen_at - 120000 where host = 'beta'`,
+      plane.storeUrl,
+    );
+    expect(await seen()).toBe("down");
     const refused = plane.client.migrate("downed", { host: "beta" });
     await expect(refused).rejects.toMatchObject({
       status: 409,
