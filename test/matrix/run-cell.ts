@@ -142,6 +142,8 @@ async function operate(
     case "source agent dies": {
       const killed = await faults.kill("the source's agent", chaos.agentOf(source));
       await killed.undo();
+      // It is back while the copy goes on. One that came back later finds its end in doubt, and then no disk is deleted.
+      await chaos.agentOf(source).waitUntilReady();
       break;
     }
   }
