@@ -4,10 +4,13 @@ import { type LabPlane, startLabPlane } from "./lab-plane.ts";
 
 /**
  * Slow enough that a guest's rate of dirtying decides, whatever this machine's speed: at 40 MiB/s `STEADY` (6 MiB/s)
- * converges and `BUSY` (90 MiB/s) never does.
+ * converges and one of 60 MiB/s never does.
  */
 const POLICY = {
   DROVER_POLICY_LIVE_MIGRATION_BANDWIDTH: "40",
+  // Nothing else ends such a copy either.
+  DROVER_POLICY_LIVE_MIGRATION_PERMIT_AUTO_CONVERGE: "false",
+  DROVER_POLICY_LIVE_MIGRATION_DOWNTIME: "100",
   DROVER_CONDUCTOR_MAX_CONCURRENT_LIVE_MIGRATIONS: "8",
   DROVER_CONDUCTOR_MAX_CONCURRENT_INCOMING_MIGRATIONS: "8",
 };
