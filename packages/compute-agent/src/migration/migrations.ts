@@ -375,10 +375,14 @@ export class Migrations {
       starting?.commands.push(run);
       return;
     }
+    const entry = this.#options.journal.get(migrationUuid);
+    // The same request under another generation: the record was written since, by a decision of the policy for instance. The
+    // copy answers each that it was given, and a second answer would hide that one.
+    if (answers === undefined && obeyed.has(refusal)) return;
     const message = late ?? this.#whyNotSteered(migrationUuid);
     this.#options.logger.info({ migrationId: migrationUuid, generation, problem: message }, "a command was refused");
     // The report belongs to the start that it is about, where that is known.
-    const about = this.#options.journal.get(migrationUuid)?.generation ?? generation;
+    const about = entry?.generation ?? generation;
     reports.event({ generation: about, event: refusal, message, ...(answers === undefined ? {} : { answers }) });
   }
 
