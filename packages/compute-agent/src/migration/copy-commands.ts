@@ -47,13 +47,9 @@ export class CopyCommands {
     this.#copy = copy;
   }
 
-  /**
-   * Calls the copy off. Only the copy's end tells whether libvirt could. One that is under way, or was taken, is not asked for
-   * again: a second answer would hide the first. Never rejects.
-   */
+  /** Calls the copy off. Only the copy's end tells whether libvirt could. Never rejects. */
   async abort(by: CommandedBy): Promise<void> {
     const { link, entry, phase } = this.#copy;
-    if (this.#aborting && this.#waiting === undefined) return;
     this.#aborting = true;
     if (phase === "post-copy") {
       return this.#done("abort-refused", "the guest already runs on the destination (post-copy)");

@@ -202,6 +202,29 @@ describe("a command that is sent again", () => {
   });
 });
 
+describe.each([
+  ["an abort", liveMigrationAbort, "abort-sent"],
+  ["a force-complete", liveMigrationForceComplete, "force-complete-sent"],
+] as const)("%s", (_, request, sent) => {
+  test("that comes again under newer generations is the same request, under way and afterwards", async () => {
+    const uuid = await addBusyGuest("asked-again");
+    const command = bed.startCommand(uuid, "asked-again");
+    await startAndSeeIt(command);
+    const again = async (later: number) => {
+      const newer = { ...control(command), generation: control(command).generation + later };
+      await bed.bus.cast(request, newer, { server: "h1" });
+    };
+    await again(0);
+    await again(1);
+    await outcomeOf(command);
+    await again(2);
+    // Answered after it, by a reply: whatever the request would have said is said.
+    const question = { serverUuid: uuid, migrationUuid: command.migrationUuid };
+    expect(await bed.bus.call(findGuest, question, { server: "h1" })).toMatchObject({ steering: false });
+    expect(bed.conductor.eventNames(command.migrationUuid)).toEqual(["started", sent]);
+  });
+});
+
 describe("abort", () => {
   test("leaves the guest on its source", async () => {
     const uuid = await addBusyGuest("aborted");
@@ -211,24 +234,6 @@ describe("abort", () => {
     expect(await outcomeOf(command)).toMatchObject({ outcome: "stayed", cause: "aborted" });
     expect(bed.conductor.eventNames(command.migrationUuid)).toEqual(["started", "abort-sent"]);
     expect(await runsOn(uuid)).toEqual(["h1"]);
-  });
-
-  test("that comes again under newer generations is the same abort, under way and afterwards", async () => {
-    const uuid = await addBusyGuest("asked-again");
-    const command = bed.startCommand(uuid, "asked-again");
-    await startAndSeeIt(command);
-    const again = async (later: number) => {
-      const abort = { ...control(command), generation: control(command).generation + later };
-      await bed.bus.cast(liveMigrationAbort, abort, { server: "h1" });
-    };
-    await again(0);
-    await again(1);
-    expect(await outcomeOf(command)).toMatchObject({ outcome: "stayed", cause: "aborted" });
-    await again(2);
-    // Answered after it, by a reply: whatever the abort would have said is said.
-    const request = { serverUuid: uuid, migrationUuid: command.migrationUuid };
-    expect(await bed.bus.call(findGuest, request, { server: "h1" })).toMatchObject({ steering: false });
-    expect(bed.conductor.eventNames(command.migrationUuid)).toEqual(["started", "abort-sent"]);
   });
 
   test("before libvirt has begun is sent as soon as it can be", async () => {

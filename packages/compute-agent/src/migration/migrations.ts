@@ -63,8 +63,12 @@ export interface MigrationsOptions {
 
 /** What is remembered of a migration while the agent runs, also of one that it never started. */
 interface Known {
-  /** Generation of the newest one that libvirt was asked for, by its refusal's name: sent again, it is the same request. */
-  readonly obeyed: Map<Refusal, number>;
+  /**
+   * The newest request that its copy was given, by its refusal's name. Sent again it is the same one, under whatever
+   * generation: the record is written meanwhile, by each decision of the policy for instance. A second answer would hide the
+   * first.
+   */
+  readonly obeyed: Map<Refusal, string | number>;
   readonly reports: MigrationReports;
 }
 
@@ -140,20 +144,22 @@ export class Migrations {
 
   /** The `live_migration_abort` command; answered by a report. */
   async abort(command: ControlCommand): Promise<void> {
-    await this.#control(command, "abort-refused", (migration) => migration.abort());
+    await this.#control(command, "abort-refused", "abort", (migration) => migration.abort());
   }
 
   /** The `live_migration_force_complete` command; answered by a report. */
   async forceComplete(command: ForceCommand): Promise<void> {
     const { method = null } = command;
-    await this.#control(command, "force-complete-refused", (migration) => migration.forceComplete(method));
+    await this.#control(command, "force-complete-refused", method ?? "any", (migration) =>
+      migration.forceComplete(method),
+    );
   }
 
   /** The `live_migration_tune` command; answered by a report that has its number. */
   async tune(command: TuneCommand): Promise<void> {
     const { number, bandwidthMiBps, downtimeMs } = command;
     const limits = { bandwidthMiBps, downtimeMs };
-    await this.#control(command, "tune-refused", (migration) => migration.tune(number, limits), number);
+    await this.#control(command, "tune-refused", number, (migration) => migration.tune(number, limits));
   }
 
   /**
@@ -360,30 +366,27 @@ export class Migrations {
   async #control(
     command: ControlCommand,
     refusal: Refusal,
+    request: string | number,
     run: (migration: SteeredMigration) => Promise<void>,
-    answers?: number,
   ): Promise<void> {
     const { migrationUuid, generation } = command;
     const migration = this.#steered.get(migrationUuid);
     const starting = this.#starting.get(migrationUuid);
     const late = this.#tooLate(command);
     const { reports, obeyed } = this.#remember(migrationUuid, generation);
-    if (obeyed.get(refusal) === generation) return;
+    if (obeyed.get(refusal) === request) return;
     if (late === undefined && (migration ?? starting) !== undefined) {
-      obeyed.set(refusal, generation);
+      obeyed.set(refusal, request);
       if (migration !== undefined) return run(migration);
       starting?.commands.push(run);
       return;
     }
-    const entry = this.#options.journal.get(migrationUuid);
-    // The same request under another generation: the record was written since, by a decision of the policy for instance. The
-    // copy answers each that it was given, and a second answer would hide that one.
-    if (answers === undefined && obeyed.has(refusal)) return;
     const message = late ?? this.#whyNotSteered(migrationUuid);
     this.#options.logger.info({ migrationId: migrationUuid, generation, problem: message }, "a command was refused");
     // The report belongs to the start that it is about, where that is known.
-    const about = entry?.generation ?? generation;
-    reports.event({ generation: about, event: refusal, message, ...(answers === undefined ? {} : { answers }) });
+    const about = this.#options.journal.get(migrationUuid)?.generation ?? generation;
+    const answers = typeof request === "number" ? { answers: request } : {};
+    reports.event({ generation: about, event: refusal, message, ...answers });
   }
 
   #tooLate({ migrationUuid, generation, notAfterMs }: ControlCommand): string | undefined {
