@@ -27,18 +27,19 @@ const FIELDS = Object.keys(defaultPolicy) as readonly (keyof MigrationPolicy)[];
  * @param layers The least specific first.
  */
 export function effectivePolicy(layers: readonly PolicyLayer[]): EffectivePolicy {
-  const values: Record<string, unknown> = { ...defaultPolicy };
+  const policy: { -readonly [K in keyof MigrationPolicy]: MigrationPolicy[K] } = { ...defaultPolicy };
+  const take = <K extends keyof MigrationPolicy>(field: K, { values }: PolicyLayer): boolean => {
+    const value: MigrationPolicy[K] | undefined = values[field];
+    if (value === undefined) return false;
+    policy[field] = value;
+    return true;
+  };
   const origins: Partial<Record<keyof MigrationPolicy, string>> = {};
   for (const field of FIELDS) {
     origins[field] = "built in";
-    for (const layer of layers) {
-      if (layer.values[field] === undefined) continue;
-      values[field] = layer.values[field];
-      origins[field] = layer.source;
-    }
+    for (const layer of layers) if (take(field, layer)) origins[field] = layer.source;
   }
-  // Every field was taken from a policy or from a part of one.
-  return { policy: values as unknown as MigrationPolicy, origins };
+  return { policy, origins };
 }
 
 /**
