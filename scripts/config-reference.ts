@@ -7,7 +7,7 @@ import { tableRow, writeOrCheck } from "./reference-page.ts";
 
 /** What the page needs of a zod schema. */
 interface Schema {
-  toJSONSchema(options: { io: "input" }): { readonly properties?: Readonly<Record<string, Key>> };
+  toJSONSchema(options: { io: "input" }): object;
 }
 
 /** One key as JSON Schema, as far as our sections go. */
@@ -33,7 +33,7 @@ interface Section {
 
 const command = "npm run docs:config";
 
-build("building Drover");
+await build("building Drover");
 writeOrCheck("docs/configuration.md", `${head()}${(await sections()).map(sectionText).join("\n")}`, command);
 
 /** Imported after the build: on a fresh clone there is nothing to import before. */
@@ -113,9 +113,8 @@ live_migration_inbound_addr = "192.0.2.11"
 }
 
 function sectionText({ name, readBy, schema, embedded }: Section): string {
-  const keys = Object.entries(schema.toJSONSchema({ io: "input" }).properties ?? {});
-  const embeddedKeys = embedded?.toJSONSchema({ io: "input" }).properties ?? {};
-  const rows = keys.map(([key, value]) => rowText(name, key, value, embeddedKeys[key]));
+  const embeddedKeys = embedded === undefined ? {} : keysOf(embedded);
+  const rows = Object.entries(keysOf(schema)).map(([key, value]) => rowText(name, key, value, embeddedKeys[key]));
   return `## \`[${name}]\`
 
 Read by: ${readBy}.
@@ -124,6 +123,12 @@ Read by: ${readBy}.
 | --- | --- | --- | --- | --- |
 ${rows.join("\n")}
 `;
+}
+
+/** The sections are objects whose keys are no more than {@link Key} tells; {@link typeText} throws at others. */
+function keysOf(schema: Schema): Readonly<Record<string, Key>> {
+  const { properties = {} } = schema.toJSONSchema({ io: "input" }) as { properties?: Readonly<Record<string, Key>> };
+  return properties;
 }
 
 function rowText(section: string, key: string, value: Key, embedded: Key | undefined): string {

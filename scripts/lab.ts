@@ -4,7 +4,7 @@ import { labCommand } from "../packages/testkit/src/index.ts";
 import { build, root } from "./build.ts";
 
 const argv = process.argv.slice(2);
-if (argv[0] === "up") build("Building Drover");
+if (argv[0] === "up") await build("Building Drover");
 
 try {
   process.exitCode = await labCommand(argv, { root, say: (line) => console.log(line) });

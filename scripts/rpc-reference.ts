@@ -44,7 +44,7 @@ const access = {
   report: "the agent of that host alone (report)",
 } as const;
 
-build("building Drover");
+await build("building Drover");
 const contracts = await readContracts();
 const types = new Map<string, JsonSchema>();
 const topicTexts = Object.entries(topics).map(([topic, address]) => topicText(topic, address));

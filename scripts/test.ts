@@ -17,28 +17,32 @@ const inCi = process.env.CI === "true" || process.env.CI === "1";
 const reportGlob = "{packages/*,test}/.vitest/report-*.json";
 
 const missingTiers: string[] = [];
-const tiers = ["unit", ...(await provideTiers())];
+const tiers: readonly string[] = ["unit", ...(await provideTiers())];
 for (const report of globSync(reportGlob, { cwd: root })) rmSync(join(root, report));
 
-const checks = turbo(["build", "typecheck", "lint", "lint:workspace", "--output-logs=errors-only", "--ui=stream"]);
+const checks = await turbo([
+  "build",
+  "typecheck",
+  "typecheck:scripts",
+  "lint",
+  "lint:workspace",
+  "--output-logs=errors-only",
+  "--ui=stream",
+]);
 const outdatedPages = ["config", "rpc"].filter((page) => {
   const script = join(root, `scripts/${page}-reference.ts`);
   return spawnSync(process.execPath, [script, "--check"], { stdio: "inherit" }).status !== 0;
 });
-// Tests with real servers wait more than they work: two packages at a time. Those with real machines share two processors
-// badly: one at a time, with nothing beside them.
-const tests = [
-  runTests(
-    tiers.filter((tier) => tier !== "hypervisors"),
-    2,
-  ),
-  ...(tiers.includes("hypervisors") ? [runTests(["hypervisors"], 1)] : []),
-].every((code) => code === 0);
+let allRan = await runTests(
+  tiers.filter((tier) => tier !== "hypervisors"),
+  2,
+);
+if (tiers.includes("hypervisors")) allRan = (await runTests(["hypervisors"], 1)) && allRan;
 const counts = countTests();
 const reasons = [
   ...(checks === 0 ? [] : ["build, types or lint failed; see above"]),
   ...outdatedPages.map((page) => `a page of docs/ is not current: npm run docs:${page}`),
-  ...(tests || counts.failed > 0 ? [] : ["a package's tests did not run to their end; see above"]),
+  ...(allRan || counts.failed > 0 ? [] : ["a package's tests did not run to their end; see above"]),
   ...(inCi ? missingTiers : []),
 ];
 console.log("");
@@ -49,10 +53,19 @@ console.log(`tiers run: ${tiers.join(", ")}`);
 console.log(`${counts.passed} passed, ${counts.failed + reasons.length} failed`);
 process.exitCode = counts.failed + reasons.length === 0 ? 0 : 1;
 
-/** Runs the tests of these tiers in every package; returns the exit code. */
-function runTests(these: readonly string[]): number {
-  const options = ["--concurrency=2", "--continue", "--output-logs=new-only", "--ui=stream"];
-  return turbo(["test", ...options], { DROVER_TEST_TIERS: these.join(",") });
+/**
+ * Runs the tests of these tiers: those of the whole beside those of the packages, for they take about as long as all of
+ * these together. Tests with real servers wait more than they work, so that two packages run at a time; those with real
+ * machines share two processors badly.
+ */
+async function runTests(these: readonly string[], packagesAtOnce: number): Promise<boolean> {
+  const options = ["--continue", "--output-logs=new-only", "--ui=stream"];
+  const env = { DROVER_TEST_TIERS: these.join(",") };
+  const codes = await Promise.all([
+    turbo(["test", "--filter=@drover/system-tests", ...options], env),
+    turbo(["test", "--filter=!@drover/system-tests", `--concurrency=${packagesAtOnce}`, ...options], env),
+  ]);
+  return codes.every((code) => code === 0);
 }
 
 /** The tiers beyond `unit` that run here, after installing what they lack. */

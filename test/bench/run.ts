@@ -19,7 +19,7 @@ if (bench === undefined || (runs !== undefined && !(Number.isInteger(runs) && ru
   console.error(`usage: npm run bench -- NAME [--json] [--runs N]\nNAME is one of: ${Object.keys(benches).join(", ")}`);
   process.exit(2);
 }
-build("building Drover");
+await build("building Drover");
 const { figures, ratios } = await bench({ runs, say: (line) => console.error(line) });
 if (values.json) console.log(JSON.stringify({ bench: name, figures, ratios }));
 else console.log({ figures, ratios });

@@ -52,7 +52,7 @@ if (values.sim === values.lab) complain("name one of --sim and --lab");
 const runs = wholeNumber("runs", values.runs, 1);
 const seed = wholeNumber("seed", values.seed, 0);
 const workers = wholeNumber("workers", values.workers, 1);
-build("building Drover");
+await build("building Drover");
 if (values.lab) {
   const { runLab } = await import("./lab/run-lab.ts");
   const say = (line: string) => console.error(line);

@@ -30,7 +30,7 @@ if (cells.length === 0) {
   console.error(`matrix: no cell's name contains ${only}; one is ${allCells().map(cellName)[0]}\n${USAGE}`);
   process.exit(2);
 }
-build("building Drover");
+await build("building Drover");
 mkdirSync(out, { recursive: true });
 const file = join(out, "results.jsonl");
 if (!report) await runAll();
