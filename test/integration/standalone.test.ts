@@ -61,6 +61,24 @@ describe.concurrent("a standalone Drover", () => {
     expect(ended).toMatchObject({ state: "cancelled", failure: null, reason: "aborted on request of admin" });
     await untilServerIsOn(client, "cache", "beta");
     await expect(client.forceComplete(migration.id)).rejects.toThrow(ApiError);
+    const path = `/v2.1/servers/${migration.server.uuid}/os-instance-actions`;
+    const headers = { "openstack-api-version": "compute 2.84" };
+    const answer = await fetch(`${drover.url}${path}`, { headers });
+    expect(await answer.json()).toMatchObject({
+      instanceActions: [
+        { action: "live_migration_force_complete", message: "Error" },
+        { action: "live_migration_cancel", message: null },
+        { action: "live-migration", message: "Error" },
+      ],
+    });
+    const shown = await fetch(`${drover.url}${path}/${ended.requestId}`, { headers });
+    const events = (await shown.json()).instanceAction.events;
+    expect(events.map(({ event, result }: Record<string, unknown>) => [event, result])).toEqual([
+      ["compute__rollback_live_migration", "Success"],
+      ["compute_live_migration", "Error"],
+      ["compute_pre_live_migration", "Success"],
+      ["conductor_live_migrate_instance", "Success"],
+    ]);
   });
 });
 

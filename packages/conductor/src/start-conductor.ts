@@ -114,12 +114,14 @@ function operatorHandlers(context: ConductorContext, work: MigrationWork): reado
       const { enabled, disabledReason, maxOutgoingMigrations, maxIncomingMigrations } = host;
       return { enabled, disabledReason, maxOutgoingMigrations, maxIncomingMigrations };
     }),
-    handle(abortMigration, async (request) => ({ answer: await recordOperatorRequest(context, "abort", request) })),
-    handle(forceCompleteMigration, async (request) => ({
-      answer: await recordOperatorRequest(context, "force-complete", request),
+    handle(abortMigration, async (request, { context: { requestId } }) => ({
+      answer: await recordOperatorRequest(context, "abort", { ...request, requestId }),
     })),
-    handle(tuneMigration, async (request) => ({ answer: await recordTuning(context, request) })),
-    handle(resumeMigration, async (request) => ({ answer: await recordResume(context, request) })),
+    handle(forceCompleteMigration, async (request, { context: { requestId } }) => ({
+      answer: await recordOperatorRequest(context, "force-complete", { ...request, requestId }),
+    })),
+    handle(tuneMigration, async (request, info) => ({ answer: await recordTuning(context, request, info.context) })),
+    handle(resumeMigration, async (request, info) => ({ answer: await recordResume(context, request, info.context) })),
   ];
 }
 

@@ -44,6 +44,7 @@ export type {
   DestinationTls,
   HostWord,
   Migration,
+  LoggedRequest,
   MigrationLogEntry,
   MigrationNumbers,
   MigrationOutcome,

@@ -164,6 +164,13 @@ export interface Migration {
 /** The numbers that a decision was taken on, by name with the unit. */
 export type MigrationNumbers = Readonly<Record<string, number>>;
 
+/** By whom something was asked for, in which request. */
+export interface LoggedRequest {
+  /** `req-…`, as the client was told. */
+  readonly requestId: string;
+  readonly requestedBy: string;
+}
+
 /** One thing that happened to a migration, for people; ordered by `id`. */
 export interface MigrationLogEntry {
   readonly id: number;
@@ -174,4 +181,6 @@ export interface MigrationLogEntry {
   readonly message: string;
   /** Of a decision: what it was taken on; null otherwise. */
   readonly numbers: MigrationNumbers | null;
+  /** Of what somebody asked for; null otherwise. */
+  readonly request: LoggedRequest | null;
 }

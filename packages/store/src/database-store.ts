@@ -35,7 +35,7 @@ export function databaseStore(database: Database): Store {
       takeSourceSlot: (uuid, expected, limits, change, log) =>
         takeSourceSlot(database, uuid, expected, limits, change, log),
       queue: () => readQueue(database),
-      readLog: (uuid) => readLog(database, uuid),
+      readLog: (...uuids) => readLog(database, uuids),
       appendLog: (uuid, state, line) => appendLog(database, uuid, state, line),
       acquireLeases: (owner, leaseMs, limit) => acquireLeases(database, owner, leaseMs, limit),
       renewLeases: (owner, uuids, leaseMs) => renewLeases(database, owner, uuids, leaseMs),

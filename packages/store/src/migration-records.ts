@@ -177,9 +177,10 @@ export async function compareAndSet(transaction: Transaction<Tables>, write: Com
   return migrationFromRow(row);
 }
 
-export async function readLog(database: Database, uuid: string): Promise<readonly MigrationLogEntry[]> {
-  const rows = await database.query(`reading the log of migration ${uuid}`, (db) =>
-    db.selectFrom("migration_log").selectAll().where("migration_uuid", "=", uuid).orderBy("id").execute(),
+export async function readLog(database: Database, uuids: readonly string[]): Promise<readonly MigrationLogEntry[]> {
+  if (uuids.length === 0) return [];
+  const rows = await database.query(`reading the log of ${uuids.length} migrations`, (db) =>
+    db.selectFrom("migration_log").selectAll().where("migration_uuid", "in", uuids).orderBy("id").execute(),
   );
   return rows.map(logEntryFromRow);
 }
@@ -238,6 +239,7 @@ async function writeLog(
       state: migration.state,
       message: line.message,
       numbers: line.numbers === undefined ? null : JSON.stringify(line.numbers),
+      request: line.request === undefined ? null : JSON.stringify(line.request),
     })
     .execute();
 }

@@ -92,6 +92,7 @@ export function logEntryFromRow(row: MigrationLogRow): MigrationLogEntry {
     state: word<MigrationLogEntry["state"]>(row.state),
     message: row.message,
     numbers: row.numbers === null ? null : fromJson<MigrationLogEntry["numbers"]>(row.numbers),
+    request: row.request === null ? null : fromJson<MigrationLogEntry["request"]>(row.request),
   };
 }
 

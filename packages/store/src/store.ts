@@ -2,6 +2,7 @@ import type {
   GuestSighting,
   Host,
   HostFacts,
+  LoggedRequest,
   Migration,
   MigrationLogEntry,
   MigrationNumbers,
@@ -108,6 +109,8 @@ export interface LogLine {
   readonly message: string;
   /** Of a decision. @default none */
   readonly numbers?: MigrationNumbers;
+  /** Of what somebody asked for. @default none */
+  readonly request?: LoggedRequest;
 }
 
 export interface MigrationFilter {
@@ -161,7 +164,8 @@ export interface MigrationStore {
   ): Promise<SlotAnswer>;
   /** All that are `queued`, in the order in which slots are given to them. */
   queue(): Promise<readonly QueuedMigration[]>;
-  readLog(uuid: string): Promise<readonly MigrationLogEntry[]>;
+  /** The lines of these migrations, in the order in which they were written. */
+  readLog(...uuids: readonly string[]): Promise<readonly MigrationLogEntry[]>;
   appendLog(uuid: string, state: MigrationState, line: LogLine): Promise<void>;
 
   /**

@@ -14,6 +14,7 @@ export const SINCE = {
   forcedDown: 11,
   hostStatus: 16,
   description: 19,
+  deletedServersActions: 21,
   forceComplete: 22,
   serverMigrations: 23,
   abort: 24,
@@ -25,8 +26,10 @@ export const SINCE = {
   flavorEmbedded: 47,
   computeUuids: 53,
   flavorDescription: 55,
+  actionPaging: 58,
   migrationPaging: 59,
   flavorExtraSpecs: 61,
+  actionEventHost: 62,
   trustedCertificates: 63,
   abortQueued: 65,
   changesBefore: 66,
@@ -35,6 +38,7 @@ export const SINCE = {
   lockedReason: 73,
   hypervisorServersAlways: 75,
   migrationOwner: 80,
+  actionEventDetails: 84,
   hypervisorWithoutCapacity: 88,
 } as const;
 

@@ -2,6 +2,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { logAnswer } from "../log-answer.ts";
 import { flavorRoutes } from "./flavor-routes.ts";
 import { hypervisorRoutes } from "./hypervisor-routes.ts";
+import { instanceActionRoutes } from "./instance-action-routes.ts";
 import { baseUrl } from "./links.ts";
 import { requestedVersion } from "./microversion.ts";
 import type { NovaContext } from "./nova-context.ts";
@@ -33,6 +34,7 @@ export function novaApi(app: FastifyInstance, context: NovaContext): void {
     serverActions,
     serverMigrationRoutes,
     osMigrationRoutes,
+    instanceActionRoutes,
     hypervisorRoutes,
     serviceRoutes,
     serviceSettings,

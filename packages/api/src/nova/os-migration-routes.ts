@@ -7,36 +7,25 @@ import { SINCE } from "./microversion.ts";
 import type { NovaRoutes } from "./nova-context.ts";
 import { NovaFault } from "./nova-fault.ts";
 import { parseQuery } from "./nova-validation.ts";
+import { count, one, requireOrder, time } from "./query-values.ts";
 import { MAX_PAGE } from "./server-filter.ts";
 import { isListed, migrationFields } from "./server-migration-view.ts";
 
-const text = z.union([z.string(), z.array(z.string()).transform((values) => values[0] ?? "")]).optional();
-const count = z
-  .string()
-  .regex(/^[0-9]{1,9}$/, "a whole number")
-  .transform(Number)
-  .optional();
-const time = z
-  .string()
-  .refine((value) => !Number.isNaN(Date.parse(value)), "a time in ISO 8601")
-  .transform(asUtc)
-  .optional();
-
 const base = z.object({
-  status: text,
-  instance_uuid: text,
-  migration_type: text,
-  hidden: text,
-  host: text,
-  source_compute: text,
+  status: one,
+  instance_uuid: one,
+  migration_type: one,
+  hidden: one,
+  host: one,
+  source_compute: one,
 });
-const paged = base.extend({ limit: count, marker: text, "changes-since": time });
+const paged = base.extend({ limit: count, marker: one, "changes-since": time });
 
 /** What each version lets a client ask; a key that it does not know is ignored below 2.59 and refused from there on. */
 const queries = [
   {
     since: SINCE.migrationOwner,
-    schema: paged.extend({ "changes-before": time, user_id: text, project_id: text }).strict(),
+    schema: paged.extend({ "changes-before": time, user_id: one, project_id: one }).strict(),
   },
   { since: SINCE.changesBefore, schema: paged.extend({ "changes-before": time }).strict() },
   { since: SINCE.migrationPaging, schema: paged.strict() },
@@ -77,16 +66,8 @@ export const osMigrationRoutes: NovaRoutes = (app, { dependencies }) => {
 function parseMigrationQuery(input: unknown, minor: number): MigrationQuery {
   const schema = queries.find((candidate) => minor >= candidate.since)?.schema ?? base;
   const query: MigrationQuery = parseQuery(schema, input);
-  const { "changes-since": since, "changes-before": before } = query;
-  if (since !== undefined && before !== undefined && before < since) {
-    throw new NovaFault(400, "The value of changes-since must be less than or equal to changes-before.");
-  }
+  requireOrder(query["changes-since"], query["changes-before"]);
   return query;
-}
-
-/** Nova reads a time without a zone as UTC. */
-function asUtc(value: string): Date {
-  return new Date(/T.*(Z|[+-]\d\d:?\d\d)$/i.test(value) || !value.includes("T") ? value : `${value}Z`);
 }
 
 /** `undefined` when nothing can match. */

@@ -3,16 +3,10 @@ import { z } from "zod";
 import { matchingNames } from "../name-filter.ts";
 import { NovaFault } from "./nova-fault.ts";
 import { parseQuery } from "./nova-validation.ts";
+import { count, one } from "./query-values.ts";
 import { novaServerState } from "./server-status.ts";
 
-const one = z.union([z.string(), z.array(z.string()).transform((values) => values[0] ?? "")]).optional();
 const many = z.union([z.string().transform((value) => [value]), z.array(z.string())]).optional();
-const count = z
-  .string()
-  .regex(/^[0-9]{1,9}$/, "a whole number")
-  .transform(Number)
-  .optional();
-
 /** What is not named here is ignored, as Nova does for the keys that it does not know. */
 const serverQuery = z.object({
   name: one,

@@ -1,8 +1,8 @@
-import { createHash } from "node:crypto";
 import type { KnownHost, KnownProgress, KnownServer } from "@drover/fleet";
 import { memoryPercent } from "@drover/model";
 import { LOCAL_IDENTITY } from "../identity.ts";
 import { embeddedFlavor, flavorId, flavorSize } from "./flavor-view.ts";
+import { hostIdFor } from "./host-id.ts";
 import { resourceLinks } from "./links.ts";
 import { SINCE } from "./microversion.ts";
 import { secondsTime } from "./nova-time.ts";
@@ -90,7 +90,7 @@ function stateFields(server: KnownServer, state: NovaServerState, { progress }: 
 
 function placement(server: KnownServer, minor: number): object {
   return {
-    hostId: createHash("sha224").update(`${LOCAL_IDENTITY.projectId}${server.host}`).digest("hex"),
+    hostId: hostIdFor(LOCAL_IDENTITY.projectId, server.host),
     "OS-EXT-AZ:availability_zone": "nova",
     "OS-EXT-SRV-ATTR:host": server.host,
     "OS-EXT-SRV-ATTR:hypervisor_hostname": server.host,

@@ -3,18 +3,18 @@ import {
   DroverError,
   type ForceCompleteMethod,
   isChosen,
+  type LoggedRequest,
   type Migration,
   type MigrationRequest,
   type RequestAnswer,
 } from "@drover/model";
-import type { MigrationChange } from "@drover/store";
+import type { LogLine, MigrationChange } from "@drover/store";
 import type { ConductorContext } from "../conductor-context.ts";
 import { decideOnFreshRecord, transition } from "../migration/record-change.ts";
 
-/** What an operator asked, and who. */
-export interface OperatorRequest {
+/** What an operator asked, and who, in which request. */
+export interface OperatorRequest extends LoggedRequest {
   readonly migrationUuid: string;
-  readonly requestedBy: string;
   /** How a force-complete is to be done. @default null, which leaves it to the agent */
   readonly method?: ForceCompleteMethod | null | undefined;
 }
@@ -32,10 +32,12 @@ export async function recordOperatorRequest(
 ): Promise<"accepted" | "ignored"> {
   return await decideOnFreshRecord(context.store, request.migrationUuid, async (migration) => {
     const answer = impossible(migration, kind, request) ?? answerRequest(kind, migration, request.method);
-    refuseRequest(context, kind, migration, answer);
+    const { requestId, requestedBy } = request;
+    const logged = { requestId, requestedBy };
+    await refuseRequest(context, kind, migration, answer, logged);
     if (answer.kind === "ignore") return "ignored";
     const how = request.method == null ? "" : ` by ${request.method}`;
-    const log = { event: `${kind} requested`, message: `asked for by ${request.requestedBy}${how}` };
+    const log = { event: `${kind} requested`, message: `asked for by ${requestedBy}${how}`, request: logged };
     const change = changeFor(context, kind, request);
     if (answer.kind === "settle") await settle(context, migration, change, log);
     else await context.store.migrations.update(migration.uuid, migration, change, log);
@@ -44,15 +46,17 @@ export async function recordOperatorRequest(
   });
 }
 
-/** @throws {DroverError} `refused` with the reason, when the answer is a refusal. */
-export function refuseRequest(
-  { logger }: ConductorContext,
+/** When the answer is a refusal, the migration's log keeps it. @throws {DroverError} `refused` with the reason, then. */
+export async function refuseRequest(
+  { logger, store }: ConductorContext,
   kind: string,
   { id, uuid, serverName, state }: Migration,
   answer: RequestAnswer,
-): void {
+  request: LoggedRequest,
+): Promise<void> {
   if (answer.kind !== "refuse") return;
   logger.info({ migrationId: uuid, kind, reason: answer.reason }, "a request was refused");
+  await store.migrations.appendLog(uuid, state, { event: `${kind} refused`, message: answer.reason, request });
   throw new DroverError("refused", `migration ${id} of ${serverName}: ${answer.reason}`, {
     details: { migrationUuid: uuid, state },
   });
@@ -87,7 +91,7 @@ async function settle(
   context: ConductorContext,
   migration: Migration,
   change: MigrationChange,
-  log: { readonly event: string; readonly message: string },
+  log: LogLine,
 ): Promise<void> {
   const reason = `aborted on request of ${change.abortRequestedBy}`;
   const step = migration.state === "queued" ? null : migration.step;

@@ -1,3 +1,4 @@
+import type { RpcContext } from "@drover/bus";
 import type { resumeMigration } from "@drover/contracts";
 import { answerResume } from "@drover/model";
 import type { ConductorContext } from "../conductor-context.ts";
@@ -16,13 +17,15 @@ type ResumeRequest = ReturnType<(typeof resumeMigration.request)["parse"]>;
 export async function recordResume(
   context: ConductorContext,
   { migrationUuid, requestedBy }: ResumeRequest,
+  { requestId }: Pick<RpcContext, "requestId">,
 ): Promise<"accepted" | "ignored"> {
   return await decideOnFreshRecord(context.store, migrationUuid, async (migration) => {
     const answer = answerResume(migration);
-    refuseRequest(context, "resume", migration, answer);
+    await refuseRequest(context, "resume", migration, answer, { requestId, requestedBy });
     if (answer.kind === "ignore" || migration.resume?.answer === null) return "ignored";
     const resume = { ...resumeAfter(migration.resume, context.clock.now(), requestedBy), byPolicy: 0 };
-    const log = { event: "resume requested", message: `asked for by ${requestedBy}` };
+    const message = `asked for by ${requestedBy}`;
+    const log = { event: "resume requested", message, request: { requestId, requestedBy } };
     await context.store.migrations.update(migration.uuid, migration, { resume }, log);
     context.signals.changed(migration.uuid);
     return "accepted";

@@ -1,3 +1,4 @@
+import type { RpcContext } from "@drover/bus";
 import type { tuneMigration } from "@drover/contracts";
 import { answerTuning, DroverError, type MigrationTuning } from "@drover/model";
 import type { ConductorContext } from "../conductor-context.ts";
@@ -12,7 +13,11 @@ type TuneRequest = ReturnType<(typeof tuneMigration.request)["parse"]>;
  *
  * @throws {DroverError} `bad-request` when nothing is named, `refused` with the reason, `not-found`.
  */
-export async function recordTuning(context: ConductorContext, request: TuneRequest): Promise<"accepted"> {
+export async function recordTuning(
+  context: ConductorContext,
+  request: TuneRequest,
+  { requestId }: Pick<RpcContext, "requestId">,
+): Promise<"accepted"> {
   const { bandwidthMiBps, downtimeMs, requestedBy } = request;
   if (bandwidthMiBps === null && downtimeMs === null) {
     throw new DroverError("bad-request", "name bandwidthMiBps, downtimeMs or both: there is nothing to change", {
@@ -20,7 +25,7 @@ export async function recordTuning(context: ConductorContext, request: TuneReque
     });
   }
   return await decideOnFreshRecord(context.store, request.migrationUuid, async (migration) => {
-    refuseRequest(context, "tune", migration, answerTuning(migration));
+    await refuseRequest(context, "tune", migration, answerTuning(migration), { requestId, requestedBy });
     const before = migration.tuning?.answer === null ? migration.tuning : null;
     const tuning: MigrationTuning = {
       number: (migration.tuning?.number ?? 0) + 1,
@@ -30,7 +35,8 @@ export async function recordTuning(context: ConductorContext, request: TuneReque
       requestedBy,
       answer: null,
     };
-    const log = { event: "tune requested", message: `${tuningWords(tuning)}, asked for by ${requestedBy}` };
+    const message = `${tuningWords(tuning)}, asked for by ${requestedBy}`;
+    const log = { event: "tune requested", message, request: { requestId, requestedBy } };
     await context.store.migrations.update(migration.uuid, migration, { tuning }, log);
     context.signals.changed(migration.uuid);
     return "accepted" as const;

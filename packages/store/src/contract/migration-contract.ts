@@ -127,12 +127,18 @@ export function migrationContract(context: () => ContractContext): void {
         event: "note",
         message: "three",
         numbers: { iteration: 3 },
+        request: { requestId: "req-2", requestedBy: "bob" },
       });
       const lines = await migrations.readLog(created.uuid);
       expect(lines.map((line) => [line.state, line.event, line.message])).toEqual([
         ["queued", "created", "one"],
         ["failed", "failed", "two"],
         ["failed", "note", "three"],
+      ]);
+      expect(lines.map(({ numbers, request }) => ({ numbers, request }))).toEqual([
+        { numbers: null, request: null },
+        { numbers: null, request: null },
+        { numbers: { iteration: 3 }, request: { requestId: "req-2", requestedBy: "bob" } },
       ]);
       await expect(migrations.appendLog(crypto.randomUUID(), "failed", log)).rejects.toMatchObject({
         code: "not-found",

@@ -94,6 +94,7 @@ interface MigrationLogTable {
   readonly state: string;
   readonly message: string;
   readonly numbers: string | null;
+  readonly request: string | null;
 }
 
 interface DestinationClaimTable {
