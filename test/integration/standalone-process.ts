@@ -60,7 +60,7 @@ export async function standaloneFolders(settings: Readonly<Record<string, string
           if (child.exitCode !== null) throw new Error(`standalone ended with ${child.exitCode}: ${output()}`);
           return /API\s+(http:\/\/127\.0\.0\.1:\d+)/.exec(output())?.[1];
         },
-        { deadlineMs: 20_000, intervalMs: 20 },
+        { deadlineMs: 60_000, intervalMs: 50 },
       );
       const end = async (signal: NodeJS.Signals) => {
         child.kill(signal);

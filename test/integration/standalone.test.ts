@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type StandaloneFolders, type StandaloneProcess, standaloneFolders } from "./standalone-process.ts";
 import { isOver, isWatched, untilMigration, untilServerIsOn } from "./watching.ts";
 
-describe.concurrent("a standalone Drover", () => {
+describe.concurrent("a standalone Drover", { timeout: 90_000 }, () => {
   let folders: StandaloneFolders;
   let drover: StandaloneProcess;
   beforeAll(async () => {
@@ -72,8 +72,8 @@ describe.concurrent("a standalone Drover", () => {
       ],
     });
     const shown = await fetch(`${drover.url}${path}/${ended.requestId}`, { headers });
-    const events = (await shown.json()).instanceAction.events;
-    expect(events.map(({ event, result }: Record<string, unknown>) => [event, result])).toEqual([
+    const { instanceAction } = (await shown.json()) as { instanceAction: { events: Record<string, unknown>[] } };
+    expect(instanceAction.events.map(({ event, result }) => [event, result])).toEqual([
       ["compute__rollback_live_migration", "Success"],
       ["compute_live_migration", "Error"],
       ["compute_pre_live_migration", "Success"],
@@ -82,7 +82,7 @@ describe.concurrent("a standalone Drover", () => {
   });
 });
 
-describe.concurrent("the process of a standalone Drover", () => {
+describe.concurrent("the process of a standalone Drover", { timeout: 90_000 }, () => {
   it.each(["SIGINT", "SIGTERM"] as const)("stops on %s, in order and with nothing left", async (signal) => {
     await using folders = await standaloneFolders();
     await using drover = await folders.start();

@@ -1,0 +1,3 @@
+import { describeRpcExamples } from "./rpc-examples-suite.ts";
+
+describeRpcExamples({ language: "TypeScript", driver: "nats" });
