@@ -1,17 +1,25 @@
 export { ApiError, type ApiErrorDetails, type ApiErrorFields, ApiUnreachableError } from "./api-error.ts";
 export {
+  type AggregateChange,
   type DroverClient,
   type DroverOptions,
   type ForceCompleteOptions,
   type HostSettings,
   type MigrateOptions,
   type MigrationFilter,
+  type NewAggregate,
+  type NewServerGroup,
   openDrover,
   type ParkedFilter,
   type ServerFilter,
+  type ServerGroupChange,
   type TuneOptions,
 } from "./open-drover.ts";
 export type {
+  AggregateDetail,
+  AggregateList,
+  AggregateView,
+  Deleted,
   HostDeparturesView,
   HostDetail,
   HostList,
@@ -28,6 +36,9 @@ export type {
   RequestAnswerView,
   RequestedPolicy,
   ServerDetail,
+  ServerGroupDetail,
+  ServerGroupList,
+  ServerGroupView,
   ServerList,
   ServerView,
 } from "./views.ts";

@@ -2,6 +2,9 @@ import createClient, { type Client } from "openapi-fetch";
 import { ApiUnreachableError, readApiError } from "./api-error.ts";
 import type { paths } from "./v1.gen.ts";
 import type {
+  AggregateDetail,
+  AggregateList,
+  Deleted,
   HostDeparturesView,
   HostDetail,
   HostList,
@@ -14,6 +17,9 @@ import type {
   RequestAnswerView,
   RequestedPolicy,
   ServerDetail,
+  ServerGroupDetail,
+  ServerGroupList,
+  ServerGroupView,
   ServerList,
 } from "./views.ts";
 
@@ -69,10 +75,45 @@ export interface HostSettings {
   readonly enabled?: boolean;
   /** Why; only of a host that is disabled. */
   readonly disabledReason?: string | null;
+  /** Somebody works on it, and why: no guest comes to it until this is null again. Apart from `enabled`. */
+  readonly maintenanceReason?: string | null;
   /** Live migrations that leave it at the same time; null is the conductors' default. */
   readonly maxOutgoingMigrations?: number | null;
   /** Live migrations that come to it at the same time; null is the conductors' default. */
   readonly maxIncomingMigrations?: number | null;
+}
+
+export interface NewServerGroup {
+  readonly name: string;
+  readonly policy: ServerGroupView["policy"];
+  /** With `anti-affinity`: so many of them may share a host. @default 1 */
+  readonly maxServersPerHost?: number;
+  /** Uuids or unambiguous names. @default none */
+  readonly servers?: readonly string[];
+}
+
+export interface ServerGroupChange {
+  readonly addServers?: readonly string[];
+  readonly removeServers?: readonly string[];
+}
+
+export interface NewAggregate {
+  readonly name: string;
+  /** The zone that its hosts are in. @default null: none by it */
+  readonly availabilityZone?: string | null;
+  /** What its hosts offer. @default nothing */
+  readonly metadata?: Readonly<Record<string, string>>;
+  /** @default none */
+  readonly hosts?: readonly string[];
+}
+
+/** What is absent stays as it is. */
+export interface AggregateChange {
+  readonly availabilityZone?: string | null;
+  /** Takes the place of all that was there. */
+  readonly metadata?: Readonly<Record<string, string>>;
+  readonly addHosts?: readonly string[];
+  readonly removeHosts?: readonly string[];
 }
 
 export interface ForceCompleteOptions {
@@ -96,12 +137,23 @@ export interface TuneOptions {
 export interface DroverClient {
   readonly url: string;
   hosts(): Promise<HostList>;
-  /** Sets whether it is chosen for migrations, and how many leave it and come to it. Resolves with the host as it is then. */
+  /** Sets whether it is chosen for migrations, its maintenance, and how many leave it and come to it. Resolves with the host as it is then. */
   updateHost(host: string, settings: HostSettings): Promise<HostDetail>;
   /** Which servers of the host could move elsewhere, and why the others cannot. Claims and changes nothing. */
   preflightHost(host: string): Promise<HostDeparturesView>;
   servers(filter?: ServerFilter): Promise<ServerList>;
   server(server: string): Promise<ServerDetail>;
+  /** Sets the zone that it is to stay in; null: any. It counts when it is moved. */
+  updateServer(server: string, settings: { readonly availabilityZone: string | null }): Promise<ServerDetail>;
+  /** Server groups and aggregates are named by their names. */
+  serverGroups(): Promise<ServerGroupList>;
+  createServerGroup(group: NewServerGroup): Promise<ServerGroupDetail>;
+  updateServerGroup(name: string, change: ServerGroupChange): Promise<ServerGroupDetail>;
+  deleteServerGroup(name: string): Promise<Deleted>;
+  aggregates(): Promise<AggregateList>;
+  createAggregate(aggregate: NewAggregate): Promise<AggregateDetail>;
+  updateAggregate(name: string, change: AggregateChange): Promise<AggregateDetail>;
+  deleteAggregate(name: string): Promise<Deleted>;
   /** Could it move, and where to? Without `host` every host is asked. Claims and changes nothing. */
   preflight(server: string, options?: { readonly host?: string }): Promise<MigrationPreflightView>;
   /** Resolves when the migration is recorded (`queued`), not when it ends. */
@@ -142,6 +194,7 @@ export function openDrover(options: DroverOptions): DroverClient {
 function methodsOf(client: Client<paths>, url: string): DroverClient {
   return {
     url,
+    ...placementMethodsOf(client, url),
     hosts: async () => answerOf(url, await client.GET("/v1/hosts")),
     servers: async (filter = {}) => answerOf(url, await client.GET("/v1/servers", { params: { query: filter } })),
     server: async (server) => answerOf(url, await client.GET("/v1/servers/{server}", { params: { path: { server } } })),
@@ -187,6 +240,53 @@ function methodsOf(client: Client<paths>, url: string): DroverClient {
       answerOf(url, await client.POST("/v1/bus/parked/{id}/send-again", { params: { path: { id } } })),
     discardParked: async (id) =>
       answerOf(url, await client.DELETE("/v1/bus/parked/{id}", { params: { path: { id } } })),
+  };
+}
+
+type PlacementMethod =
+  | "updateServer"
+  | `${"create" | "update" | "delete"}${"ServerGroup" | "Aggregate"}`
+  | "serverGroups"
+  | "aggregates";
+
+function placementMethodsOf(client: Client<paths>, url: string): Pick<DroverClient, PlacementMethod> {
+  return {
+    updateServer: async (server, body) =>
+      answerOf(url, await client.PATCH("/v1/servers/{server}", { params: { path: { server } }, body })),
+    serverGroups: async () => answerOf(url, await client.GET("/v1/server-groups")),
+    createServerGroup: async ({ name, policy, maxServersPerHost = 1, servers = [] }) =>
+      answerOf(
+        url,
+        await client.POST("/v1/server-groups", { body: { name, policy, maxServersPerHost, servers: [...servers] } }),
+      ),
+    updateServerGroup: async (group, { addServers = [], removeServers = [] }) =>
+      answerOf(
+        url,
+        await client.PATCH("/v1/server-groups/{group}", {
+          params: { path: { group } },
+          body: { addServers: [...addServers], removeServers: [...removeServers] },
+        }),
+      ),
+    deleteServerGroup: async (group) =>
+      answerOf(url, await client.DELETE("/v1/server-groups/{group}", { params: { path: { group } } })),
+    aggregates: async () => answerOf(url, await client.GET("/v1/aggregates")),
+    createAggregate: async ({ name, availabilityZone = null, metadata = {}, hosts = [] }) =>
+      answerOf(
+        url,
+        await client.POST("/v1/aggregates", {
+          body: { name, availabilityZone, metadata: { ...metadata }, hosts: [...hosts] },
+        }),
+      ),
+    updateAggregate: async (aggregate, { addHosts = [], removeHosts = [], ...change }) =>
+      answerOf(
+        url,
+        await client.PATCH("/v1/aggregates/{aggregate}", {
+          params: { path: { aggregate } },
+          body: { ...change, addHosts: [...addHosts], removeHosts: [...removeHosts] },
+        }),
+      ),
+    deleteAggregate: async (aggregate) =>
+      answerOf(url, await client.DELETE("/v1/aggregates/{aggregate}", { params: { path: { aggregate } } })),
   };
 }
 

@@ -14,7 +14,7 @@ export interface paths {
     };
   };
   "/v1/hosts/{host}": {
-    /** Set whether it is chosen for migrations, and how many leave it and come to it */
+    /** Set whether it is chosen for migrations, its maintenance, and how many leave it and come to it */
     patch: {
       parameters: {
         path: {
@@ -72,6 +72,22 @@ export interface paths {
           "server": string;
         };
       };
+      responses: {
+        200: { content: { "application/json": {
+          "server": components["schemas"]["Server"];
+        } } };
+        "4XX": { content: { "application/json": components["schemas"]["Error"] } };
+        "5XX": { content: { "application/json": components["schemas"]["Error"] } };
+      };
+    };
+    /** Set the zone that it is to stay in; it counts when it is moved */
+    patch: {
+      parameters: {
+        path: {
+          "server": string;
+        };
+      };
+      requestBody: { content: { "application/json": components["schemas"]["ServerSettingsInput"] } };
       responses: {
         200: { content: { "application/json": {
           "server": components["schemas"]["Server"];
@@ -219,6 +235,122 @@ export interface paths {
       };
     };
   };
+  "/v1/server-groups": {
+    /** Server groups with their members, by name */
+    get: {
+      parameters: {};
+      responses: {
+        200: { content: { "application/json": {
+          "groups": components["schemas"]["ServerGroup"][];
+        } } };
+        "4XX": { content: { "application/json": components["schemas"]["Error"] } };
+        "5XX": { content: { "application/json": components["schemas"]["Error"] } };
+      };
+    };
+    /** Make a group of servers that are to run together or apart; it counts when one is moved */
+    post: {
+      parameters: {};
+      requestBody: { content: { "application/json": components["schemas"]["NewServerGroupInput"] } };
+      responses: {
+        201: { content: { "application/json": {
+          "group": components["schemas"]["ServerGroup"];
+        } } };
+        "4XX": { content: { "application/json": components["schemas"]["Error"] } };
+        "5XX": { content: { "application/json": components["schemas"]["Error"] } };
+      };
+    };
+  };
+  "/v1/server-groups/{group}": {
+    /** Add servers to it, and remove some from it */
+    patch: {
+      parameters: {
+        path: {
+          "group": string;
+        };
+      };
+      requestBody: { content: { "application/json": components["schemas"]["ServerGroupChangeInput"] } };
+      responses: {
+        200: { content: { "application/json": {
+          "group": components["schemas"]["ServerGroup"];
+        } } };
+        "4XX": { content: { "application/json": components["schemas"]["Error"] } };
+        "5XX": { content: { "application/json": components["schemas"]["Error"] } };
+      };
+    };
+    /** Remove it; its servers are in no group then */
+    delete: {
+      parameters: {
+        path: {
+          "group": string;
+        };
+      };
+      responses: {
+        200: { content: { "application/json": {
+          "deleted": string;
+        } } };
+        "4XX": { content: { "application/json": components["schemas"]["Error"] } };
+        "5XX": { content: { "application/json": components["schemas"]["Error"] } };
+      };
+    };
+  };
+  "/v1/aggregates": {
+    /** Aggregates with their hosts, by name */
+    get: {
+      parameters: {};
+      responses: {
+        200: { content: { "application/json": {
+          "aggregates": components["schemas"]["Aggregate"][];
+        } } };
+        "4XX": { content: { "application/json": components["schemas"]["Error"] } };
+        "5XX": { content: { "application/json": components["schemas"]["Error"] } };
+      };
+    };
+    /** Make an aggregate of hosts; with a zone, its hosts are in that */
+    post: {
+      parameters: {};
+      requestBody: { content: { "application/json": components["schemas"]["NewAggregateInput"] } };
+      responses: {
+        201: { content: { "application/json": {
+          "aggregate": components["schemas"]["Aggregate"];
+        } } };
+        "4XX": { content: { "application/json": components["schemas"]["Error"] } };
+        "5XX": { content: { "application/json": components["schemas"]["Error"] } };
+      };
+    };
+  };
+  "/v1/aggregates/{aggregate}": {
+    /** Change its zone or metadata, add hosts to it, and remove some from it */
+    patch: {
+      parameters: {
+        path: {
+          "aggregate": string;
+        };
+      };
+      requestBody: { content: { "application/json": components["schemas"]["AggregateChangeInput"] } };
+      responses: {
+        200: { content: { "application/json": {
+          "aggregate": components["schemas"]["Aggregate"];
+        } } };
+        "4XX": { content: { "application/json": components["schemas"]["Error"] } };
+        "5XX": { content: { "application/json": components["schemas"]["Error"] } };
+      };
+    };
+    /** Remove it; servers that asked for a zone that no host is in any more stay where they are */
+    delete: {
+      parameters: {
+        path: {
+          "aggregate": string;
+        };
+      };
+      responses: {
+        200: { content: { "application/json": {
+          "deleted": string;
+        } } };
+        "4XX": { content: { "application/json": components["schemas"]["Error"] } };
+        "5XX": { content: { "application/json": components["schemas"]["Error"] } };
+      };
+    };
+  };
   "/v1/bus/parked": {
     /** Messages that servers gave up on, the oldest first */
     get: {
@@ -276,6 +408,21 @@ export interface paths {
 
 export interface components {
   schemas: {
+    "Aggregate": {
+      "id": number;
+      "name": string;
+      "availabilityZone": string | null;
+      "metadata": Record<string, string>;
+      "hosts": string[];
+      "createdAt": string;
+    };
+    "AggregateChangeInput": {
+      "availabilityZone"?: string | null;
+      /** Takes the place of all that was there. */
+      "metadata"?: Record<string, string>;
+      "addHosts"?: string[];
+      "removeHosts"?: string[];
+    };
     "ChosenFlag": {
       /** libvirt's name of the flag or parameter. */
       "name": string;
@@ -321,6 +468,15 @@ export interface components {
       "state": "up" | "down";
       "enabled": boolean;
       "disabledReason": string | null;
+      /** Somebody works on it: no guest comes to it, whether it is enabled or not. */
+      "maintenance": {
+        "reason": string;
+        "since": string;
+      } | null;
+      /** By its aggregates; `nova` where none has one. */
+      "availabilityZone": string;
+      /** Names of those that it is in. */
+      "aggregates": string[];
       /** Set by an operator; null where the conductors' default holds. */
       "maxOutgoingMigrations": number | null;
       /** Set by an operator; null where the conductors' default holds. */
@@ -363,6 +519,8 @@ export interface components {
       "inboundAddress": string;
       /** Where the source's libvirtd reaches this host's. */
       "libvirtUri": string;
+      /** The host's own that others could reach; without it, the agent does not say (before 1.4). */
+      "addresses"?: string[];
     };
     "HostPreflight": {
       "host": string;
@@ -382,6 +540,8 @@ export interface components {
       "enabled"?: boolean;
       /** Only of a host that is disabled. */
       "disabledReason"?: string | null;
+      /** Somebody works on it, and why: no guest comes to it until this is null again. Apart from `enabled`, which stays as it is. */
+      "maintenanceReason"?: string | null;
       /** Live migrations that leave the host at the same time; 0 is none, null the conductors' default. */
       "maxOutgoingMigrations"?: number | null;
       /** Live migrations that come to the host at the same time; 0 is none, null the conductors' default. */
@@ -578,6 +738,23 @@ export interface components {
       "bandwidthMiBps": number | null;
       "downtimeMs": number | null;
     };
+    "NewAggregateInput": {
+      "name": string;
+      /** The zone that its hosts are in; null: none by it. */
+      "availabilityZone"?: string | null;
+      /** What its hosts offer: a server whose metadata has `aggregate_instance_extra_specs:KEY` needs `KEY`. */
+      "metadata"?: Record<string, string>;
+      "hosts"?: string[];
+    };
+    "NewServerGroupInput": {
+      "name": string;
+      /** Nova's: run together, run apart; a soft policy ranks hosts and rejects none. */
+      "policy": "affinity" | "anti-affinity" | "soft-affinity" | "soft-anti-affinity";
+      /** With `anti-affinity`: so many of them may share a host. */
+      "maxServersPerHost"?: number;
+      /** Uuids or unambiguous names; a server is in one group at most. */
+      "servers"?: string[];
+    };
     "ParkedMessage": {
       "id": string;
       /** The queue that it was taken from: `<topic>` or `<topic>.<server>`. */
@@ -683,12 +860,38 @@ export interface components {
       "runsTwice": string[];
       /** What its operators say of it, for policies. */
       "metadata": Record<string, string>;
+      /** The zone that it is to stay in; null where it asked for none. */
+      "availabilityZone": string | null;
+      /** Name of its server group. */
+      "group": string | null;
       /** The migration in progress. */
       "migration": {
         "id": number;
         "uuid": string;
         "status": string;
       } | null;
+    };
+    "ServerGroup": {
+      "uuid": string;
+      "name": string;
+      "policy": "affinity" | "anti-affinity" | "soft-affinity" | "soft-anti-affinity";
+      /** With `anti-affinity`: so many of them may share a host. */
+      "maxServersPerHost": number;
+      /** Name and host are null for one that no host reports. */
+      "servers": ({
+        "uuid": string;
+        "name": string | null;
+        "host": string | null;
+      })[];
+      "createdAt": string;
+    };
+    "ServerGroupChangeInput": {
+      "addServers"?: string[];
+      "removeServers"?: string[];
+    };
+    "ServerSettingsInput": {
+      /** The zone that it is to stay in: `nova` is that of hosts in no other. Null: it may go to any. */
+      "availabilityZone": string | null;
     };
     "TuneRequestInput": {
       /** Null leaves it; 0 takes the limit away. */

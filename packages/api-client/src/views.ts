@@ -15,6 +15,12 @@ export type MigrationPreflightView = Answer<"/v1/servers/{server}/migration-pref
 /** Which servers of a host could move elsewhere, and why the others cannot. */
 export type HostDeparturesView = Answer<"/v1/hosts/{host}/migration-preflight", "get", 200>;
 
+/** Servers that are to run together, or apart. */
+export type ServerGroupView = Answer<"/v1/server-groups", "get", 200>["groups"][number];
+
+/** Hosts that have something in common; those with a zone make it up. */
+export type AggregateView = Answer<"/v1/aggregates", "get", 200>["aggregates"][number];
+
 /** A server: one libvirt uuid over all hosts, and its migration under way, if any. */
 export type ServerView = Answer<"/v1/servers/{server}", "get", 200>["server"];
 
@@ -35,6 +41,11 @@ export type ParkedView = Answer<"/v1/bus/parked", "get", 200>["parked"][number];
 
 export type ParkedList = Answer<"/v1/bus/parked", "get", 200>;
 export type ParkedReleased = Answer<"/v1/bus/parked/{id}/send-again", "post", 200>;
+export type ServerGroupList = Answer<"/v1/server-groups", "get", 200>;
+export type ServerGroupDetail = Answer<"/v1/server-groups/{group}", "patch", 200>;
+export type AggregateList = Answer<"/v1/aggregates", "get", 200>;
+export type AggregateDetail = Answer<"/v1/aggregates/{aggregate}", "patch", 200>;
+export type Deleted = Answer<"/v1/aggregates/{aggregate}", "delete", 200>;
 export type HostDetail = Answer<"/v1/hosts/{host}", "patch", 200>;
 export type HostList = Answer<"/v1/hosts", "get", 200>;
 export type ServerList = Answer<"/v1/servers", "get", 200>;

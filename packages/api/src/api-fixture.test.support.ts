@@ -2,13 +2,18 @@
 import { type Bus, handle, openInProcessBus, type RpcInfo } from "@drover/bus";
 import {
   abortMigration,
+  createServerGroup,
+  deleteServerGroup,
   forceCompleteMigration,
   hostMigrationPreflight,
   liveMigrateInstance,
   migrationPreflight,
+  updateAggregate,
   updateHost,
+  updateServer,
 } from "@drover/contracts";
-import { openSampleFleet, type SampleFleet } from "@drover/fleet/testing";
+import { createFleet, viewServer, viewServerGroup } from "@drover/fleet";
+import { openSampleFleet, S1, type SampleFleet } from "@drover/fleet/testing";
 import { DroverError, silentLogger, systemClock } from "@drover/model";
 import type { ProgressCache } from "@drover/progress";
 import type { Store } from "@drover/store";
@@ -86,7 +91,25 @@ export async function openApiFixture(): Promise<ApiFixture> {
         answer("update_host", request, info, undefined);
         const set = await store.hosts.set(request.host, { enabled: request.settings.enabled ?? true });
         if (set === undefined) throw new DroverError("not-found", "no such host");
-        return set;
+        return { ...set, maintenanceReason: null };
+      }),
+      handle(createServerGroup, async (request, info) => {
+        const made = await store.serverGroups.create(request.group);
+        const group = viewServerGroup({ ...made, members: [] });
+        return answer("create_server_group", request, info, { group });
+      }),
+      handle(deleteServerGroup, async (request, info) => answer("delete_server_group", request, info, {})),
+      handle(updateAggregate, async (request, info) => {
+        const made = { ...request.change, metadata: {}, availabilityZone: request.change.availabilityZone ?? null };
+        const { name, hosts, ...rest } = { ...made, name: request.aggregate, hosts: request.change.addHosts };
+        const { id } = await store.aggregates.create({ name, hosts, ...rest });
+        const aggregate = { id, name, hosts, ...rest, createdAt: new Date().toISOString() };
+        return answer("update_aggregate", request, info, { aggregate });
+      }),
+      handle(updateServer, async (request, info) => {
+        await store.serverZones.set(S1, request.settings.availabilityZone);
+        const server = viewServer(await createFleet(store, systemClock).findServer(request.server));
+        return answer("update_server", request, info, { server });
       }),
       handle(abortMigration, async (request, info) =>
         answer("live_migration_abort", request, info, { answer: "accepted" as const }),

@@ -10,6 +10,8 @@ it("is what openapi.gen.json holds; run `npm run openapi` here after a change", 
 it("describes /v1 and nothing else", async () => {
   const document: { paths: Record<string, unknown> } = JSON.parse(await openapiDocument());
   expect(Object.keys(document.paths).sort()).toEqual([
+    "/v1/aggregates",
+    "/v1/aggregates/{aggregate}",
     "/v1/bus/parked",
     "/v1/bus/parked/{id}",
     "/v1/bus/parked/{id}/send-again",
@@ -22,6 +24,8 @@ it("describes /v1 and nothing else", async () => {
     "/v1/migrations/{migration}/force-complete",
     "/v1/migrations/{migration}/resume",
     "/v1/migrations/{migration}/tune",
+    "/v1/server-groups",
+    "/v1/server-groups/{group}",
     "/v1/servers",
     "/v1/servers/{server}",
     "/v1/servers/{server}/migration-preflight",

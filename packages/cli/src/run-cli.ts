@@ -1,10 +1,12 @@
 import { Command, CommanderError } from "commander";
 import { type CliIo, wantsColor } from "./cli-io.ts";
 import type { CommandHost } from "./command-context.ts";
+import { addAggregateCommands } from "./commands/aggregate.ts";
 import { addBusCommands } from "./commands/bus.ts";
 import { addHostCommands } from "./commands/host.ts";
 import { addMigrationCommands } from "./commands/migration.ts";
 import { addServerCommands } from "./commands/server.ts";
+import { addServerGroupCommands } from "./commands/server-group.ts";
 import { addUpCommand } from "./commands/up.ts";
 import { errorJson, errorLine } from "./error-line.ts";
 import { EXIT, EXIT_CODE_HELP, exitCodeOfError } from "./exit-code.ts";
@@ -58,6 +60,8 @@ function buildProgram(host: CommandHost): Command {
   addHostCommands(program, host);
   addServerCommands(program, host);
   addMigrationCommands(program, host);
+  addServerGroupCommands(program, host);
+  addAggregateCommands(program, host);
   addBusCommands(program, host);
   return program;
 }

@@ -28,6 +28,7 @@ import { takeInEvent } from "./reports/migration-event.ts";
 import { takeInOutcome } from "./reports/migration-outcome.ts";
 import { recordLiveMigration } from "./requests/live-migrate-instance.ts";
 import { recordOperatorRequest } from "./requests/operator-request.ts";
+import { placementHandlers } from "./requests/placement-handlers.ts";
 import { fleetHandlers } from "./requests/read-fleet.ts";
 import { recordResume } from "./requests/resume-migration.ts";
 import { recordTuning } from "./requests/tune-migration.ts";
@@ -78,6 +79,7 @@ export async function startConductor(dependencies: ConductorDependencies): Promi
       ...operatorHandlers(context, work),
       ...fleetHandlers(dependencies),
       ...preflightHandlers(context),
+      ...placementHandlers(context),
       ...agentHandlers(context),
       changeHandler(signals, work),
     ],
@@ -111,8 +113,9 @@ function operatorHandlers(context: ConductorContext, work: MigrationWork): reado
     }),
     handle(updateHost, async (request) => {
       const host = await recordHostSettings(context, request);
-      const { enabled, disabledReason, maxOutgoingMigrations, maxIncomingMigrations } = host;
-      return { enabled, disabledReason, maxOutgoingMigrations, maxIncomingMigrations };
+      const { enabled, disabledReason, maintenance, maxOutgoingMigrations, maxIncomingMigrations } = host;
+      const maintenanceReason = maintenance?.reason ?? null;
+      return { enabled, disabledReason, maintenanceReason, maxOutgoingMigrations, maxIncomingMigrations };
     }),
     handle(abortMigration, async (request, { context: { requestId } }) => ({
       answer: await recordOperatorRequest(context, "abort", { ...request, requestId }),

@@ -4,9 +4,10 @@
  * 1.0 the first release; 1.1 the reading methods `list_servers`, `get_server`, `list_hosts`, `list_migrations` and
  * `get_migration`, so that a service needs no HTTP beside the bus; 1.2 `report_held_migrations`; 1.3
  * `migration_preflight`, `host_migration_preflight` and `update_host`, `priority` and `policy` of
- * `live_migrate_instance`, a method with `live_migration_force_complete`, `live_migration_tune` and `live_migration_resume`.
+ * `live_migrate_instance`, a method with `live_migration_force_complete`, `live_migration_tune` and `live_migration_resume`;
+ * 1.4 server groups, aggregates, zones and maintenance, `addresses` in a host's facts.
  */
-export const conductorTopic = { topic: "conductor", version: "1.3" } as const;
+export const conductorTopic = { topic: "conductor", version: "1.4" } as const;
 
 /** What agents report names the oldest version that has the method: agents are upgraded before conductors. */
 export const REPORT_VERSION = "1.0";

@@ -21,6 +21,15 @@ export const hostSettings = z
       .optional()
       .describe("A disabled host is chosen for no migration; what runs on it, or is on its way to it, is left alone."),
     disabledReason: z.string().min(1).max(255).nullable().optional().describe("Only of a host that is disabled."),
+    maintenanceReason: z
+      .string()
+      .min(1)
+      .max(255)
+      .nullable()
+      .optional()
+      .describe(
+        "Somebody works on it, and why: no guest comes to it until this is null again. Apart from `enabled`, which stays as it is.",
+      ),
     maxOutgoingMigrations: limit("leave"),
     maxIncomingMigrations: limit("come to"),
   })
@@ -33,7 +42,7 @@ export const updateHost = defineCall({
   deadlineMs: 10_000,
   idempotent: true,
   description:
-    "Sets what is allowed on a host: whether it is chosen for migrations, and how many leave it and come to it.",
+    "Sets what is allowed on a host: whether it is chosen for migrations, its maintenance, and how many leave it and come to it.",
   errors: {
     "not-found": "No such host.",
     "bad-request": "A reason for a host that is not disabled.",
@@ -46,6 +55,7 @@ export const updateHost = defineCall({
   response: z.object({
     enabled: z.boolean(),
     disabledReason: z.string().nullable(),
+    maintenanceReason: z.string().nullable().default(null),
     maxOutgoingMigrations: z.int().nullable(),
     maxIncomingMigrations: z.int().nullable(),
   }),

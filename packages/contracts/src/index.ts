@@ -33,6 +33,23 @@ export {
 } from "./conductor-rpc.ts";
 export { hostSettings, updateHost } from "./host-rpc.ts";
 export {
+  aggregateChange,
+  createAggregate,
+  createServerGroup,
+  deleteAggregate,
+  deleteServerGroup,
+  listAggregates,
+  listServerGroups,
+  newAggregate,
+  newServerGroup,
+  placementName,
+  serverGroupChange,
+  serverSettings,
+  updateAggregate,
+  updateServer,
+  updateServerGroup,
+} from "./placement-rpc.ts";
+export {
   forceCompleteMethod,
   migrationPolicy,
   type RequestedPolicy,
@@ -59,6 +76,8 @@ export {
 export { selectDestinations } from "./scheduler-rpc.ts";
 export { hostName, migrationPriority, serializedError } from "./schemas.ts";
 export {
+  type AggregateView,
+  aggregateView,
   type HostView,
   hostView,
   type LogEntryView,
@@ -69,6 +88,8 @@ export {
   migrationView,
   type ProgressView,
   requestAnswer,
+  type ServerGroupView,
   type ServerView,
+  serverGroupView,
   serverView,
 } from "./views.ts";

@@ -79,6 +79,11 @@ export const hostFacts = z
     memoryKiB: count,
     inboundAddress: z.string().describe("Where other hosts send memory to."),
     libvirtUri: z.string().describe("Where the source's libvirtd reaches this host's."),
+    addresses: z
+      .array(z.string())
+      .readonly()
+      .optional()
+      .describe("The host's own that others could reach; without it, the agent does not say (before 1.4)."),
   })
   .meta({ id: "HostFacts" }) satisfies z.ZodType<HostFacts>;
 

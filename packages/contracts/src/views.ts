@@ -2,7 +2,7 @@
  * Hosts, servers and migrations as everybody is shown them: `/v1` answers with these and so do the conductor's reading
  * RPCs. Bytes, KiB and milliseconds as the names say; times are ISO 8601 in UTC.
  */
-import { MIGRATION_STATES } from "@drover/model";
+import { MIGRATION_STATES, SERVER_GROUP_POLICIES } from "@drover/model";
 import { z } from "zod";
 import {
   expectedStandstillView,
@@ -25,6 +25,12 @@ export const hostView = z
     state: z.enum(["up", "down"]).describe("`down`: nothing was heard of its agent for a minute."),
     enabled: z.boolean(),
     disabledReason: z.string().nullable(),
+    maintenance: z
+      .object({ reason: z.string(), since: time })
+      .nullable()
+      .describe("Somebody works on it: no guest comes to it, whether it is enabled or not."),
+    availabilityZone: z.string().describe("By its aggregates; `nova` where none has one."),
+    aggregates: z.array(z.string()).describe("Names of those that it is in."),
     maxOutgoingMigrations: count.nullable().describe("Set by an operator; null where the conductors' default holds."),
     maxIncomingMigrations: count.nullable().describe("Set by an operator; null where the conductors' default holds."),
     facts: hostFacts,
@@ -51,10 +57,38 @@ export const serverView = z
     leftovers: z.array(z.string()).describe("Other hosts that hold a shut-off definition of it."),
     runsTwice: z.array(z.string()).describe("Hosts that run it at the same time: an alarm; empty when all is well."),
     metadata: z.record(z.string(), z.string()).describe("What its operators say of it, for policies."),
+    availabilityZone: z.string().nullable().describe("The zone that it is to stay in; null where it asked for none."),
+    group: z.string().nullable().describe("Name of its server group."),
     migration: migrationReference.nullable().describe("The migration in progress."),
   })
   .meta({ id: "Server" });
 export type ServerView = z.output<typeof serverView>;
+
+export const serverGroupView = z
+  .object({
+    uuid: z.string(),
+    name: z.string(),
+    policy: z.enum(SERVER_GROUP_POLICIES),
+    maxServersPerHost: z.int().describe("With `anti-affinity`: so many of them may share a host."),
+    servers: z
+      .array(z.object({ uuid: z.string(), name: z.string().nullable(), host: z.string().nullable() }))
+      .describe("Name and host are null for one that no host reports."),
+    createdAt: time,
+  })
+  .meta({ id: "ServerGroup" });
+export type ServerGroupView = z.output<typeof serverGroupView>;
+
+export const aggregateView = z
+  .object({
+    id: z.int(),
+    name: z.string(),
+    availabilityZone: z.string().nullable(),
+    metadata: z.record(z.string(), z.string()),
+    hosts: z.array(z.string()),
+    createdAt: time,
+  })
+  .meta({ id: "Aggregate" });
+export type AggregateView = z.output<typeof aggregateView>;
 
 const progressView = migrationProgress
   .extend({

@@ -1,4 +1,5 @@
 import {
+  type Aggregate,
   type Clock,
   DroverError,
   type GuestSighting,
@@ -8,7 +9,9 @@ import {
   type Migration,
   SERVICE_DOWN_TIME_MS,
   type Server,
+  type ServerGroup,
   serverFromSightings,
+  zoneOfHost,
 } from "@drover/model";
 import type { Store } from "@drover/store";
 
@@ -16,12 +19,24 @@ import type { Store } from "@drover/store";
 export interface KnownServer extends Server {
   /** Not over: also one in `error`, which waits for a person. */
   readonly migration: Migration | null;
+  /** Null where it is in none. */
+  readonly group: ServerGroup | null;
+  /** The zone that it is to stay in; null where it asked for none. */
+  readonly availabilityZone: string | null;
 }
 
 /** A host, and what its guests make of it. */
 export interface KnownHost extends Host {
   readonly up: boolean;
   readonly servers: readonly KnownServer[];
+  readonly availabilityZone: string;
+  /** Names of the aggregates that it is in. */
+  readonly aggregates: readonly string[];
+}
+
+/** A group, and what is known of its servers. */
+export interface KnownServerGroup extends ServerGroup {
+  readonly members: readonly { readonly uuid: string; readonly name: string | null; readonly host: string | null }[];
 }
 
 /** Questions about the whole fleet, answered from the store. */
@@ -35,6 +50,10 @@ export interface Fleet {
   hosts(): Promise<readonly KnownHost[]>;
   /** One host, without its servers: cheaper than {@link Fleet.hosts}. */
   host(name: string): Promise<KnownHost | undefined>;
+  /** By name. */
+  serverGroups(): Promise<readonly KnownServerGroup[]>;
+  /** By name. */
+  aggregates(): Promise<readonly Aggregate[]>;
   /** By number or uuid. */
   migration(reference: string): Promise<Migration | undefined>;
   /** @throws `not-found` */
@@ -51,26 +70,34 @@ export function isUuid(text: string): boolean {
 
 export function createFleet(store: Store, clock: Clock): Fleet {
   async function servers(): Promise<readonly KnownServer[]> {
-    const [sightings, migrations] = await Promise.all([
+    const [sightings, migrations, groups, zones] = await Promise.all([
       store.guests.list(),
       store.migrations.list({ states: [...IN_PROGRESS], limit: MAX_IN_PROGRESS }),
+      store.serverGroups.list(),
+      store.serverZones.list(),
     ]);
+    const groupOf = new Map(groups.flatMap((group) => group.servers.map((uuid) => [uuid, group] as const)));
     const byServer = Map.groupBy(sightings, (sighting) => sighting.uuid);
     const migrationOf = new Map(migrations.map((migration) => [migration.serverUuid, migration]));
     const uuids = new Set([...byServer.keys(), ...migrationOf.keys()]);
     return [...uuids]
-      .flatMap((uuid) => knownServer(byServer.get(uuid) ?? [], migrationOf.get(uuid), clock) ?? [])
+      .flatMap((uuid) => {
+        const placement = { group: groupOf.get(uuid) ?? null, availabilityZone: zones.get(uuid) ?? null };
+        return knownServer(byServer.get(uuid) ?? [], migrationOf.get(uuid), placement, clock) ?? [];
+      })
       .sort((a, b) => compare(a.name, b.name) || compare(a.uuid, b.uuid));
   }
 
   async function server(uuid: string): Promise<KnownServer | undefined> {
     if (!isUuid(uuid)) return undefined;
-    const [sightings, [newest]] = await Promise.all([
+    const [sightings, [newest], group = null, availabilityZone] = await Promise.all([
       store.guests.byServer(uuid),
       // A server has one migration in progress at most, and while it has one no newer is accepted.
       store.migrations.list({ serverUuid: uuid, limit: 1 }),
+      store.serverGroups.ofServer(uuid),
+      store.serverZones.of(uuid),
     ]);
-    return knownServer(sightings, newest, clock);
+    return knownServer(sightings, newest, { group, availabilityZone }, clock);
   }
 
   async function findServer(reference: string): Promise<KnownServer> {
@@ -88,17 +115,30 @@ export function createFleet(store: Store, clock: Clock): Fleet {
   }
 
   async function hosts(): Promise<readonly KnownHost[]> {
-    const [records, all] = await Promise.all([store.hosts.list(), servers()]);
+    const [records, all, aggregates] = await Promise.all([store.hosts.list(), servers(), store.aggregates.list()]);
     const byHost = Map.groupBy(all, (known) => known.host);
     const now = clock.now();
     return records
-      .map((host) => ({ ...host, up: isHostUp(host, now), servers: byHost.get(host.facts.host) ?? [] }))
+      .map((host) => knownHost(host, byHost.get(host.facts.host) ?? [], aggregates, now))
       .sort((a, b) => compare(a.facts.host, b.facts.host));
   }
 
   async function host(name: string): Promise<KnownHost | undefined> {
-    const record = await store.hosts.get(name);
-    return record === undefined ? undefined : { ...record, up: isHostUp(record, clock.now()), servers: [] };
+    const [record, aggregates] = await Promise.all([store.hosts.get(name), store.aggregates.list()]);
+    return record === undefined ? undefined : knownHost(record, [], aggregates, clock.now());
+  }
+
+  async function serverGroups(): Promise<readonly KnownServerGroup[]> {
+    const groups = await store.serverGroups.list();
+    const sightings = await store.guests.byServers(groups.flatMap((group) => group.servers));
+    const byServer = Map.groupBy(sightings, (sighting) => sighting.uuid);
+    return groups.map((group) => ({
+      ...group,
+      members: group.servers.map((uuid) => {
+        const known = serverFromSightings(byServer.get(uuid) ?? []);
+        return { uuid, name: known?.name ?? null, host: known?.host ?? null };
+      }),
+    }));
   }
 
   async function migration(reference: string): Promise<Migration | undefined> {
@@ -113,7 +153,20 @@ export function createFleet(store: Store, clock: Clock): Fleet {
     throw new DroverError("not-found", `there is no migration ${reference}`, { details: { migration: reference } });
   }
 
-  return { servers, server, findServer, hosts, host, migration, findMigration };
+  const aggregates = () => store.aggregates.list();
+  return { servers, server, findServer, hosts, host, serverGroups, aggregates, migration, findMigration };
+}
+
+function knownHost(
+  host: Host,
+  servers: readonly KnownServer[],
+  aggregates: readonly Aggregate[],
+  now: Date,
+): KnownHost {
+  const name = host.facts.host;
+  const its = aggregates.filter(({ hosts }) => hosts.includes(name));
+  const placement = { availabilityZone: zoneOfHost(name, its), aggregates: its.map((aggregate) => aggregate.name) };
+  return { ...host, ...placement, up: isHostUp(host, now), servers };
 }
 
 function noServer(reference: string): never {
@@ -128,11 +181,12 @@ function compare(a: string, b: string): number {
 function knownServer(
   sightings: readonly GuestSighting[],
   newest: Migration | undefined,
+  placement: Pick<KnownServer, "group" | "availabilityZone">,
   clock: Clock,
 ): KnownServer | undefined {
   const server = serverFromSightings(sightings) ?? serverBetweenReports(newest, clock);
   if (server === undefined) return undefined;
-  return { ...server, migration: newest !== undefined && IN_PROGRESS.has(newest.state) ? newest : null };
+  return { ...server, ...placement, migration: newest !== undefined && IN_PROGRESS.has(newest.state) ? newest : null };
 }
 
 /**

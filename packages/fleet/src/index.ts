@@ -1,5 +1,5 @@
-export { createFleet, type Fleet, isUuid, type KnownHost, type KnownServer } from "./fleet.ts";
+export { createFleet, type Fleet, isUuid, type KnownHost, type KnownServer, type KnownServerGroup } from "./fleet.ts";
 export { createMigrationViews, type MigrationQuery, type MigrationViews } from "./migration-views.ts";
 export { type KnownProgress, type ProgressReader, progressReader } from "./progress-reader.ts";
 export { type QueuePlace, queuePlaces } from "./queue-places.ts";
-export { viewHost, viewMigration, viewServer } from "./views.ts";
+export { viewAggregate, viewHost, viewMigration, viewServer, viewServerGroup } from "./views.ts";

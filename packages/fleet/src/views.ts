@@ -1,11 +1,26 @@
-import type { HostView, LogEntryView, MigrationView, ProgressView, ServerView } from "@drover/contracts";
-import { expectedStandstill, type Migration, type MigrationLogEntry, SHOWN_STATUS } from "@drover/model";
-import type { KnownHost, KnownServer } from "./fleet.ts";
+import type {
+  AggregateView,
+  HostView,
+  LogEntryView,
+  MigrationView,
+  ProgressView,
+  ServerGroupView,
+  ServerView,
+} from "@drover/contracts";
+import {
+  type Aggregate,
+  expectedStandstill,
+  type Migration,
+  type MigrationLogEntry,
+  SHOWN_STATUS,
+} from "@drover/model";
+import type { KnownHost, KnownServer, KnownServerGroup } from "./fleet.ts";
 import type { KnownProgress } from "./progress-reader.ts";
 import type { QueuePlace } from "./queue-places.ts";
 
 export function viewHost(host: KnownHost): HostView {
-  const { id, uuid, facts, enabled, disabledReason, maxOutgoingMigrations, maxIncomingMigrations, agentVersion } = host;
+  const { id, uuid, facts, enabled, disabledReason, maintenance, agentVersion } = host;
+  const { maxOutgoingMigrations, maxIncomingMigrations } = host;
   return {
     id,
     uuid,
@@ -13,6 +28,9 @@ export function viewHost(host: KnownHost): HostView {
     state: host.up ? "up" : "down",
     enabled,
     disabledReason,
+    maintenance: maintenance === null ? null : { reason: maintenance.reason, since: maintenance.since.toISOString() },
+    availabilityZone: host.availabilityZone,
+    aggregates: [...host.aggregates],
     maxOutgoingMigrations,
     maxIncomingMigrations,
     facts,
@@ -23,15 +41,33 @@ export function viewHost(host: KnownHost): HostView {
 }
 
 export function viewServer(server: KnownServer): ServerView {
-  const { migration, leftovers, runsTwice, metadata } = server;
+  const { migration, leftovers, runsTwice, metadata, group } = server;
   return {
     ...server,
     seenAt: server.seenAt.toISOString(),
     leftovers: [...leftovers],
     runsTwice: [...runsTwice],
     metadata: { ...metadata },
+    group: group?.name ?? null,
     migration:
       migration === null ? null : { id: migration.id, uuid: migration.uuid, status: SHOWN_STATUS[migration.state] },
+  };
+}
+
+export function viewServerGroup(group: KnownServerGroup): ServerGroupView {
+  const { uuid, name, policy, maxServersPerHost, members, createdAt } = group;
+  return { uuid, name, policy, maxServersPerHost, servers: [...members], createdAt: createdAt.toISOString() };
+}
+
+export function viewAggregate(aggregate: Aggregate): AggregateView {
+  const { id, name, availabilityZone, metadata, hosts, createdAt } = aggregate;
+  return {
+    id,
+    name,
+    availabilityZone,
+    metadata: { ...metadata },
+    hosts: [...hosts],
+    createdAt: createdAt.toISOString(),
   };
 }
 

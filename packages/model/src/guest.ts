@@ -55,9 +55,12 @@ export interface GuestSighting extends ObservedGuest {
   readonly seenAt: Date;
 }
 
+/** Without processors that hold state in memory. */
+export const INACTIVE_STATES: ReadonlySet<PowerState> = new Set(["shutoff", "nostate", "crashed"]);
+
 /** The guest has processors that hold state in memory: it can be moved live. */
 export function isActive(powerState: PowerState): boolean {
-  return powerState !== "shutoff" && powerState !== "nostate" && powerState !== "crashed";
+  return !INACTIVE_STATES.has(powerState);
 }
 
 /**

@@ -15,6 +15,14 @@ export interface HostFacts {
   readonly inboundAddress: string;
   /** URI by which another libvirtd reaches this one for a peer-to-peer migration. */
   readonly libvirtUri: string;
+  /** The host's own addresses that others could reach; left out by an agent that does not say. */
+  readonly addresses?: readonly string[] | undefined;
+}
+
+/** Somebody works on the host: no guest comes to it until its maintenance ends. */
+export interface HostMaintenance {
+  readonly reason: string;
+  readonly since: Date;
 }
 
 /** A compute host as the store knows it. */
@@ -26,6 +34,8 @@ export interface Host {
   readonly agentVersion: string;
   readonly enabled: boolean;
   readonly disabledReason: string | null;
+  /** Apart from `enabled`, so that its end leaves a host as it was before: disabled, if somebody had disabled it. */
+  readonly maintenance: HostMaintenance | null;
   /** What an operator allows this host instead of the conductors' defaults; null where those hold. */
   readonly maxOutgoingMigrations: number | null;
   readonly maxIncomingMigrations: number | null;

@@ -30,21 +30,29 @@ export {
   GUEST_STANDINGS,
   type GuestSighting,
   type GuestStanding,
+  INACTIVE_STATES,
   isActive,
   type ObservedGuest,
   type PowerState,
   type Server,
   serverFromSightings,
 } from "./guest.ts";
-export { type Host, type HostFacts, isHostUp, REPORT_INTERVAL_MS, SERVICE_DOWN_TIME_MS } from "./host.ts";
+export {
+  type Host,
+  type HostFacts,
+  type HostMaintenance,
+  isHostUp,
+  REPORT_INTERVAL_MS,
+  SERVICE_DOWN_TIME_MS,
+} from "./host.ts";
 export { type LogFields, type Logger, silentLogger } from "./logger.ts";
 export type {
   ChosenFlag,
   DestinationPreparation,
   DestinationTls,
   HostWord,
-  Migration,
   LoggedRequest,
+  Migration,
   MigrationLogEntry,
   MigrationNumbers,
   MigrationOutcome,
@@ -76,6 +84,16 @@ export {
   TERMINAL,
   transitions,
 } from "./migration-state.ts";
+export {
+  AGGREGATE_SPECS,
+  type Aggregate,
+  aggregateSpecs,
+  DEFAULT_AVAILABILITY_ZONE,
+  SERVER_GROUP_POLICIES,
+  type ServerGroup,
+  type ServerGroupPolicy,
+  zoneOfHost,
+} from "./placement.ts";
 export { completionTimeoutMs, defaultPolicy, type MigrationPolicy, migrationSizeGiB } from "./policy.ts";
 export { type PolicyStep, RUN_TIME_ACTIONS, type RunTimeAction, whyNoStep } from "./policy-step.ts";
 export { type EliminatedHost, failedChecks, type HostWeight, type PreCheck, weightWords } from "./pre-check.ts";

@@ -1,11 +1,18 @@
+import type { HostFacts } from "@drover/model";
 import type { HostView } from "./host-view.ts";
+import { migrationNetwork } from "./migration-network.ts";
+import { affinity, aggregateFilter, antiAffinity, availabilityZone } from "./placement-filters.ts";
+import type { PlacementWish } from "./placement-wish.ts";
 
 /** What is asked of a destination. */
 export interface DestinationRequest {
   readonly memoryKiB: number;
   readonly vcpus: number;
   readonly sourceHost: string;
+  /** What the source's agent reported; undefined for a source that nobody knows. */
+  readonly source: HostFacts | undefined;
   readonly requestedHost: string | null;
+  readonly placement: PlacementWish;
   /** Every filter that rejects a host is to be named, not only the first. @default false */
   readonly everyReason?: boolean;
 }
@@ -13,6 +20,8 @@ export interface DestinationRequest {
 export interface FilterOptions {
   /** Guest memory that a host may be given, as a share of its own (Nova's `ram_allocation_ratio`). */
   readonly ramAllocationRatio: number;
+  /** Guest processors that a host may be given for each of its own (Nova's `cpu_allocation_ratio`). */
+  readonly cpuAllocationRatio: number;
 }
 
 /** Keeps a host, or says in one sentence why it fell out. */
@@ -49,12 +58,22 @@ const enabled: HostFilter = {
   reject: (host) => (host.enabled ? undefined : `disabled: ${host.disabledReason ?? "no reason given"}`),
 };
 
+const maintenance: HostFilter = {
+  name: "maintenance",
+  reject: ({ maintenance: its }) =>
+    its === null ? undefined : `in maintenance since ${its.since.toISOString()}: ${its.reason}`,
+};
+
 const processors: HostFilter = {
   name: "processors",
-  reject: (host, request) =>
-    request.vcpus > host.facts.cpus
-      ? `the server has ${request.vcpus} processors, the host ${host.facts.cpus}`
-      : undefined,
+  reject: ({ facts, usedVcpus }, { vcpus }, { cpuAllocationRatio }) => {
+    // A guest never gets more processors than the host has, whatever the ratio: they would wait for each other.
+    if (vcpus > facts.cpus) return `the server has ${vcpus} processors, the host ${facts.cpus}`;
+    const most = Math.floor(facts.cpus * cpuAllocationRatio);
+    return usedVcpus + vcpus > most
+      ? `${vcpus} processors wanted, ${usedVcpus} of ${most} (${facts.cpus} x ${cpuAllocationRatio}) are given away`
+      : undefined;
+  },
 };
 
 const memory: HostFilter = {
@@ -66,4 +85,17 @@ const memory: HostFilter = {
 };
 
 /** In this order, so that the reason a person reads is the most telling one. */
-export const filters: readonly HostFilter[] = [requested, different, up, enabled, processors, memory];
+export const filters: readonly HostFilter[] = [
+  requested,
+  different,
+  up,
+  maintenance,
+  enabled,
+  availabilityZone,
+  aggregateFilter,
+  affinity,
+  antiAffinity,
+  migrationNetwork,
+  processors,
+  memory,
+];

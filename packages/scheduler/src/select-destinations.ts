@@ -22,7 +22,7 @@ export function selectDestinationsFrom(
     if (rejections.length === 0) passing.push(host);
     else eliminated.push(...rejections);
   }
-  return { candidates: weigh(passing, options), eliminated };
+  return { candidates: weigh(passing, request, options), eliminated };
 }
 
 function rejectionsOf(host: HostView, request: DestinationRequest, options: FilterOptions): readonly EliminatedHost[] {

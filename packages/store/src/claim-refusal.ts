@@ -6,6 +6,16 @@ export interface ClaimLimits {
   /** Its memory less what its guests use, KiB. */
   readonly memoryKiB: number;
   readonly maxIncoming: number;
+  /** Servers that are to be kept apart from the one that is to come. @default none */
+  readonly apart?: ServersApart | undefined;
+}
+
+/** The others of a group with `anti-affinity`. */
+export interface ServersApart {
+  readonly group: string;
+  readonly servers: readonly string[];
+  /** So many of the group may share a host. */
+  readonly maxPerHost: number;
 }
 
 /**

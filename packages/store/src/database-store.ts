@@ -1,3 +1,4 @@
+import { aggregateRecords } from "./aggregate-records.ts";
 import type { Database } from "./database.ts";
 import { destinationClaims } from "./destination-claims.ts";
 import { flushedProgress } from "./flushed-progress.ts";
@@ -14,6 +15,8 @@ import {
   readLog,
   updateMigration,
 } from "./migration-records.ts";
+import { serverGroupRecords } from "./server-group-records.ts";
+import { serverZones } from "./server-zones.ts";
 import { takeSourceSlot } from "./source-slots.ts";
 import type { Store } from "./store.ts";
 
@@ -45,6 +48,9 @@ export function databaseStore(database: Database): Store {
     hosts: hostRecords(database),
     guests: guestSightings(database),
     progress: flushedProgress(database),
+    serverGroups: serverGroupRecords(database),
+    aggregates: aggregateRecords(database),
+    serverZones: serverZones(database),
     ping: () => database.ping(),
     close: () => database.close(),
   };

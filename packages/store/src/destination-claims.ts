@@ -1,6 +1,6 @@
-import { DroverError, HOLDS_DESTINATION_CLAIM } from "@drover/model";
+import { DroverError, HOLDS_DESTINATION_CLAIM, INACTIVE_STATES } from "@drover/model";
 import { type Selectable, sql, type Transaction } from "kysely";
-import { type ClaimLimits, claimRefusal } from "./claim-refusal.ts";
+import { type ClaimLimits, claimRefusal, type ServersApart } from "./claim-refusal.ts";
 import type { Database } from "./database.ts";
 import { unknownMigration } from "./migration-records.ts";
 import { migrationFromRow } from "./rows.ts";
@@ -17,9 +17,15 @@ export function destinationClaims(database: Database): ClaimStore {
     },
     list: async () => {
       const rows = await database.query("listing claims on destinations", (db) =>
-        db.selectFrom("destination_claims").selectAll().orderBy("migration_uuid").execute(),
+        db
+          .selectFrom("destination_claims")
+          .innerJoin("migrations", "migrations.uuid", "destination_claims.migration_uuid")
+          .selectAll("destination_claims")
+          .select("migrations.server_uuid")
+          .orderBy("migration_uuid")
+          .execute(),
       );
-      return rows.map(claimFromRow);
+      return rows.map((row) => ({ ...claimFromRow(row), serverUuid: row.server_uuid }));
     },
   };
 }
@@ -44,6 +50,7 @@ async function claimDestination(database: Database, claim: DestinationClaim, lim
     const maxIncoming = own?.max_incoming ?? limits.maxIncoming;
     const refusal = claimRefusal(claim, claims, { ...limits, maxIncoming });
     if (refusal !== undefined) throw refusal;
+    if (limits.apart !== undefined) await requireApart(database, transaction, host, limits.apart);
     await transaction
       .insertInto("destination_claims")
       .values({
@@ -61,6 +68,29 @@ async function claimDestination(database: Database, claim: DestinationClaim, lim
       )
       .execute();
   });
+}
+
+/** Two of a group that choose one host at the same time are told apart here, under the host's lock. */
+async function requireApart(
+  database: Database,
+  transaction: Transaction<Tables>,
+  host: string,
+  { group, servers, maxPerHost }: ServersApart,
+): Promise<void> {
+  if (servers.length === 0) return;
+  const named = sql`(select value from ${database.driver.jsonTexts(servers)})`;
+  const { rows } = await sql<{ uuid: string }>`
+    select uuid from guests where host = ${host} and uuid in ${named}
+      and power_state not in (${sql.join([...INACTIVE_STATES])})
+    union
+    select m.server_uuid as uuid from destination_claims c join migrations m on m.uuid = c.migration_uuid
+      where c.host = ${host} and m.server_uuid in ${named}`.execute(transaction);
+  if (rows.length < maxPerHost) return;
+  throw new DroverError(
+    "refused",
+    `${host} has or takes in ${rows.length} of the group ${group}, which may have ${maxPerHost} on one host`,
+    { details: { host, limit: "group", group, servers: rows.length, maxPerHost } },
+  );
 }
 
 /**

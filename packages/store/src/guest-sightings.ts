@@ -1,4 +1,4 @@
-import type { ObservedGuest } from "@drover/model";
+import { INACTIVE_STATES, type ObservedGuest } from "@drover/model";
 import { sql } from "kysely";
 import type { Database } from "./database.ts";
 import { sightingFromRow } from "./rows.ts";
@@ -24,6 +24,27 @@ export function guestSightings(database: Database): GuestStore {
         db.selectFrom("guests").selectAll().orderBy("uuid").orderBy("host").execute(),
       );
       return rows.map(sightingFromRow);
+    },
+    byServers: async (serverUuids) => {
+      if (serverUuids.length === 0) return [];
+      const named = sql<boolean>`uuid in (select value from ${database.driver.jsonTexts(serverUuids)})`;
+      const rows = await database.query("reading where servers are", (db) =>
+        db.selectFrom("guests").selectAll().where(named).orderBy("uuid").orderBy("host").execute(),
+      );
+      return rows.map(sightingFromRow);
+    },
+    usage: async () => {
+      const rows = await database.query("adding up what hosts' guests have", (db) =>
+        db
+          .selectFrom("guests")
+          .select((e) => ["host", e.fn.sum("memory_kib").as("memory_kib"), e.fn.sum("vcpus").as("vcpus")])
+          .where("power_state", "not in", [...INACTIVE_STATES])
+          .groupBy("host")
+          .execute(),
+      );
+      return new Map(
+        rows.map((row) => [row.host, { memoryKiB: Number(row.memory_kib), vcpus: Number(row.vcpus) }] as const),
+      );
     },
   };
 }

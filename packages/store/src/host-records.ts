@@ -75,6 +75,7 @@ async function setHost(database: Database, host: string, settings: HostSettings)
     ...(settings.disabledReason === undefined ? {} : { disabled_reason: settings.disabledReason }),
     ...(settings.maxOutgoingMigrations === undefined ? {} : { max_outgoing: settings.maxOutgoingMigrations }),
     ...(settings.maxIncomingMigrations === undefined ? {} : { max_incoming: settings.maxIncomingMigrations }),
+    ...maintenanceColumns(settings.maintenanceReason, database.now().getTime()),
   };
   const row = await database.query(`setting what is allowed on host ${host}`, (db) =>
     Object.keys(columns).length === 0
@@ -82,6 +83,13 @@ async function setHost(database: Database, host: string, settings: HostSettings)
       : db.updateTable("hosts").set(columns).where("host", "=", host).returningAll().executeTakeFirst(),
   );
   return row === undefined ? undefined : hostFromRow(row);
+}
+
+function maintenanceColumns(reason: string | null | undefined, nowMs: number) {
+  if (reason === undefined) return {};
+  if (reason === null) return { maintenance_reason: null, maintenance_since: null };
+  const since = sql<number>`case when maintenance_reason = ${reason} then maintenance_since else ${nowMs} end`;
+  return { maintenance_reason: reason, maintenance_since: since };
 }
 
 async function heartbeat(database: Database, hosts: readonly string[]): Promise<ReadonlyMap<string, HeardOf>> {

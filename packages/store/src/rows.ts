@@ -1,6 +1,22 @@
-import { completePolicy, type GuestSighting, type Host, type Migration, type MigrationLogEntry } from "@drover/model";
+import {
+  type Aggregate,
+  completePolicy,
+  type GuestSighting,
+  type Host,
+  type Migration,
+  type MigrationLogEntry,
+  type ServerGroup,
+} from "@drover/model";
 import type { Updateable } from "kysely";
-import type { GuestRow, HostRow, MigrationLogRow, MigrationRow, MigrationTable } from "./schema/tables.ts";
+import type {
+  AggregateRow,
+  GuestRow,
+  HostRow,
+  MigrationLogRow,
+  MigrationRow,
+  MigrationTable,
+  ServerGroupRow,
+} from "./schema/tables.ts";
 import type { MigrationChange } from "./store.ts";
 
 // The only place where stored values become the model's and back. What is read was written by this code, so its words
@@ -104,6 +120,10 @@ export function hostFromRow(row: HostRow): Host {
     agentVersion: row.agent_version,
     enabled: row.enabled === 1,
     disabledReason: row.disabled_reason,
+    maintenance:
+      row.maintenance_reason === null
+        ? null
+        : { reason: row.maintenance_reason, since: new Date(row.maintenance_since ?? 0) },
     maxOutgoingMigrations: row.max_outgoing,
     maxIncomingMigrations: row.max_incoming,
     registeredAt: new Date(row.registered_at),
@@ -123,6 +143,28 @@ export function sightingFromRow(row: GuestRow): GuestSighting {
     migrating: row.migrating === 1,
     metadata: fromJson<Record<string, string>>(row.metadata),
     seenAt: new Date(row.seen_at),
+  };
+}
+
+export function serverGroupFromRow(row: ServerGroupRow, servers: readonly string[]): ServerGroup {
+  return {
+    uuid: row.uuid,
+    name: row.name,
+    policy: word<ServerGroup["policy"]>(row.policy),
+    maxServersPerHost: row.max_servers_per_host,
+    servers,
+    createdAt: new Date(row.created_at),
+  };
+}
+
+export function aggregateFromRow(row: AggregateRow, hosts: readonly string[]): Aggregate {
+  return {
+    id: row.id,
+    name: row.name,
+    availabilityZone: row.availability_zone,
+    metadata: fromJson<Record<string, string>>(row.metadata),
+    hosts,
+    createdAt: new Date(row.created_at),
   };
 }
 

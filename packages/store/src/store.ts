@@ -1,4 +1,5 @@
 import type {
+  Aggregate,
   GuestSighting,
   Host,
   HostFacts,
@@ -11,6 +12,7 @@ import type {
   MigrationState,
   ObservedGuest,
   PolicyOrigins,
+  ServerGroup,
 } from "@drover/model";
 import type { ClaimLimits } from "./claim-refusal.ts";
 
@@ -63,6 +65,8 @@ export interface HostSettings {
   /** Instead of the conductors' `max_concurrent_live_migrations` and `max_concurrent_incoming_migrations`; null is theirs. */
   readonly maxOutgoingMigrations?: number | null;
   readonly maxIncomingMigrations?: number | null;
+  /** The reason for which it is in maintenance from now on; null ends it. The same reason again keeps its beginning. */
+  readonly maintenanceReason?: string | null;
 }
 
 /** What an agent's state file knows of a migration whose record is lost. */
@@ -192,6 +196,11 @@ export interface DestinationClaim {
   readonly memoryKiB: number;
 }
 
+export interface ListedClaim extends DestinationClaim {
+  /** Whom it is for. */
+  readonly serverUuid: string;
+}
+
 export interface ClaimStore {
   /**
    * Holds memory and one inbound slot on `host`. Repeating it for the same migration and host changes nothing; for
@@ -206,7 +215,7 @@ export interface ClaimStore {
   claim(claim: DestinationClaim, limits: ClaimLimits): Promise<void>;
   /** Nothing happens when there is none. */
   release(migrationUuid: string): Promise<void>;
-  list(): Promise<readonly DestinationClaim[]>;
+  list(): Promise<readonly ListedClaim[]>;
 }
 
 /** When a host was heard of before a sign of life, and by it; ms since 1970. */
@@ -253,6 +262,68 @@ export interface GuestStore {
   byServer(serverUuid: string): Promise<readonly GuestSighting[]>;
   byHost(host: string): Promise<readonly GuestSighting[]>;
   list(): Promise<readonly GuestSighting[]>;
+  /** Of several servers, over all hosts. */
+  byServers(serverUuids: readonly string[]): Promise<readonly GuestSighting[]>;
+  /** What the active guests of each host have in all; a host without any is absent. */
+  usage(): Promise<ReadonlyMap<string, HostUsage>>;
+}
+
+export interface HostUsage {
+  readonly memoryKiB: number;
+  readonly vcpus: number;
+}
+
+export type NewServerGroup = Pick<ServerGroup, "name" | "policy" | "maxServersPerHost" | "servers">;
+
+export interface ServerGroupChange {
+  readonly addServers: readonly string[];
+  readonly removeServers: readonly string[];
+}
+
+/** Groups are named by their names, which are unique. */
+export interface ServerGroupStore {
+  /** By name. */
+  list(): Promise<readonly ServerGroup[]>;
+  ofServer(serverUuid: string): Promise<ServerGroup | undefined>;
+  /** @throws `refused` for a name that is taken, or a server that is in another group */
+  create(group: NewServerGroup): Promise<ServerGroup>;
+  /** Adds and removes members; one that is there already, or not, changes nothing. @throws `not-found`; `refused` as above */
+  update(name: string, change: ServerGroupChange): Promise<ServerGroup>;
+  /** False when there is none. */
+  remove(name: string): Promise<boolean>;
+}
+
+export type NewAggregate = Pick<Aggregate, "name" | "availabilityZone" | "metadata" | "hosts">;
+
+/** What is absent stays as it is. */
+export interface AggregateChange {
+  readonly availabilityZone?: string | null;
+  /** Takes the place of all that was there. */
+  readonly metadata?: Readonly<Record<string, string>>;
+  readonly addHosts: readonly string[];
+  readonly removeHosts: readonly string[];
+}
+
+/** Aggregates are named by their names, which are unique. A host is in one zone at most, whatever aggregates it is in. */
+export interface AggregateStore {
+  /** By name. */
+  list(): Promise<readonly Aggregate[]>;
+  /** @throws `refused` for a name that is taken, or a host that is in another zone */
+  create(aggregate: NewAggregate): Promise<Aggregate>;
+  /** @throws `not-found`; `refused` for a host that would be in two zones */
+  update(name: string, change: AggregateChange): Promise<Aggregate>;
+  /** False when there is none. */
+  remove(name: string): Promise<boolean>;
+}
+
+/** The zones that servers are to stay in. */
+export interface ServerZoneStore {
+  /** Null where the server asked for none. */
+  of(serverUuid: string): Promise<string | null>;
+  /** By server. */
+  list(): Promise<ReadonlyMap<string, string>>;
+  /** Null takes it away. */
+  set(serverUuid: string, zone: string | null): Promise<void>;
 }
 
 /** The flushed progress, in a table of its own: it never touches a record's generation. */
@@ -275,6 +346,9 @@ export interface Store {
   readonly hosts: HostStore;
   readonly guests: GuestStore;
   readonly progress: ProgressStore;
+  readonly serverGroups: ServerGroupStore;
+  readonly aggregates: AggregateStore;
+  readonly serverZones: ServerZoneStore;
   /** Answers a trivial query. @throws `unavailable` when the database is away. */
   ping(): Promise<void>;
   close(): Promise<void>;

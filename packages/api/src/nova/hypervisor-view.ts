@@ -12,12 +12,17 @@ export function hostId(host: KnownHost, minor: number): number | string {
   return minor >= SINCE.computeUuids ? host.uuid : host.id;
 }
 
+/** Nova knows no maintenance of its own: to its clients such a host is disabled, whatever `enabled` says. */
+export function takesGuests({ enabled, maintenance }: KnownHost): boolean {
+  return enabled && maintenance === null;
+}
+
 export function hypervisorSummary(host: KnownHost, options: HypervisorViewOptions): object {
   return {
     id: hostId(host, options.minor),
     hypervisor_hostname: host.facts.host,
     state: host.up ? "up" : "down",
-    status: host.enabled ? "enabled" : "disabled",
+    status: takesGuests(host) ? "enabled" : "disabled",
     ...serversOf(host, options),
   };
 }

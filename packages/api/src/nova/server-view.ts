@@ -1,8 +1,9 @@
 import type { KnownHost, KnownProgress, KnownServer } from "@drover/fleet";
-import { memoryPercent } from "@drover/model";
+import { DEFAULT_AVAILABILITY_ZONE, memoryPercent } from "@drover/model";
 import { LOCAL_IDENTITY } from "../identity.ts";
 import { embeddedFlavor, flavorId, flavorSize } from "./flavor-view.ts";
 import { hostIdFor } from "./host-id.ts";
+import { takesGuests } from "./hypervisor-view.ts";
 import { resourceLinks } from "./links.ts";
 import { SINCE } from "./microversion.ts";
 import { secondsTime } from "./nova-time.ts";
@@ -22,13 +23,13 @@ export function serverSummary(server: KnownServer, base: string): object {
 
 /** One row of `/servers/detail`. */
 export function serverDetail(server: KnownServer, context: ServerViewContext): object {
-  const { minor, base } = context;
+  const { base } = context;
   const state = novaServerState(server);
   return {
     ...serverSummary(server, base),
     ...identity(server, context),
     ...stateFields(server, state, context),
-    ...placement(server, minor),
+    ...placement(server, context),
     ...laterFields(server, context),
   };
 }
@@ -36,7 +37,9 @@ export function serverDetail(server: KnownServer, context: ServerViewContext): o
 /** `/servers/{id}`: a row with what only the single view has. */
 export function serverAlone(server: KnownServer, context: ServerViewContext): object {
   const detail = serverDetail(server, context);
-  return context.minor >= SINCE.serverGroups ? { ...detail, server_groups: [] } : detail;
+  return context.minor >= SINCE.serverGroups
+    ? { ...detail, server_groups: server.group === null ? [] : [server.group.uuid] }
+    : detail;
 }
 
 /** What Nova knows of a server's owner and making, and libvirt does not, has the values of "nothing known". */
@@ -88,10 +91,10 @@ function stateFields(server: KnownServer, state: NovaServerState, { progress }: 
   };
 }
 
-function placement(server: KnownServer, minor: number): object {
+function placement(server: KnownServer, { minor, host }: ServerViewContext): object {
   return {
     hostId: hostIdFor(LOCAL_IDENTITY.projectId, server.host),
-    "OS-EXT-AZ:availability_zone": "nova",
+    "OS-EXT-AZ:availability_zone": host?.availabilityZone ?? DEFAULT_AVAILABILITY_ZONE,
     "OS-EXT-SRV-ATTR:host": server.host,
     "OS-EXT-SRV-ATTR:hypervisor_hostname": server.host,
     "OS-EXT-SRV-ATTR:instance_name": server.name,
@@ -123,5 +126,5 @@ function laterFields(server: KnownServer, { minor, host }: ServerViewContext): o
 function hostStatus(host: KnownHost | undefined): string {
   if (host === undefined) return "UNKNOWN";
   if (!host.up) return "DOWN";
-  return host.enabled ? "UP" : "MAINTENANCE";
+  return takesGuests(host) ? "UP" : "MAINTENANCE";
 }

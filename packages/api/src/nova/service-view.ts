@@ -1,5 +1,5 @@
 import type { KnownHost } from "@drover/fleet";
-import { hostId } from "./hypervisor-view.ts";
+import { hostId, takesGuests } from "./hypervisor-view.ts";
 import { SINCE } from "./microversion.ts";
 import { microsecondsTime } from "./nova-time.ts";
 
@@ -9,11 +9,12 @@ export function viewService(host: KnownHost, minor: number): object {
     id: hostId(host, minor),
     binary: "nova-compute",
     host: host.facts.host,
-    zone: "nova",
-    status: host.enabled ? "enabled" : "disabled",
+    zone: host.availabilityZone,
+    status: takesGuests(host) ? "enabled" : "disabled",
     state: host.up ? "up" : "down",
     updated_at: microsecondsTime(host.lastSeenAt),
-    disabled_reason: host.disabledReason,
+    disabled_reason:
+      host.disabledReason ?? (host.maintenance === null ? null : `maintenance: ${host.maintenance.reason}`),
     ...(minor >= SINCE.forcedDown ? { forced_down: false } : {}),
   };
 }

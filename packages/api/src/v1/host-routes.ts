@@ -28,7 +28,7 @@ export function hostRoutes(app: V1App, { fleet, dependencies }: V1Context): void
       schema: {
         operationId: "updateHost",
         tags: ["hosts"],
-        summary: "Set whether it is chosen for migrations, and how many leave it and come to it",
+        summary: "Set whether it is chosen for migrations, its maintenance, and how many leave it and come to it",
         params: hostParams,
         body: hostSettings,
         response: { 200: z.object({ host: hostView }), ...errorAnswers },

@@ -6,6 +6,7 @@ import {
   forceCompleteMethod,
   hostName,
   migrationPriority,
+  placementName,
   requestedPolicy,
   serializedError,
   tuningLimits,
@@ -54,6 +55,8 @@ export const preflightQuery = z.strictObject({
   host: hostName.optional().describe("Only this destination; without it every host is asked."),
 });
 export const hostParams = z.object({ host: hostName });
+export const serverGroupParams = z.object({ group: placementName });
+export const aggregateParams = z.object({ aggregate: placementName });
 
 export const serverQuery = z.strictObject({
   name: z.string().max(255).optional().describe("A regular expression that matches anywhere in the name."),

@@ -3,7 +3,9 @@ import {
   migrationPreflight,
   migrationPreflightView,
   migrationView,
+  serverSettings,
   serverView,
+  updateServer,
 } from "@drover/contracts";
 import { type QueuePlace, queuePlaces, viewMigration, viewServer } from "@drover/fleet";
 import { DroverError, type Migration } from "@drover/model";
@@ -53,6 +55,24 @@ export function serverRoutes(app: V1App, context: V1Context): void {
       },
     },
     async (request) => ({ server: viewServer(await fleet.findServer(request.params.server)) }),
+  );
+
+  app.patch(
+    "/servers/:server",
+    {
+      schema: {
+        operationId: "updateServer",
+        tags: ["servers"],
+        summary: "Set the zone that it is to stay in; it counts when it is moved",
+        params: serverParams,
+        body: serverSettings,
+        response: { 200: z.object({ server: serverView }), ...errorAnswers },
+      },
+    },
+    async (request) => {
+      const asked = { ...request.params, settings: request.body, requestedBy: LOCAL_IDENTITY.userId };
+      return await askConductor(dependencies, updateServer, asked, rpcContext(request));
+    },
   );
 
   app.get(

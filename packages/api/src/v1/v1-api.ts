@@ -4,6 +4,7 @@ import { busRoutes } from "./bus-routes.ts";
 import { errorReply } from "./error-reply.ts";
 import { hostRoutes } from "./host-routes.ts";
 import { migrationRoutes } from "./migration-routes.ts";
+import { aggregateRoutes, serverGroupRoutes } from "./placement-routes.ts";
 import { serverRoutes } from "./server-routes.ts";
 import type { V1App, V1Context } from "./v1-context.ts";
 
@@ -21,5 +22,7 @@ export function v1Api(app: V1App, context: V1Context): void {
   hostRoutes(app, context);
   serverRoutes(app, context);
   migrationRoutes(app, context);
+  serverGroupRoutes(app, context);
+  aggregateRoutes(app, context);
   busRoutes(app, context);
 }

@@ -1,5 +1,5 @@
 import type { HostSettings } from "@drover/api-client";
-import { type Command, InvalidArgumentError } from "commander";
+import { type Command, InvalidArgumentError, Option } from "commander";
 import type { CommandContext, CommandHost } from "../command-context.ts";
 import { CliError, EXIT } from "../exit-code.ts";
 import { hostTable } from "../format/host-table.ts";
@@ -55,6 +55,18 @@ function addSettingCommands(group: Command, host: CommandHost): void {
     .description("let it be chosen again")
     .argument("<host>", "name of the host", parseName)
     .action(runCommand(host, async (context, name) => set(context, name, { enabled: true })));
+  group
+    .command("maintenance")
+    .description("let no guest come to it while somebody works on it, whether it is enabled or not; or end that")
+    .argument("<host>", "name of the host", parseName)
+    .addOption(new Option("--reason <text>", "what is done, for everybody to read").argParser(parseReason))
+    .addOption(new Option("--end", "the work is over; a host that was disabled before stays so").conflicts("reason"))
+    .action(
+      runCommand<{ reason: string; end: boolean }>(host, async (context, name, { reason, end = false }) => {
+        if (reason === undefined && !end) throw new CliError(EXIT.usage, "say --reason <text>, or --end");
+        return await set(context, name, { maintenanceReason: reason ?? null });
+      }),
+    );
   group
     .command("limit")
     .description("how many live migrations leave it and come to it at the same time")

@@ -1,6 +1,6 @@
 import { type Command, Option } from "commander";
 import type { CommandHost } from "../command-context.ts";
-import { EXIT } from "../exit-code.ts";
+import { CliError, EXIT } from "../exit-code.ts";
 import { routeWords, stateWords } from "../format/migration-words.ts";
 import { preflightText } from "../format/preflight-table.ts";
 import { printable } from "../format/printable.ts";
@@ -54,6 +54,20 @@ export function addServerCommands(program: Command, host: CommandHost): void {
         const report = await context.client().preflight(server, to === undefined ? {} : { host: to });
         context.answer(report, preflightText);
         return report.canMove ? EXIT.ok : EXIT.refused;
+      }),
+    );
+  group
+    .command("zone")
+    .description("hold it to an availability zone when it is moved; it is not moved for that")
+    .argument("<server>", "uuid or name", parseName)
+    .addOption(new Option("--to <zone>", "the zone; nova is that of hosts in no other").argParser(parseName))
+    .addOption(new Option("--any", "it may go to any zone again").conflicts("to"))
+    .action(
+      runCommand<{ to: string; any: boolean }>(host, async (context, server, { to, any = false }) => {
+        if (to === undefined && !any) throw new CliError(EXIT.usage, "say --to <zone>, or --any");
+        const after = await context.client().updateServer(server, { availabilityZone: to ?? null });
+        context.answer(after, (detail) => serverFacts(detail.server));
+        return EXIT.ok;
       }),
     );
   const migrate = group

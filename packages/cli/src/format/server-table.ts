@@ -29,6 +29,8 @@ export function serverFacts(server: ServerView): string {
     ["vcpus", String(server.vcpus)],
     ["memory", formatBytes(server.memoryKiB * 1024)],
     ["persistent", server.persistent ? "yes" : "no"],
+    ...(server.availabilityZone === null ? [] : [["zone", server.availabilityZone] as const]),
+    ...(server.group === null ? [] : [["server group", server.group] as const]),
     ["migration", migrationOf(server)],
     ["last seen", server.seenAt],
     ...(server.leftovers.length > 0

@@ -106,6 +106,8 @@ export function sampleServer(over: Partial<ServerView> = {}): ServerView {
     leftovers: [],
     runsTwice: [],
     metadata: {},
+    availabilityZone: null,
+    group: null,
     migration: null,
     ...over,
   };
@@ -119,6 +121,9 @@ export function sampleHost(over: Partial<HostView> = {}): HostView {
     state: "up",
     enabled: true,
     disabledReason: null,
+    maintenance: null,
+    availabilityZone: "nova",
+    aggregates: [],
     maxOutgoingMigrations: null,
     maxIncomingMigrations: null,
     facts: {

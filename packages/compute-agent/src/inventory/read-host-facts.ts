@@ -2,6 +2,7 @@ import type { LibvirtConnection } from "@drover/libvirt";
 import type { HostFacts } from "@drover/model";
 import { type ComputeConfig, inboundEndpoint } from "../compute-config.ts";
 import { readHostCapabilities } from "../guest/host-capabilities.ts";
+import { reachableAddresses } from "../network/inbound-address.ts";
 
 /** What this host is, from its libvirt and its configuration. */
 export async function readHostFacts(connection: LibvirtConnection, config: ComputeConfig): Promise<HostFacts> {
@@ -25,5 +26,6 @@ export async function readHostFacts(connection: LibvirtConnection, config: Compu
     cpus: node.cpus,
     memoryKiB: Number(node.memory),
     ...inboundEndpoint(config),
+    addresses: reachableAddresses(),
   };
 }

@@ -40,6 +40,11 @@ function isLoopback(address: string): boolean {
   return address === "::1" || address.startsWith("127.");
 }
 
+/** This machine's addresses that others could reach: without those of loopback and of a single link. */
+export function reachableAddresses(): readonly string[] {
+  return [...ownAddresses()].filter((address) => !isLoopback(address) && !/^fe[89ab]/i.test(address)).sort();
+}
+
 function ownAddresses(): ReadonlySet<string> {
   return new Set(Object.values(networkInterfaces()).flatMap((list) => list?.map(({ address }) => address) ?? []));
 }

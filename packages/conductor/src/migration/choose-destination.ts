@@ -7,6 +7,7 @@ import {
   isDroverError,
   type Migration,
 } from "@drover/model";
+import type { ServersApart } from "@drover/store";
 import { rpcContextOf } from "../conductor-context.ts";
 import { type Asking, askScheduler, type CheckedHost, checkDestination, checkSource } from "./ask-hosts.ts";
 import { cannotLeave, noHostLeft, reasonsOf, whyPreferred } from "./no-destination.ts";
@@ -30,6 +31,7 @@ export async function chooseDestination(context: StepContext, migration: Migrati
   ]);
   const eliminated: EliminatedHost[] = [...selection.eliminated];
   let waitsForSlot = false;
+  const apart = await serversApart(context, migration);
   const ranked = selection.candidates.map((candidate) => candidate.host);
   const weightsOf = new Map(selection.candidates.map(({ host, weights }) => [host, weights]));
   for (let from = 0; from < ranked.length; from += CANDIDATES_CHECKED_TOGETHER) {
@@ -37,7 +39,7 @@ export async function chooseDestination(context: StepContext, migration: Migrati
     const checked = await Promise.all(group.map((host) => checkDestination(asking, migration, host, requirements)));
     for (const candidate of checked) {
       const failed = rejectionOf(candidate);
-      const claim = failed === undefined ? await tryClaim(context, migration, candidate) : undefined;
+      const claim = failed === undefined ? await tryClaim(context, migration, candidate, apart) : undefined;
       if (claim === "claimed") {
         const { host } = candidate;
         const why = whyPreferred(weightsOf.get(host) ?? [], ranked.length);
@@ -78,11 +80,20 @@ function rejectionOf(candidate: CheckedHost): readonly EliminatedHost[] | undefi
   return failed.map((check) => ({ host: candidate.host, by: check.check, reason: check.message }));
 }
 
+/** The scheduler looked at the group before; of two that were told the same host, the claim lets one in. */
+async function serversApart({ store }: StepContext, { serverUuid }: Migration): Promise<ServersApart | undefined> {
+  const group = await store.serverGroups.ofServer(serverUuid);
+  if (group?.policy !== "anti-affinity") return undefined;
+  const servers = group.servers.filter((uuid) => uuid !== serverUuid);
+  return { group: group.name, servers, maxPerHost: group.maxServersPerHost };
+}
+
 /** "claimed", or the refusal that names the limit in the way. */
 async function tryClaim(
   context: StepContext,
   migration: Migration,
   candidate: CheckedHost,
+  apart: ServersApart | undefined,
 ): Promise<"claimed" | DroverError> {
   try {
     await context.store.claims.claim(
@@ -90,6 +101,7 @@ async function tryClaim(
       {
         memoryKiB: candidate.memoryAvailableKiB,
         maxIncoming: context.config.max_concurrent_incoming_migrations,
+        apart,
       },
     );
     return "claimed";

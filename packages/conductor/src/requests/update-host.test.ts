@@ -1,4 +1,4 @@
-import { migrationPreflight, updateHost } from "@drover/contracts";
+import { listHosts, migrationPreflight, updateHost } from "@drover/contracts";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { type Plane, startPlane } from "../suite/scripted-plane.ts";
 
@@ -20,6 +20,16 @@ it("a host is disabled with a reason, which goes when it is enabled again", asyn
   expect(await set({ enabled: false })).toMatchObject({ enabled: false, disabledReason: "new board" });
   expect(await set({ enabled: true })).toMatchObject({ enabled: true, disabledReason: null });
   expect((await plane.store.hosts.get("beta"))?.enabled).toBe(true);
+});
+
+it("its maintenance has a reason, and its end leaves the host as it was before", async () => {
+  await set({ enabled: false });
+  expect(await set({ maintenanceReason: "new fan" })).toMatchObject({ enabled: false, maintenanceReason: "new fan" });
+  expect((await plane.bus.call(listHosts, {})).hosts[1]).toMatchObject({
+    ...{ name: "beta", enabled: false, maintenance: { reason: "new fan", since: expect.any(String) } },
+  });
+  expect(await set({ maintenanceReason: null })).toMatchObject({ enabled: false, maintenanceReason: null });
+  expect(() => updateHost.request.parse({ host: "beta", settings: { maintenanceReason: "" } })).toThrow("maintenance");
 });
 
 it("its own limits count at once, also in a preflight", async () => {

@@ -38,8 +38,10 @@ export async function recordHostSettings(
   return after;
 }
 
-function whatIsSaid({ enabled, disabledReason, maxOutgoingMigrations, maxIncomingMigrations }: Request["settings"]) {
+function whatIsSaid(settings: Request["settings"]) {
+  const { enabled, disabledReason, maintenanceReason, maxOutgoingMigrations, maxIncomingMigrations } = settings;
   return {
+    ...(maintenanceReason === undefined ? {} : { maintenanceReason }),
     ...(enabled === undefined ? {} : { enabled }),
     ...(disabledReason === undefined ? {} : { disabledReason }),
     ...(maxOutgoingMigrations === undefined ? {} : { maxOutgoingMigrations }),

@@ -103,9 +103,9 @@ export function racingContract(context: () => ContractContext): void {
       const limits = { memoryKiB: 150, maxIncoming: 1 };
       await claims.claim({ migrationUuid, host: "west", memoryKiB: 100 }, limits);
       await claims.claim({ migrationUuid, host: "west", memoryKiB: 100 }, limits);
-      expect(await claims.list()).toEqual([{ migrationUuid, host: "west", memoryKiB: 100 }]);
+      expect(await claims.list()).toMatchObject([{ migrationUuid, host: "west", memoryKiB: 100 }]);
       await claims.claim({ migrationUuid, host: "north", memoryKiB: 100 }, limits);
-      expect(await claims.list()).toEqual([{ migrationUuid, host: "north", memoryKiB: 100 }]);
+      expect(await claims.list()).toMatchObject([{ migrationUuid, host: "north", memoryKiB: 100 }]);
       await claims.release(migrationUuid);
       await claims.release(migrationUuid);
       expect(await claims.list()).toEqual([]);
@@ -146,7 +146,7 @@ export function racingContract(context: () => ContractContext): void {
       await expect(tooSmall).rejects.toMatchObject({ code: "refused", details: { limit: "memoryKiB" } });
       const noSlot = claims.claim(elsewhere, { memoryKiB: 100, maxIncoming: 0 });
       await expect(noSlot).rejects.toMatchObject({ code: "refused", details: { limit: "maxIncoming" } });
-      expect(await claims.list()).toEqual([{ migrationUuid, host: "west", memoryKiB: 100 }]);
+      expect(await claims.list()).toMatchObject([{ migrationUuid, host: "west", memoryKiB: 100 }]);
       const nobody = { migrationUuid: crypto.randomUUID(), host: "west", memoryKiB: 1 };
       await expect(claims.claim(nobody, { memoryKiB: 1000, maxIncoming: 9 })).rejects.toMatchObject({
         code: "not-found",

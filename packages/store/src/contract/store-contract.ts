@@ -3,6 +3,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { Store } from "../store.ts";
 import { inventoryContract } from "./inventory-contract.ts";
 import { type ContractContext, migrationContract, type TestClock } from "./migration-contract.ts";
+import { placementContract } from "./placement-contract.ts";
 import { queueContract } from "./queue-contract.ts";
 import { racingContract } from "./racing-contract.ts";
 
@@ -45,6 +46,7 @@ export function storeContract(driver: string, createDatabase: () => Promise<Test
     migrationContract(current);
     inventoryContract(current);
     queueContract(current);
+    placementContract(current);
     racingContract(current);
 
     it("answers a ping while open and says unavailable when closed", async () => {

@@ -4,7 +4,16 @@ import { blockMigration } from "./0003-block-migration.ts";
 import { queue } from "./0004-queue.ts";
 import { policies } from "./0005-policies.ts";
 import { logRequests } from "./0006-log-requests.ts";
+import { placement } from "./0007-placement.ts";
 import type { SchemaChange } from "./schema-change.ts";
 
 /** Every change in order; the last one's number is the version that this code works with. */
-export const schemaChanges: readonly SchemaChange[] = [initial, recovery, blockMigration, queue, policies, logRequests];
+export const schemaChanges: readonly SchemaChange[] = [
+  initial,
+  recovery,
+  blockMigration,
+  queue,
+  policies,
+  logRequests,
+  placement,
+];

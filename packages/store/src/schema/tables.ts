@@ -11,6 +11,11 @@ export interface Tables {
   readonly migration_log: MigrationLogTable;
   readonly destination_claims: DestinationClaimTable;
   readonly migration_progress: MigrationProgressTable;
+  readonly server_groups: ServerGroupTable;
+  readonly server_group_members: ServerGroupMemberTable;
+  readonly aggregates: AggregateTable;
+  readonly aggregate_hosts: AggregateHostTable;
+  readonly server_zones: ServerZoneTable;
 }
 
 interface HostTable {
@@ -27,6 +32,8 @@ interface HostTable {
   readonly report_sequence: Generated<number>;
   readonly max_outgoing: number | null;
   readonly max_incoming: number | null;
+  readonly maintenance_reason: string | null;
+  readonly maintenance_since: number | null;
 }
 
 interface GuestTable {
@@ -111,7 +118,40 @@ interface MigrationProgressTable {
   readonly snapshot: string;
 }
 
+interface ServerGroupTable {
+  readonly uuid: string;
+  readonly name: string;
+  readonly policy: string;
+  readonly max_servers_per_host: number;
+  readonly created_at: number;
+}
+
+interface ServerGroupMemberTable {
+  readonly server_uuid: string;
+  readonly group_uuid: string;
+}
+
+interface AggregateTable {
+  readonly id: Generated<number>;
+  readonly name: string;
+  readonly availability_zone: string | null;
+  readonly metadata: string;
+  readonly created_at: number;
+}
+
+interface AggregateHostTable {
+  readonly aggregate_id: number;
+  readonly host: string;
+}
+
+interface ServerZoneTable {
+  readonly server_uuid: string;
+  readonly availability_zone: string;
+}
+
 export type HostRow = Selectable<HostTable>;
 export type GuestRow = Selectable<GuestTable>;
 export type MigrationRow = Selectable<MigrationTable>;
+export type ServerGroupRow = Selectable<ServerGroupTable>;
+export type AggregateRow = Selectable<AggregateTable>;
 export type MigrationLogRow = Selectable<MigrationLogTable>;

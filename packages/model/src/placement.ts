@@ -1,0 +1,45 @@
+/** Nova's policies of server groups. The soft ones are wishes: they rank hosts and reject none. */
+export const SERVER_GROUP_POLICIES = ["affinity", "anti-affinity", "soft-affinity", "soft-anti-affinity"] as const;
+
+export type ServerGroupPolicy = (typeof SERVER_GROUP_POLICIES)[number];
+
+/** Servers that are to run together, or apart. A server is in one group at most. */
+export interface ServerGroup {
+  readonly uuid: string;
+  readonly name: string;
+  readonly policy: ServerGroupPolicy;
+  /** With `anti-affinity`: so many of them may share a host (Nova's rule `max_server_per_host`). */
+  readonly maxServersPerHost: number;
+  /** Uuids. */
+  readonly servers: readonly string[];
+  readonly createdAt: Date;
+}
+
+/** Hosts that have something in common; those with a zone make it up. A host is in one zone at most. */
+export interface Aggregate {
+  readonly id: number;
+  readonly name: string;
+  readonly availabilityZone: string | null;
+  /** What its hosts offer, for servers that ask for it: see {@link AGGREGATE_SPECS}. */
+  readonly metadata: Readonly<Record<string, string>>;
+  readonly hosts: readonly string[];
+  readonly createdAt: Date;
+}
+
+/** The zone of hosts whose aggregates name none (Nova's `default_availability_zone`). */
+export const DEFAULT_AVAILABILITY_ZONE = "nova";
+
+/** The zone of a host, by the aggregates that it is in. */
+export function zoneOfHost(host: string, aggregates: readonly Aggregate[]): string {
+  const zoned = aggregates.find(({ hosts, availabilityZone }) => availabilityZone !== null && hosts.includes(host));
+  return zoned?.availabilityZone ?? DEFAULT_AVAILABILITY_ZONE;
+}
+
+/** Nova's scope of a flavor's extra specs; here a server's own metadata has them, since there are no flavors. */
+export const AGGREGATE_SPECS = "aggregate_instance_extra_specs:";
+
+/** What a server's metadata asks of its host's aggregates: `aggregate_instance_extra_specs:ssd = true` asks for `ssd`. */
+export function aggregateSpecs(metadata: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
+  const asked = Object.entries(metadata).filter(([key]) => key.startsWith(AGGREGATE_SPECS));
+  return Object.fromEntries(asked.map(([key, value]) => [key.slice(AGGREGATE_SPECS.length), value]));
+}
