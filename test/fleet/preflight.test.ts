@@ -28,7 +28,7 @@ test("the migration goes where the preflight said, and the log says why", async 
     return detail.migration.state === "completed" ? detail : undefined;
   });
   expect(done.migration.destinationHost).toBe(report.chosenHost);
-  expect(done.log.find(({ event }) => event === "choose-destination")?.message).toContain("weight 7 (ram 1 x 1");
+  expect(done.log.find(({ event }) => event === "choose-destination")?.message).toContain("weight 11 (ram 1 x 1");
 });
 
 test("what a migration is refused for is what the preflight reports, for one host and for a whole one", async () => {
