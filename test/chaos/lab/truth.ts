@@ -36,7 +36,7 @@ export async function untruths(cell: Cell, moving: Moving, migration: MigrationV
     if (gone && moving[side].qemuPids().has(guest.name)) problems.push(`a QEMU is left over on the ${side}`);
   }
   if (migration.state === "error" && !losesTheGuest(cell)) problems.push(`it waits for a person: ${migration.reason}`);
-  problems.push(...(await heldThings(moving, migration)));
+  problems.push(...(await heldThings(moving, migration, seen)));
   const runsOn = (["source", "destination"] as const).filter((side) => seen[side] === "running");
   const [only] = runsOn;
   if (only === undefined || runsOn.length > 1) return { guestRunsOn: only === undefined ? "nowhere" : null, problems };
@@ -75,11 +75,17 @@ async function placesOf({ source, destination, guest }: Moving): Promise<Places>
 }
 
 /** Claims in the store, and a view of the fleet that does not come right. */
-async function heldThings({ chaos, guest }: Moving, migration: MigrationView): Promise<readonly string[]> {
+async function heldThings(
+  { chaos, guest }: Moving,
+  migration: MigrationView,
+  seen: Places,
+): Promise<readonly string[]> {
   const { postgres, storeUrl } = chaos.plane;
   const claims = `select count(*) from destination_claims where migration_uuid = '${migration.uuid}'`;
   const held = migration.endedAt === null ? "0" : (await postgres.sql(claims, storeUrl)).trim();
-  const where = migration.state === "completed" ? migration.destinationHost : migration.sourceHost;
+  // A guest that died after it had arrived is shown there, whatever became of the migration.
+  const arrived = migration.state === "completed" || (seen.source === "absent" && seen.destination !== "absent");
+  const where = arrived ? migration.destinationHost : migration.sourceHost;
   const shown = await waitFor(
     `the fleet's view of ${guest.name}`,
     async () => {
