@@ -65,7 +65,7 @@ export async function runPlan(
   loggerOf?: (process: string, ledger: RunLedger) => Logger,
 ): Promise<RunResult> {
   const { seed, order, times, policy, linkMiBps, confirmMs } = plan;
-  const clock = new VirtualClock(order);
+  using clock = new VirtualClock(order);
   const ledger = new RunLedger(clock);
   let invariants: Invariants | undefined;
   const plane = await ChaosPlane.open({

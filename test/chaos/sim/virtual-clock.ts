@@ -6,6 +6,8 @@ interface Timer {
   /** Decides among timers of the same moment: drawn, so that no order is a habit. */
   readonly tie: number;
   run: (() => void) | undefined;
+  /** Lets go of what would tell it that nobody waits any more. */
+  readonly forget: (() => void) | undefined;
 }
 
 /**
@@ -15,7 +17,7 @@ interface Timer {
  * All that a simulation waits for must be a timer of this clock, or a promise that somebody woken by it settles: then a
  * seed decides every order. Real sockets, files and timers would break that.
  */
-export class VirtualClock implements Clock {
+export class VirtualClock implements Clock, Disposable {
   readonly #random: SeededRandom;
   readonly #heap: Timer[] = [];
   #nowMs = 0;
@@ -44,18 +46,20 @@ export class VirtualClock implements Clock {
         cancel();
         reject(signal?.reason);
       };
-      const cancel = this.after(ms, () => {
-        signal?.removeEventListener("abort", onAbort);
+      const forget = () => signal?.removeEventListener("abort", onAbort);
+      const wake = () => {
+        forget();
         resolve();
-      });
+      };
+      const cancel = this.after(ms, wake, forget);
       signal?.addEventListener("abort", onAbort, { once: true });
     });
   }
 
   /** Runs `run` once, `ms` from now, unless the function that it returns was called before. */
-  after(ms: number, run: () => void): () => void {
+  after(ms: number, run: () => void, forget?: () => void): () => void {
     if (!Number.isFinite(ms)) return () => {};
-    const timer: Timer = { atMs: this.#nowMs + Math.max(0, ms), tie: this.#random.fraction(), run };
+    const timer: Timer = { atMs: this.#nowMs + Math.max(0, ms), tie: this.#random.fraction(), run, forget };
     this.#push(timer);
     return () => {
       timer.run = undefined;
@@ -81,6 +85,11 @@ export class VirtualClock implements Clock {
       stepped();
     }
     return true;
+  }
+
+  /** Nobody who still sleeps is ever woken. Signals that combine others live, with all that listens, while somebody does. */
+  [Symbol.dispose](): void {
+    for (const { forget } of this.#heap.splice(0)) forget?.();
   }
 
   #push(timer: Timer): void {
