@@ -1,3 +1,5 @@
+import type { StreamHole } from "@drover/libvirt";
+
 const BLOCK_BYTES = 65_536;
 
 /** A file on a host's disk: bytes, with blocks nobody wrote taking no memory, as in a sparse file. */
@@ -53,15 +55,33 @@ export class SimulatedFile {
     }
   }
 
-  /** The bytes from `offset` to `end` or to the file's end, block by block. */
+  /** The bytes from `offset` to `end` or to the file's end, block by block; what nobody wrote as zeros. */
   *read(offset = 0, end = Number.POSITIVE_INFINITY): Generator<Buffer, void, undefined> {
+    for (const { at, length, block } of this.#parts(offset, end)) yield (block ?? ZEROS).subarray(at, at + length);
+  }
+
+  /** The same with holes for what nobody wrote, each as long as it is. */
+  *readSparse(offset = 0, end = Number.POSITIVE_INFINITY): Generator<Buffer | StreamHole, void, undefined> {
+    let holeBytes = 0;
+    for (const { at, length, block } of this.#parts(offset, end)) {
+      if (block === undefined) {
+        holeBytes += length;
+        continue;
+      }
+      if (holeBytes > 0) yield { holeBytes };
+      holeBytes = 0;
+      yield block.subarray(at, at + length);
+    }
+    if (holeBytes > 0) yield { holeBytes };
+  }
+
+  *#parts(offset: number, end: number) {
     const last = Math.min(end, this.#sizeBytes);
-    for (let at = offset; at < last; ) {
-      const inBlock = at % BLOCK_BYTES;
-      const length = Math.min(BLOCK_BYTES - inBlock, last - at);
-      const block = this.#blocks.get(Math.floor(at / BLOCK_BYTES)) ?? ZEROS;
-      yield block.subarray(inBlock, inBlock + length);
-      at += length;
+    for (let position = offset; position < last; ) {
+      const at = position % BLOCK_BYTES;
+      const length = Math.min(BLOCK_BYTES - at, last - position);
+      yield { at, length, block: this.#blocks.get(Math.floor(position / BLOCK_BYTES)) };
+      position += length;
     }
   }
 

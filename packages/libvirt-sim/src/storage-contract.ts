@@ -1,10 +1,12 @@
 import { createHash } from "node:crypto";
 import {
+  isHole,
   isLibvirtError,
   type LibvirtConnection,
   type LibvirtHost,
   type StoragePool,
   type StorageVol,
+  type StreamHole,
   VIR_STORAGE_POOL_CREATE,
 } from "@drover/libvirt";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -135,6 +137,28 @@ export function storageContract(host: () => LibvirtHost): void {
     expect(sha256(...back)).toBe(sha256(whole));
     const part = await download(vol, { offsetBytes: MIB - 3, lengthBytes: 2 * MIB });
     expect(sha256(...part)).toBe(sha256(whole.subarray(MIB - 3, 3 * MIB - 3)));
+    await control.storageVol.delete(vol);
+  });
+
+  test("has holes where nothing was written, and they cross as holes", async () => {
+    const vol = await create("sparse.img", 64 * MIB);
+    const pieces = Array.from({ length: 12 }, (_, at) => [{ holeBytes: 2 * MIB }, content((at + 1) * 65_536)]).flat();
+    const sizeBytes = 12 * 2 * MIB + 78 * 65_536;
+    const tail = { holeBytes: 64 * MIB - sizeBytes };
+    expect(await transfer(({ storageVol }) => storageVol.uploadSparse(vol, [...pieces, tail]))).toBe(64 * MIB);
+    expect((await control.storageVol.getInfo(vol)).allocation).toBeLessThan(BigInt(16 * MIB));
+    const back = await transfer(async ({ storageVol }) => {
+      const seen: (Buffer | StreamHole)[] = [];
+      for await (const piece of storageVol.downloadSparse(vol)) seen.push(piece);
+      return seen;
+    });
+    expect(back.filter(isHole).length).toBeGreaterThan(10);
+    const solid = (all: readonly (Uint8Array | StreamHole)[]) =>
+      sha256(...all.map((piece) => (isHole(piece) ? Buffer.alloc(piece.holeBytes) : Buffer.from(piece))));
+    expect(solid(back)).toBe(solid([...pieces, tail]));
+    expect(sha256(...(await download(vol)))).toBe(solid(back));
+    const sentBytes = back.reduce((sum, piece) => sum + (isHole(piece) ? 0 : piece.length), 0);
+    expect(sentBytes).toBeLessThan(8 * MIB);
     await control.storageVol.delete(vol);
   });
 

@@ -57,6 +57,7 @@ export {
   VIR_STORAGE_VOL,
   VIR_STORAGE_VOL_CREATE,
   VIR_STORAGE_VOL_DELETE,
+  VIR_STORAGE_VOL_SPARSE_STREAM,
 } from "./constants/storage-constants.ts";
 export type { DomainEvent, DomainEventType, EventsLost } from "./domain-events.ts";
 export { DomainEventStream } from "./event-stream.ts";
@@ -90,3 +91,4 @@ export { type CallOptions, DEFAULT_DEADLINE_MS } from "./wire/call-options.ts";
 export type { KeepaliveOptions } from "./wire/keepalive.ts";
 export type { RpcChannelOptions } from "./wire/rpc-channel.ts";
 export type { StartTimer } from "./wire/start-timer.ts";
+export { isHole, type StreamHole } from "./wire/stream-hole.ts";

@@ -10,6 +10,7 @@ import type { LibvirtHandlers } from "./server/libvirt-handlers.ts";
 import { fakeLibvirtd, listen, rejectionOf } from "./testing/fake-libvirtd.ts";
 import { FrameSplitter } from "./wire/frame-splitter.ts";
 import { type Frame, HEADER_BYTES, MessageStatus, MessageType, streamFrame } from "./wire/message.ts";
+import { isHole, type StreamHole } from "./wire/stream-hole.ts";
 
 const vol = { pool: "default", name: "config.iso", key: "/images/config.iso" };
 const MIB = 1_048_576;
@@ -62,7 +63,8 @@ function memoryVolume() {
       storageVolUpload: () => async (data) => {
         const pieces: Buffer[] = [];
         try {
-          for await (const piece of data) pieces.push(Buffer.from(piece));
+          for await (const piece of data)
+            pieces.push(isHole(piece) ? Buffer.alloc(piece.holeBytes) : Buffer.from(piece));
           ends.push("whole");
         } catch (error) {
           ends.push("aborted");
@@ -73,6 +75,70 @@ function memoryVolume() {
       },
     }),
   };
+}
+
+/** Opens any connection, answers the first call of `procedure` with a script's frames, and shows what comes after it. */
+async function scripted(
+  procedure: number,
+  script: (serial: number, next: () => Promise<Frame>) => AsyncIterable<Buffer>,
+) {
+  return listen((socket) => {
+    const splitter = new FrameSplitter();
+    const frames: Frame[] = [];
+    let started = false;
+    const next = async (): Promise<Frame> => {
+      for (;;) {
+        const frame = frames.shift();
+        if (frame !== undefined) return frame;
+        await once(socket, "data");
+      }
+    };
+    const start = async (serial: number) => {
+      for await (const bytes of script(serial, next)) socket.write(bytes);
+    };
+    socket.on("data", (chunk: Buffer) => {
+      splitter.push(chunk);
+      for (let frame = splitter.next(); frame !== undefined; frame = splitter.next()) {
+        if (started) {
+          frames.push(frame);
+        } else if (frame.header.procedure === procedure) {
+          started = true;
+          void start(frame.header.serial);
+        } else {
+          const isQuestion = QUESTIONS.includes(frame.header.procedure);
+          socket.write(reply(frame.header.procedure, frame.header.serial, isQuestion ? "00000000" : ""));
+        }
+      }
+    });
+  });
+}
+
+/** Asked while a connection opens: ways to authenticate, none listed, and whether there is keepalive, no. */
+const QUESTIONS: readonly number[] = [procedures.authList.number, procedures.connectSupportsFeature.number];
+
+function reply(procedure: number, serial: number, bodyHex = ""): Buffer {
+  const length = HEADER_BYTES + bodyHex.length / 2;
+  const words = [length, 0x2000_8086, 1, procedure, 1, serial, 0].map((word) => word.toString(16).padStart(8, "0"));
+  return Buffer.from(words.join("") + bodyHex, "hex");
+}
+
+const DOWNLOAD = procedures.storageVolDownload.number;
+
+/** A server whose download sends what `frames` makes of its serial, behind the reply. */
+function downloadOf(frames: (serial: number) => readonly Buffer[]) {
+  return scripted(DOWNLOAD, async function* (serial) {
+    yield reply(DOWNLOAD, serial);
+    yield* frames(serial);
+  });
+}
+
+/** virNetStreamHole: length, hyper; flags. */
+function holeFrame(serial: number, length: bigint): Buffer {
+  const body = Buffer.alloc(12);
+  body.writeBigInt64BE(length, 0);
+  const frame = streamFrame(DOWNLOAD, serial, MessageStatus.continue, body);
+  frame.writeUInt32BE(MessageType.streamHole, 16);
+  return frame;
 }
 
 describe("a volume's content", () => {
@@ -222,6 +288,104 @@ describe("a volume's content", () => {
   });
 });
 
+describe("a sparse stream", () => {
+  const pattern = [{ holeBytes: 3 * MIB }, content(MIB), { holeBytes: 5 }, content(7), { holeBytes: 2 ** 40 }];
+  const shown = (pieces: readonly (Uint8Array | StreamHole)[]) =>
+    pieces.map((piece) => (isHole(piece) ? piece : piece.length));
+
+  test("carries holes in both directions, at no more than their packets", async () => {
+    const flags: number[] = [];
+    const received: (Uint8Array | StreamHole)[] = [];
+    await using server = await fakeLibvirtd({
+      storageVolDownload: (args) => {
+        flags.push(args.flags);
+        return pattern;
+      },
+      storageVolUpload: (args) => async (data) => {
+        flags.push(args.flags);
+        for await (const piece of data) received.push(isHole(piece) ? piece : Buffer.from(piece));
+      },
+    });
+    await using connection = await LibvirtConnection.open(server.uri);
+    const back: (Uint8Array | StreamHole)[] = [];
+    for await (const piece of connection.storageVol.downloadSparse(vol)) back.push(piece);
+    const cut = [262_120, 262_120, 262_120, 262_120, MIB - 4 * 262_120];
+    expect(shown(back)).toEqual([{ holeBytes: 3 * MIB }, ...cut, { holeBytes: 5 }, 7, { holeBytes: 2 ** 40 }]);
+    expect(await connection.storageVol.uploadSparse(vol, pattern)).toBe(4 * MIB + 12 + 2 ** 40);
+    expect(shown(received)).toEqual(shown(back));
+    expect(flags).toEqual([1, 1]);
+  });
+
+  test("is aborted as any other, also in the midst of holes", async () => {
+    const ends: string[] = [];
+    await using server = await fakeLibvirtd(
+      withHostname({
+        storageVolDownload: async function* () {
+          try {
+            for (;;) yield { holeBytes: MIB };
+          } finally {
+            ends.push("download");
+          }
+        },
+        storageVolUpload: () => async (data) => {
+          try {
+            for await (const _ of data);
+          } catch (error) {
+            ends.push("upload");
+            throw error;
+          }
+        },
+      }),
+    );
+    await using connection = await LibvirtConnection.open(server.uri);
+    for await (const piece of connection.storageVol.downloadSparse(vol)) {
+      expect(piece).toEqual({ holeBytes: MIB });
+      break;
+    }
+    const broken = (function* () {
+      yield { holeBytes: MIB };
+      throw new Error("the file is gone");
+    })();
+    await expect(connection.storageVol.uploadSparse(vol, broken)).rejects.toThrow("the file is gone");
+    expect(await connection.connect.getHostname()).toBe("host-1");
+    expect(ends.sort()).toEqual(["download", "upload"]);
+  });
+
+  test("without end does not fill a reader's memory", async () => {
+    let sent = 0;
+    await using server = await fakeLibvirtd({
+      storageVolDownload: function* () {
+        for (; sent < 200_000; sent += 1) yield { holeBytes: 1 };
+      },
+    });
+    await using connection = await LibvirtConnection.open(server.uri);
+    const pieces = connection.storageVol.downloadSparse(vol);
+    await pieces.next();
+    for (let before = -1; before !== sent; await turns(50)) before = sent;
+    expect(sent).toBeLessThan(150_000);
+    await pieces.return(undefined);
+  });
+
+  test.each([
+    ["of no length", 0n],
+    ["of less", -1n],
+    ["beyond counting", 2n ** 60n],
+  ])("with a hole %s is not believed, and the connection is closed", async (_, length) => {
+    await using server = await downloadOf((serial) => [holeFrame(serial, length)]);
+    const connection = await LibvirtConnection.open(server.uri);
+    const pieces = connection.storageVol.downloadSparse(vol);
+    expect(await rejectionOf(pieces.next())).toMatchObject({ code: "unavailable" });
+    expect(await connection.closed).toMatchObject({ code: "protocol" });
+  });
+
+  test("is what holes need: without it they close the connection, or are refused", async () => {
+    await using server = await downloadOf((serial) => [holeFrame(serial, 1n)]);
+    const connection = await LibvirtConnection.open(server.uri);
+    await rejectionOf(collect(connection.storageVol.download(vol)));
+    expect(await connection.closed).toMatchObject({ code: "protocol" });
+  });
+});
+
 describe("flow control", () => {
   test("a reader that is behind holds the server up, and the keepalive with it, until it reads on", async () => {
     let sentBytes = 0;
@@ -267,53 +431,7 @@ describe("flow control", () => {
 });
 
 describe("on the wire", () => {
-  /** Opens any connection, answers the first call of `procedure` with a script's frames, and shows what comes after it. */
-  async function scripted(
-    procedure: number,
-    script: (serial: number, next: () => Promise<Frame>) => AsyncIterable<Buffer>,
-  ) {
-    return listen((socket) => {
-      const splitter = new FrameSplitter();
-      const frames: Frame[] = [];
-      let started = false;
-      const next = async (): Promise<Frame> => {
-        for (;;) {
-          const frame = frames.shift();
-          if (frame !== undefined) return frame;
-          await once(socket, "data");
-        }
-      };
-      const start = async (serial: number) => {
-        for await (const bytes of script(serial, next)) socket.write(bytes);
-      };
-      socket.on("data", (chunk: Buffer) => {
-        splitter.push(chunk);
-        for (let frame = splitter.next(); frame !== undefined; frame = splitter.next()) {
-          if (started) {
-            frames.push(frame);
-          } else if (frame.header.procedure === procedure) {
-            started = true;
-            void start(frame.header.serial);
-          } else {
-            const isQuestion = QUESTIONS.includes(frame.header.procedure);
-            socket.write(reply(frame.header.procedure, frame.header.serial, isQuestion ? "00000000" : ""));
-          }
-        }
-      });
-    });
-  }
-
-  /** Asked while a connection opens: ways to authenticate, none listed, and whether there is keepalive, no. */
-  const QUESTIONS: readonly number[] = [procedures.authList.number, procedures.connectSupportsFeature.number];
-
-  function reply(procedure: number, serial: number, bodyHex = ""): Buffer {
-    const length = HEADER_BYTES + bodyHex.length / 2;
-    const words = [length, 0x2000_8086, 1, procedure, 1, serial, 0].map((word) => word.toString(16).padStart(8, "0"));
-    return Buffer.from(words.join("") + bodyHex, "hex");
-  }
-
   test("a download takes data that overtake the reply, ends at an empty packet and finishes with an empty ok", async () => {
-    const DOWNLOAD = procedures.storageVolDownload.number;
     const heard: Frame[] = [];
     await using server = await scripted(DOWNLOAD, async function* (serial, next) {
       yield streamFrame(DOWNLOAD, serial, MessageStatus.continue, Buffer.from("early "));

@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from "node:crypto";
-import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
+import { mkdir, open, readdir, readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { LibvirtHost, VIR_STORAGE_POOL_CREATE } from "@drover/libvirt";
 import { silentLogger } from "@drover/model";
@@ -73,6 +73,31 @@ describe("between two real libvirtd", () => {
     expect((await readdir(target)).sort()).toEqual(["unknown.iso", "web.iso"]);
     expect((await readdir(folder)).sort()).toEqual(["large.img", "web.iso"]);
     expect(await source.virsh("pool-list", "--all", "--name")).toBe("");
+    await here.control.storagePool.destroy(pool);
+  });
+
+  test("a gibibyte with three mebibytes in it crosses as three mebibytes, and takes no more room than there", async () => {
+    const folder = join(source.folders.state, "sparse");
+    await mkdir(folder);
+    const file = await open(join(folder, "data.img"), "w");
+    await file.truncate(1024 * MIB);
+    // More extents than libvirtd takes requests at a time (max_client_requests, 5).
+    for (let at = 0; at < 12; at += 1) await file.write(randomBytes(MIB / 4), 0, MIB / 4, at * 85 * MIB);
+    await file.close();
+    const build = VIR_STORAGE_POOL_CREATE.VIR_STORAGE_POOL_CREATE_WITH_BUILD;
+    const pool = await here.control.storagePool.createXML(
+      "<pool type='dir'><name>sparse</name><target><path>/var/lib/libvirt/sparse</path></target></pool>",
+      build,
+    );
+    const copy = { sourceUri: source.tcpUri, sourcePath: "/var/lib/libvirt/sparse/data.img", pool, name: "data.img" };
+    const before = await source.networkBytes("management");
+    const { sizeBytes } = await copyVolumeContent(here, copy, { logger: silentLogger });
+    const crossedBytes = (await source.networkBytes("management")) - before;
+    expect(sizeBytes).toBe(1024 * MIB);
+    expect(crossedBytes).toBeGreaterThan(3 * MIB);
+    expect(crossedBytes).toBeLessThan(4 * MIB);
+    const { blocks } = await stat(join(destination.folders.state, "sparse", "data.img"));
+    expect(blocks * 512).toBeLessThan(4 * MIB);
     await here.control.storagePool.destroy(pool);
   });
 });

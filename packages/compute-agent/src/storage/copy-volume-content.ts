@@ -1,11 +1,14 @@
-import { createHash } from "node:crypto";
+import { createHash, type Hash } from "node:crypto";
+import { setImmediate as turn } from "node:timers/promises";
 import {
   type ConnectionOptions,
+  isHole,
   isLibvirtError,
   LibvirtConnection,
   type LibvirtHost,
   type StoragePool,
   type StorageVol,
+  type StreamHole,
 } from "@drover/libvirt";
 import { DroverError, errorCodeOf, type Logger } from "@drover/model";
 import { withSourceVolume } from "./source-volume.ts";
@@ -43,7 +46,8 @@ export interface CopiedContent {
 /**
  * Copies a file's content from another host into a new volume here, byte for byte and whatever its format: this host pulls
  * it through its own connection to the source's libvirtd and pushes it into its own libvirtd in the same pass, holding no
- * more than a few pieces. The volume is then read back, and must have the checksum of what the source sent.
+ * more than a few pieces. Holes of the file cross as such, and are holes here. The volume is then read back, and must have the
+ * checksum of what the source sent.
  *
  * When this rejects the volume is gone again; what cannot be removed is logged. A file that is in the way is left alone.
  *
@@ -146,11 +150,8 @@ async function fill(
 ): Promise<CopiedContent> {
   const transfer = signal === undefined ? {} : { signal };
   const sent = createHash("sha256");
-  const sizeBytes = await own.storageVol.upload(
-    volume,
-    digested(source.storageVol.download(from, transfer), sent),
-    transfer,
-  );
+  const pieces = digested(source.storageVol.downloadSparse(from, transfer), sent);
+  const sizeBytes = await own.storageVol.uploadSparse(volume, pieces, transfer);
   const sentSha256 = sent.digest("hex");
   const storedSha256 = await checksum(own, volume, signal);
   if (sentSha256 !== storedSha256) {
@@ -167,14 +168,28 @@ async function fill(
 async function checksum(connection: LibvirtConnection, volume: StorageVol, signal?: AbortSignal): Promise<string> {
   const digest = createHash("sha256");
   const transfer = signal === undefined ? {} : { signal };
-  for await (const piece of connection.storageVol.download(volume, transfer)) digest.update(piece);
+  for await (const _ of digested(connection.storageVol.downloadSparse(volume, transfer), digest));
   return digest.digest("hex");
 }
 
-async function* digested(pieces: AsyncIterable<Buffer>, digest: ReturnType<typeof createHash>): AsyncGenerator<Buffer> {
+type Piece = Buffer | StreamHole;
+
+/** The pieces as they come, once they are in the digest: a hole counts as the zeros that a reader of the file finds. */
+async function* digested(pieces: AsyncIterable<Piece>, digest: Hash): AsyncGenerator<Piece> {
   for await (const piece of pieces) {
-    digest.update(piece);
+    if (isHole(piece)) await digestZeros(digest, piece.holeBytes);
+    else digest.update(piece);
     yield piece;
+  }
+}
+
+const ZEROS = Buffer.alloc(1_048_576);
+
+/** A hole may be gigabytes long: everything else gets its turn meanwhile. */
+async function digestZeros(digest: Hash, lengthBytes: number): Promise<void> {
+  for (let left = lengthBytes; left > 0; left -= ZEROS.length) {
+    digest.update(left < ZEROS.length ? ZEROS.subarray(0, left) : ZEROS);
+    await turn();
   }
 }
 

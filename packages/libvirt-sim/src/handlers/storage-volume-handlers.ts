@@ -1,4 +1,11 @@
-import { type LibvirtHandlers, type StorageVol, VIR_STORAGE_VOL } from "@drover/libvirt";
+import {
+  isHole,
+  type LibvirtHandlers,
+  type StorageVol,
+  type StreamHole,
+  VIR_STORAGE_VOL,
+  VIR_STORAGE_VOL_SPARSE_STREAM,
+} from "@drover/libvirt";
 import type { TransferFault } from "../fault-board.ts";
 import { noSpaceInStream } from "../refusals.ts";
 import type { SimulatedVolume, StoragePools } from "../storage-pools.ts";
@@ -34,7 +41,9 @@ export function storageVolumeHandlers(pools: StoragePools, takeFault: TakeTransf
     storageVolDownload: (args) => {
       const { file } = volumeOf(args);
       const from = Number(args.offset);
-      const content = file.read(from, args.length === 0n ? undefined : from + Number(args.length));
+      const end = args.length === 0n ? undefined : from + Number(args.length);
+      const isSparse = (args.flags & VIR_STORAGE_VOL_SPARSE_STREAM) !== 0;
+      const content = isSparse ? file.readSparse(from, end) : file.read(from, end);
       return faulty(content, takeFault("storageVolDownload"));
     },
     storageVolUpload: (args) => {
@@ -45,8 +54,9 @@ export function storageVolumeHandlers(pools: StoragePools, takeFault: TakeTransf
       return async (data) => {
         let at = from;
         for await (const piece of faulty(data, fault)) {
-          file.write(at, piece.subarray(0, end - at));
-          at += piece.length;
+          if (isHole(piece)) file.write(Math.min(end, at + piece.holeBytes), NOTHING);
+          else file.write(at, piece.subarray(0, end - at));
+          at += lengthOf(piece);
           if (at > end) throw noSpaceInStream();
         }
       };
@@ -54,21 +64,31 @@ export function storageVolumeHandlers(pools: StoragePools, takeFault: TakeTransf
   };
 }
 
+const NOTHING = Buffer.alloc(0);
+
+type Piece = Buffer | StreamHole;
+
+function lengthOf(piece: Piece): number {
+  return isHole(piece) ? piece.holeBytes : piece.length;
+}
+
 /** The data as they come out of a transfer that has a fault. */
-async function* faulty(data: AsyncIterable<Buffer> | Iterable<Buffer>, fault: TransferFault | null) {
+async function* faulty(data: AsyncIterable<Piece> | Iterable<Piece>, fault: TransferFault | null) {
   let passedBytes = 0;
+  let intact = true;
   for await (const piece of data) {
-    if (fault?.kind === "fail-midway" && passedBytes + piece.length > fault.afterBytes) {
-      yield piece.subarray(0, fault.afterBytes - passedBytes);
+    if (fault?.kind === "fail-midway" && passedBytes + lengthOf(piece) > fault.afterBytes) {
+      if (!isHole(piece)) yield piece.subarray(0, fault.afterBytes - passedBytes);
       throw fault.error;
     }
-    if (fault?.kind === "corrupt" && passedBytes === 0) {
+    if (fault?.kind === "corrupt" && intact && !isHole(piece)) {
       const flipped = Buffer.from(piece);
       flipped.writeUInt8(flipped.readUInt8(0) ^ 1, 0);
       yield flipped;
+      intact = false;
     } else {
       yield piece;
     }
-    passedBytes += piece.length;
+    passedBytes += lengthOf(piece);
   }
 }

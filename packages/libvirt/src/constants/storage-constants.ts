@@ -65,6 +65,9 @@ export const VIR_STORAGE_VOL_CREATE = {
   VIR_STORAGE_VOL_CREATE_VALIDATE: 4,
 } as const;
 
+/** virStorageVolDownloadFlags and virStorageVolUploadFlags: a stream with holes, since 3.4.0; both have the one flag. */
+export const VIR_STORAGE_VOL_SPARSE_STREAM = 1;
+
 /** virStorageVolDeleteFlags: flags of storageVolDelete. */
 export const VIR_STORAGE_VOL_DELETE = {
   VIR_STORAGE_VOL_DELETE_NORMAL: 0,

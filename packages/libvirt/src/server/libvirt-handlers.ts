@@ -1,5 +1,6 @@
 import type { EventBody, EventName } from "../procedures/event-messages.ts";
 import type { ArgsOf, ProcedureName, procedures, RetOf } from "../procedures/procedure-table.ts";
+import type { StreamHole } from "../wire/stream-hole.ts";
 import type { LibvirtServerSession } from "./server-session.ts";
 
 /**
@@ -16,12 +17,13 @@ export type LibvirtHandlers = {
 /**
  * A call that opens a stream is answered with what becomes of it once the reply is sent. To send, the content; its
  * iterator is ended early when the client aborts or is gone. To receive, a function that takes the data until they end:
- * they throw if the client aborts or is gone. Throwing from either ends the stream with an error.
+ * they throw if the client aborts or is gone. Throwing from either ends the stream with an error. Holes are for calls whose
+ * flags ask for a sparse stream; the data of others have none.
  */
 type HandlerResult<Name extends ProcedureName> = (typeof procedures)[Name] extends { readonly stream: infer Direction }
   ? Direction extends "from-server"
-    ? AsyncIterable<Uint8Array> | Iterable<Uint8Array>
-    : (data: AsyncIterable<Buffer>) => Promise<void>
+    ? AsyncIterable<Uint8Array | StreamHole> | Iterable<Uint8Array | StreamHole>
+    : (data: AsyncIterable<Buffer | StreamHole>) => Promise<void>
   : RetOf<Name>;
 
 /** A message for those who registered for it: its name, and its body without the callback id, which the session knows. */

@@ -3,6 +3,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { DroverError } from "@drover/model";
 import { VIR_FROM } from "../constants/error-codes.ts";
 import { VIR_DRV_FEATURE } from "../constants/host-constants.ts";
+import { VIR_STORAGE_VOL_SPARSE_STREAM } from "../constants/storage-constants.ts";
 import { LibvirtError, toRemoteError } from "../libvirt-error.ts";
 import { type ProcedureName, procedureName, procedures } from "../procedures/procedure-table.ts";
 import { remoteError } from "../procedures/shared-structures.ts";
@@ -23,6 +24,7 @@ import {
   REMOTE_PROGRAM,
   streamFrame,
 } from "../wire/message.ts";
+import { type StreamHole, streamHoleFrame } from "../wire/stream-hole.ts";
 import type { Codec } from "../xdr/codec.ts";
 import { none } from "../xdr/composites.ts";
 import { defaultHandlers } from "./default-handlers.ts";
@@ -146,7 +148,7 @@ export class LibvirtServerSession {
       if (procedure === KEEPALIVE_PING) this.#write(keepaliveFrame(KEEPALIVE_PONG));
       return;
     }
-    if (type === MessageType.stream) {
+    if (type === MessageType.stream || type === MessageType.streamHole) {
       const stream = this.#streams.get(frame.header.serial);
       // Data of a stream that is over may still arrive; libvirtd drops it too.
       if (stream === undefined) return;
@@ -184,16 +186,17 @@ export class LibvirtServerSession {
     const definition = name === undefined ? undefined : procedures[name];
     if (definition === undefined || !("stream" in definition)) return undefined;
     const { serial, procedure } = frame.header;
-    const stream = new ServerStream({
+    const stream = new ServerStream(asksForHoles(frame), {
       send: (status, data) => this.#send(streamFrame(procedure, serial, status, data)),
+      sendHole: (hole) => this.#send(streamHoleFrame(procedure, serial, hole)),
       fail: (error) => this.#write(this.#encodeRefusal(frame, error, MessageType.stream)),
       served: () => this.#served(),
     });
     this.#streams.set(serial, stream);
     return () =>
       (definition.stream === "from-server"
-        ? stream.sendAll(result as AsyncIterable<Uint8Array>)
-        : stream.receiveAll(result as (data: AsyncIterable<Buffer>) => Promise<void>)
+        ? stream.sendAll(result as AsyncIterable<Uint8Array | StreamHole>)
+        : stream.receiveAll(result as (data: AsyncIterable<Buffer | StreamHole>) => Promise<void>)
       ).finally(() => this.#streams.delete(serial));
   }
 
@@ -269,6 +272,11 @@ function decodeArguments(frame: Frame, name: ProcedureName): unknown {
   } catch {
     throw rpcError("Unable to decode message payload");
   }
+}
+
+/** Both calls that open a stream have their flags last; the one they know is VIR_STORAGE_VOL_SPARSE_STREAM. */
+function asksForHoles({ bytes }: Frame): boolean {
+  return (bytes.readUInt32BE(bytes.length - 4) & VIR_STORAGE_VOL_SPARSE_STREAM) !== 0;
 }
 
 function isKeepalive(args: unknown): boolean {

@@ -1,10 +1,15 @@
 import { DroverError } from "@drover/model";
-import { type Frame, HEADER_BYTES, MessageStatus, STREAM_DATA_LIMIT_BYTES } from "../wire/message.ts";
+import { VIR_FROM } from "../constants/error-codes.ts";
+import { LibvirtError } from "../libvirt-error.ts";
+import { type Frame, HEADER_BYTES, MessageStatus, MessageType, STREAM_DATA_LIMIT_BYTES } from "../wire/message.ts";
+import { decodeHole, isHole, type StreamHole } from "../wire/stream-hole.ts";
 
 /** What a stream needs of the session that carries it. */
 export interface ServerStreamCarrier {
   /** Sends a packet; resolves when the socket has taken it, as libvirtd reads on only then. */
   send(status: number, data?: Uint8Array): Promise<void>;
+  /** The same for a hole. */
+  sendHole(hole: StreamHole): Promise<void>;
   /** Ends the stream with an error on the wire. */
   fail(error: unknown): void;
   /** A packet of the client's is dealt with: it counts against the request limit until then. */
@@ -16,12 +21,15 @@ export interface ServerStreamCarrier {
  * whatever way. What is said when is told at the client's end, `RpcStream`.
  */
 export class ServerStream {
+  readonly #sparse: boolean;
   readonly #carrier: ServerStreamCarrier;
   #packets: Frame[] = [];
   #gone = false;
   #changed = Promise.withResolvers<void>();
 
-  constructor(carrier: ServerStreamCarrier) {
+  /** @param sparse Whether the client said that there may be holes. */
+  constructor(sparse: boolean, carrier: ServerStreamCarrier) {
+    this.#sparse = sparse;
     this.#carrier = carrier;
   }
 
@@ -37,14 +45,11 @@ export class ServerStream {
     this.#tell();
   }
 
-  /** Sends `content`, the empty packet that ends it, and the confirmation once the client has finished. */
-  async sendAll(content: AsyncIterable<Uint8Array> | Iterable<Uint8Array>): Promise<void> {
+  /** Sends `content`, its holes as such, the empty packet that ends it, and the confirmation once the client has finished. */
+  async sendAll(content: AsyncIterable<Uint8Array | StreamHole> | Iterable<Uint8Array | StreamHole>): Promise<void> {
     try {
-      for await (const data of content) {
-        for (let at = 0; at < data.length; at += STREAM_DATA_LIMIT_BYTES) {
-          if (this.#isOver()) break;
-          await this.#carrier.send(MessageStatus.continue, data.subarray(at, at + STREAM_DATA_LIMIT_BYTES));
-        }
+      for await (const piece of content) {
+        await this.#sendPiece(piece);
         if (this.#isOver()) break;
       }
     } catch (error) {
@@ -57,7 +62,7 @@ export class ServerStream {
   }
 
   /** Has `write` take the client's data, and confirms or refuses once it is done. */
-  async receiveAll(write: (data: AsyncIterable<Buffer>) => Promise<void>): Promise<void> {
+  async receiveAll(write: (data: AsyncIterable<Buffer | StreamHole>) => Promise<void>): Promise<void> {
     try {
       await write(this.#data());
       // A writer that stopped early has what it wants; the rest is thrown away.
@@ -71,7 +76,15 @@ export class ServerStream {
     await this.#confirm();
   }
 
-  async *#data(): AsyncGenerator<Buffer, void, undefined> {
+  async #sendPiece(piece: Uint8Array | StreamHole): Promise<void> {
+    if (isHole(piece)) return await this.#carrier.sendHole(piece);
+    for (let at = 0; at < piece.length; at += STREAM_DATA_LIMIT_BYTES) {
+      if (this.#isOver()) return;
+      await this.#carrier.send(MessageStatus.continue, piece.subarray(at, at + STREAM_DATA_LIMIT_BYTES));
+    }
+  }
+
+  async *#data(): AsyncGenerator<Buffer | StreamHole, void, undefined> {
     for (;;) {
       const next = this.#packets[0];
       if (this.#gone || next?.header.status === MessageStatus.error) {
@@ -84,12 +97,19 @@ export class ServerStream {
       } else {
         this.#packets.shift();
         try {
-          yield next.bytes.subarray(HEADER_BYTES);
+          yield this.#pieceOf(next);
         } finally {
           this.#carrier.served();
         }
       }
     }
+  }
+
+  /** libvirtd closes the connection for a hole that was not announced (daemonStreamHandleHole); here the stream fails. */
+  #pieceOf(frame: Frame): Buffer | StreamHole {
+    if (frame.header.type !== MessageType.streamHole) return frame.bytes.subarray(HEADER_BYTES);
+    if (this.#sparse) return decodeHole(frame, "an upload");
+    throw LibvirtError.refusal("VIR_ERR_RPC", "Unexpected stream hole", VIR_FROM.VIR_FROM_STREAMS);
   }
 
   /** True once the client has finished, aborted or gone; data in the wrong direction are thrown away. */

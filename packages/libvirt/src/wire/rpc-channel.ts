@@ -24,6 +24,7 @@ import {
 import { PendingCall } from "./pending-call.ts";
 import { RpcStream } from "./rpc-stream.ts";
 import { machineTimer, type StartTimer } from "./start-timer.ts";
+import { streamHoleFrame } from "./stream-hole.ts";
 
 export interface RpcChannelOptions {
   readonly keepalive?: KeepaliveOptions;
@@ -36,6 +37,11 @@ export interface RpcChannelOptions {
   readonly maxOutstandingCalls?: number;
   /** Measures calls' deadlines; for who owns the time. Keepalive is by the machine's timers always. @default the machine's */
   readonly startTimer?: StartTimer;
+}
+
+export interface StreamOptions extends CallOptions {
+  /** The call's flags tell libvirtd that there may be holes. @default false */
+  readonly sparse?: boolean;
 }
 
 /**
@@ -119,16 +125,21 @@ export class RpcChannel {
     name: string,
     procedure: StreamProcedure<Args, StreamDirection>,
     args: Args,
-    options: CallOptions = {},
+    { sparse = false, ...options }: StreamOptions = {},
   ): Promise<RpcStream> {
     options.signal?.throwIfAborted();
     const serial = this.#nextSerial();
-    const stream = new RpcStream(name, procedure.changes, {
-      send: (status, data) => this.#socket.write(streamFrame(procedure.number, serial, status, data)),
-      holdReading: (held) => this.#holdReading(serial, held),
-      release: () => void this.#streams.delete(serial),
-      giveUp: (cause) => this.close(cause),
-    });
+    const stream = new RpcStream(
+      name,
+      { changes: procedure.changes, sparse },
+      {
+        send: (status, data) => this.#socket.write(streamFrame(procedure.number, serial, status, data)),
+        sendHole: (hole) => this.#socket.write(streamHoleFrame(procedure.number, serial, hole)),
+        holdReading: (held) => this.#holdReading(serial, held),
+        release: () => void this.#streams.delete(serial),
+        giveUp: (cause) => this.close(cause),
+      },
+    );
     // Before the call is sent: libvirtd's first data may overtake its reply.
     this.#streams.set(serial, stream);
     try {
@@ -280,7 +291,7 @@ export class RpcChannel {
       this.#onEvent(frame);
       return;
     }
-    if (type === MessageType.stream) {
+    if (type === MessageType.stream || type === MessageType.streamHole) {
       // Data may still be on their way for a stream that is over; libvirt's own client drops them too.
       this.#streams.get(serial)?.received(frame);
       return;
