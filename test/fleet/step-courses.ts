@@ -1,7 +1,9 @@
 /** The ways in which the walk leads a migration from alpha to beta, so that each step and each undo gets its turn. */
+import type { MigrateOptions } from "@drover/api-client";
 import { preLiveMigration } from "@drover/contracts";
 import { LibvirtError } from "@drover/libvirt";
 import { DroverError } from "@drover/model";
+import { untilMigration } from "../integration/watching.ts";
 import type { Settlement } from "./settlement-contract.ts";
 import type { PlaneOptions, SimulatedPlane } from "./simulated-plane.ts";
 
@@ -13,6 +15,8 @@ export interface Course extends Settlement {
   readonly conductor?: PlaneOptions["conductor"];
   /** @default one of 300 MiB in use */
   readonly guest?: { readonly memoryMiB: number; readonly touchedMiB: number };
+  /** Of this migration, beside the fleet's. */
+  readonly policy?: MigrateOptions["policy"];
   /** Before the migration is asked for. */
   readonly before?: (plane: SimulatedPlane) => void;
   /** While memory is being copied. */
@@ -43,6 +47,29 @@ export const forced: Course = {
   title: "a forced one",
   before: linkOf(20),
   during: async (plane, id) => void (await plane.client.forceComplete(id)),
+};
+
+export const tuned: Course = {
+  ...straight,
+  title: "a tuned one",
+  before: linkOf(20),
+  during: async (plane, id) => void (await plane.client.tune(id, { downtimeMs: 5_000 })),
+};
+
+export const resumed: Course = {
+  ...straight,
+  title: "one resumed in post-copy",
+  policy: { permitPostCopy: true, postCopyResumeAttempts: 0 },
+  before: linkOf(20),
+  during: async ({ client, fleet }, id) => {
+    await client.forceComplete(id, { method: "post-copy" });
+    await untilMigration(client, id, "in post-copy", ({ state }) => state === "post-copy");
+    fleet.faults.setLink("alpha", "beta", "reset");
+    await untilMigration(client, id, "broken", ({ state }) => state === "post-copy-paused");
+    fleet.faults.setLink("alpha", "beta", "up");
+    fleet.faults.setLinkBandwidth("alpha", "beta", 300);
+    await client.resume(id);
+  },
 };
 
 export const aborted: Course = {

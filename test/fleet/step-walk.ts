@@ -51,8 +51,8 @@ function disksOf(guest: string) {
   return { localDisks: [localDiskOf(guest)], readOnlyDisk: configDriveOf(guest) };
 }
 
-async function lead(plane: SimulatedPlane, { during }: Course): Promise<MigrationView> {
-  const { migration } = await plane.client.migrate("web", { host: "beta" });
+async function lead(plane: SimulatedPlane, { policy, during }: Course): Promise<MigrationView> {
+  const { migration } = await plane.client.migrate("web", { host: "beta", ...(policy && { policy }) });
   if (during === undefined) return migration;
   const copying = await untilMigration(plane.client, migration.id, "copying", isWatched);
   await during(plane, migration.id);

@@ -10,6 +10,8 @@ import {
   liveMigration,
   liveMigrationAbort,
   liveMigrationForceComplete,
+  liveMigrationResume,
+  liveMigrationTune,
   postLiveMigration,
   postLiveMigrationAtDestination,
   preLiveMigration,
@@ -26,8 +28,10 @@ import {
   forced,
   long,
   preparationRefused,
+  resumed,
   soonDoubted,
   straight,
+  tuned,
 } from "./step-courses.ts";
 
 /**
@@ -100,6 +104,8 @@ export const walkedSteps: Readonly<Record<string, WalkedStep>> = {
       request(reportMigrationEvent, "for-ever"),
       request(findGuest, "for-ever", long),
       request(liveMigrationForceComplete, "for-ever", forced),
+      request(liveMigrationTune, "for-ever", tuned),
+      request(liveMigrationResume, "for-ever", resumed),
       request(liveMigrationAbort, "for-ever", aborted),
       request(reportMigrationOutcome, "for-ever"),
     ],
