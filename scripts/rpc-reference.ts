@@ -18,6 +18,7 @@ interface Contract {
   readonly idempotent: boolean;
   readonly deadlineMs?: number;
   readonly monitorTimeoutMs?: number;
+  readonly beginsWithinMs?: number;
   readonly description?: string;
   readonly errors?: Readonly<Record<string, string>>;
   readonly request: ZodSchema;
@@ -117,7 +118,7 @@ function methodText(contract: Contract): string {
   return `${lines.join("\n").trimEnd()}\n`;
 }
 
-function promise({ kind, idempotent, deadlineMs = 0, monitorTimeoutMs }: Contract): string {
+function promise({ kind, idempotent, deadlineMs = 0, monitorTimeoutMs, beginsWithinMs }: Contract): string {
   if (kind === "cast")
     return "cast; a server that is away gets it later, perhaps more than once, and repeating it is harmless.";
   const repeat = idempotent
@@ -125,7 +126,9 @@ function promise({ kind, idempotent, deadlineMs = 0, monitorTimeoutMs }: Contrac
     : "not idempotent: it runs at most once";
   const monitored =
     monitorTimeoutMs === undefined ? "" : `; monitored, a sign of life every ${monitorTimeoutMs / 2000} s`;
-  return `call; ${repeat}. Deadline ${deadlineMs / 1000} s${monitored}.`;
+  const begins =
+    beginsWithinMs === undefined ? "" : `; given up after ${beginsWithinMs / 1000} s without the first of them`;
+  return `call; ${repeat}. Deadline ${deadlineMs / 1000} s${monitored}${begins}.`;
 }
 
 function parameterTable(rows: readonly Row[]): string {

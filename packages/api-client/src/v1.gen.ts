@@ -426,7 +426,7 @@ export interface components {
     "ChosenFlag": {
       /** libvirt's name of the flag or parameter. */
       "name": string;
-      /** Of a parameter; false for a flag that the policy asks for and that is left out. */
+      /** Of a parameter; false for a flag that would be used and that is left out. */
       "value"?: string | number | boolean;
       "reason": string;
     };
@@ -658,8 +658,8 @@ export interface components {
       "autoConvergeIncrementPercent": number;
       /** Sockets that memory is sent over (multifd); 1 is the ordinary copy. */
       "parallelConnections": number;
-      /** `xbzrle` sends what changed of a page that was sent before; it costs the source processor time. */
-      "compression": "none" | "xbzrle";
+      /** `xbzrle` sends what changed of a page that was sent before, `zstd` compresses what several sockets send (libvirt 9.4), `auto` is xbzrle where the bandwidth is limited to 100 MiB/s or less, `none` is none. */
+      "compression": "auto" | "none" | "xbzrle" | "zstd";
       /** So often a post-copy whose link broke is resumed without a person; 0 waits for one. */
       "postCopyResumeAttempts": number;
       /** What is done while the copy runs: in this order, each once. */
@@ -825,8 +825,8 @@ export interface components {
       "autoConvergeIncrementPercent"?: number;
       /** Sockets that memory is sent over (multifd); 1 is the ordinary copy. */
       "parallelConnections"?: number;
-      /** `xbzrle` sends what changed of a page that was sent before; it costs the source processor time. */
-      "compression"?: "none" | "xbzrle";
+      /** `xbzrle` sends what changed of a page that was sent before, `zstd` compresses what several sockets send (libvirt 9.4), `auto` is xbzrle where the bandwidth is limited to 100 MiB/s or less, `none` is none. */
+      "compression"?: "auto" | "none" | "xbzrle" | "zstd";
       /** So often a post-copy whose link broke is resumed without a person; 0 waits for one. */
       "postCopyResumeAttempts"?: number;
       /** What is done while the copy runs: in this order, each once. It replaces the schedule of the policy. */

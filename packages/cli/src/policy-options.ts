@@ -1,5 +1,5 @@
 import type { MigrateOptions } from "@drover/api-client";
-import { RUN_TIME_ACTIONS, type RunTimeAction, whyNoStep } from "@drover/model";
+import { COMPRESSIONS, type Compression, RUN_TIME_ACTIONS, type RunTimeAction, whyNoStep } from "@drover/model";
 import { type Command, InvalidArgumentError, Option } from "commander";
 
 type Policy = NonNullable<MigrateOptions["policy"]>;
@@ -16,7 +16,7 @@ export interface PolicyOptions {
   autoConvergeInitial: number;
   autoConvergeIncrement: number;
   parallelConnections: number;
-  compression: "none" | "xbzrle";
+  compression: Compression;
   resumeAttempts: number;
   step: readonly Step[];
 }
@@ -36,7 +36,7 @@ export function addPolicyOptions(command: Command): Command {
     .option("--auto-converge-initial <percent>", "how much they are slowed first", parseWhole)
     .option("--auto-converge-increment <percent>", "what each further slow-down adds", parseWhole)
     .option("--parallel-connections <n>", "send memory over so many sockets (multifd)", parseWhole)
-    .addOption(new Option("--compression <method>", "of memory that is sent again").choices(["none", "xbzrle"]))
+    .addOption(new Option("--compression <method>", "of memory on its way").choices(COMPRESSIONS))
     .option("--resume-attempts <n>", "so often a broken post-copy is resumed without a person", parseWhole)
     .option(
       "--step <step>",

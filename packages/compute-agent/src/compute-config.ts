@@ -23,6 +23,13 @@ export const computeConfig = z.object({
       "Address, or name, at which this host takes in memory and disks: that of a network of their own, if there is one. " +
         "Default: `host`.",
     ),
+  console_listen_addr: address
+    .nullable()
+    .default(null)
+    .describe(
+      "Address, or name, on which consoles (VNC, SPICE, serial over TCP) of guests listen that came here and had listened on one " +
+        "of their source. Default: `host`.",
+    ),
   live_migration_scheme: z
     .enum(["tcp", "tls"])
     .default("tcp")

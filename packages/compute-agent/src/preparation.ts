@@ -87,7 +87,9 @@ export class Preparation {
     }
     const certificates = await readQemuCertificates(hostFiles, config.live_migration_with_native_tls);
     const nativeTls = destinationTls(certificates, { host: config.host, inboundAddress });
-    return { inboundAddress, libvirtUri, listenAddress: inbound.listenAddress, nativeTls };
+    const place = { inboundAddress, libvirtUri, listenAddress: inbound.listenAddress, nativeTls };
+    const consoles = await findInbound(config.console_listen_addr ?? config.host, resolveAddress);
+    return "problem" in consoles ? place : { ...place, consoleAddress: consoles.listenAddress };
   }
 
   async #rememberBefore(command: PreCommand): Promise<PreparedEntry> {

@@ -6,7 +6,7 @@
  * file knows, and clean-up is told what is proved of the other host; 1.2 the destination is told of the guest's disks, prepares
  * those that are copied and says which they are and on which address it listens, fetches the content of read-only ones, and
  * both sides say what they have for TLS; 1.3 limits of a running copy are changed, a broken post-copy is resumed, and a
- * force-complete may name how. Agents are upgraded before conductors.
+ * force-complete may name how, and a destination says where guests' consoles listen. Agents are upgraded before conductors.
  */
 import { defineCall, defineCast } from "@drover/bus";
 import { z } from "zod";
@@ -62,10 +62,15 @@ const sourceLibvirtTls = z
   .object({
     authorityPem: z.string().nullable().describe("The authorities by which its libvirtd checks others (cacert.pem)."),
     clientPem: z.string().nullable().describe("The certificate that its libvirtd shows to others (clientcert.pem)."),
+    pkipath: z
+      .string()
+      .nullable()
+      .default(null)
+      .describe("Folder that they were read from: `pkipath` of its own URI; null is libvirt's own places. Since 1.3."),
   })
   .meta({ id: "SourceLibvirtTls" });
 /** What the source's libvirtd has for TLS with another; null where it has none. */
-export type SourceLibvirtTls = z.infer<typeof sourceLibvirtTls>;
+export type SourceLibvirtTls = z.output<typeof sourceLibvirtTls>;
 
 const guestRequirements = z
   .object({
@@ -81,6 +86,12 @@ const guestRequirements = z
       .nullish()
       .describe("Without it, the source does not say (before 1.2), or may not read its own."),
     nativeTls: sourceTls.optional().describe("Without it, the source does not say (before 1.2)."),
+    consoleAddresses: z
+      .array(z.string())
+      .optional()
+      .describe(
+        "Addresses of the source on which the guest's consoles listen; without it, it does not say. Since 1.3.",
+      ),
   })
   .meta({ id: "GuestRequirements" });
 /** What the source knows of the guest and a destination must be able to give. */

@@ -1,5 +1,6 @@
 /** A migration's policy on the wire: whole, as it is recorded, and in part, as a request names it. */
 import {
+  COMPRESSIONS,
   type MigrationPolicy,
   type MigrationTuning,
   type PolicyStep,
@@ -70,8 +71,11 @@ const fields = {
     .max(255)
     .describe("Sockets that memory is sent over (multifd); 1 is the ordinary copy."),
   compression: z
-    .enum(["none", "xbzrle"])
-    .describe("`xbzrle` sends what changed of a page that was sent before; it costs the source processor time."),
+    .enum(COMPRESSIONS)
+    .describe(
+      "`xbzrle` sends what changed of a page that was sent before, `zstd` compresses what several sockets send (libvirt 9.4), " +
+        "`auto` is xbzrle where the bandwidth is limited to 100 MiB/s or less, `none` is none.",
+    ),
   postCopyResumeAttempts: z
     .number()
     .int()

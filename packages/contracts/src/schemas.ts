@@ -163,7 +163,7 @@ export const chosenFlag = z
     value: z
       .union([z.string(), z.number(), z.boolean()])
       .optional()
-      .describe("Of a parameter; false for a flag that the policy asks for and that is left out."),
+      .describe("Of a parameter; false for a flag that would be used and that is left out."),
     reason: z.string(),
   })
   .meta({ id: "ChosenFlag" }) satisfies z.ZodType<ChosenFlag>;
@@ -187,6 +187,10 @@ export const destinationPreparation = z
       .string()
       .optional()
       .describe("Address that the destination takes them in on; without it, the same (before 1.2)."),
+    consoleAddress: z
+      .string()
+      .optional()
+      .describe("Address on which guests' consoles listen there; without it, it does not say. Since 1.3."),
     nativeTls: destinationTls.optional().describe("Without it, the destination does not say (before 1.2)."),
     disks: z.array(preparedDisk).readonly().optional().describe("What becomes of the guest's disks. Since 1.2."),
   })

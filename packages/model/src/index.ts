@@ -94,7 +94,14 @@ export {
   type ServerGroupPolicy,
   zoneOfHost,
 } from "./placement.ts";
-export { completionTimeoutMs, defaultPolicy, type MigrationPolicy, migrationSizeGiB } from "./policy.ts";
+export {
+  COMPRESSIONS,
+  type Compression,
+  completionTimeoutMs,
+  defaultPolicy,
+  type MigrationPolicy,
+  migrationSizeGiB,
+} from "./policy.ts";
 export { type PolicyStep, RUN_TIME_ACTIONS, type RunTimeAction, whyNoStep } from "./policy-step.ts";
 export { type EliminatedHost, failedChecks, type HostWeight, type PreCheck, weightWords } from "./pre-check.ts";
 export { type MigrationProgress, memoryPercent } from "./progress.ts";

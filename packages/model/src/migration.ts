@@ -14,7 +14,7 @@ export type MigrationOutcome = "arrived" | "stayed" | "unknown";
 export interface ChosenFlag {
   /** libvirt's name, e.g. `VIR_MIGRATE_LIVE` or `migrate_uri`. */
   readonly name: string;
-  /** The parameter's value; absent for a flag, false for one that the policy asks for and that is left out. */
+  /** The parameter's value; absent for a flag, false for one that would be used and that is left out. */
   readonly value?: string | number | boolean;
   readonly reason: string;
 }
@@ -87,6 +87,8 @@ export interface DestinationPreparation {
   readonly disks?: readonly PreparedDisk[];
   /** Address that the destination takes them in on, `listen_address`: what `inboundAddress` is there. @default the same */
   readonly listenAddress?: string | undefined;
+  /** Address on which guests' consoles (VNC, SPICE, serial over TCP) listen there. @default it does not say */
+  readonly consoleAddress?: string | undefined;
   /** Whether its QEMU can take them in encrypted. @default it does not say */
   readonly nativeTls?: DestinationTls | undefined;
 }

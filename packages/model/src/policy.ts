@@ -1,5 +1,10 @@
 import type { PolicyStep } from "./policy-step.ts";
 
+/** How memory may be compressed on its way. `auto` leaves it to the agent, which compresses where it helps. */
+export const COMPRESSIONS = ["auto", "none", "xbzrle", "zstd"] as const;
+
+export type Compression = (typeof COMPRESSIONS)[number];
+
 /** What the guest's copy may cost and what happens when it takes too long. Names and defaults are Nova's (`[libvirt]`). */
 export interface MigrationPolicy {
   /** Longest standstill allowed at switch-over, ms. @default 500 */
@@ -24,8 +29,11 @@ export interface MigrationPolicy {
   readonly autoConvergeIncrementPercent: number;
   /** Sockets that memory is sent over (multifd); 1 is the ordinary copy. Fixed when the copy starts. @default 1 */
   readonly parallelConnections: number;
-  /** `xbzrle` sends what changed of a page that was sent before. Fixed when the copy starts. @default "none" */
-  readonly compression: "none" | "xbzrle";
+  /**
+   * `xbzrle` sends what changed of a page that was sent before, `zstd` compresses what each of several sockets sends, `auto`
+   * is xbzrle where `bandwidthMiBps` is low. Fixed when the copy starts. @default "auto"
+   */
+  readonly compression: Compression;
   /** So often a post-copy whose link broke is resumed without a person; 0 waits for one. @default 3 */
   readonly postCopyResumeAttempts: number;
   /** What is done while the copy runs, beside the downtime steps and the time limit. */
@@ -44,7 +52,7 @@ export const defaultPolicy: MigrationPolicy = {
   autoConvergeInitialPercent: 20,
   autoConvergeIncrementPercent: 10,
   parallelConnections: 1,
-  compression: "none",
+  compression: "auto",
   postCopyResumeAttempts: 3,
   // A copy that stalls gets the standstill that is allowed anyway, without waiting for the clock.
   schedule: [{ do: "downtime", downtimeMs: null, bandwidthMiBps: null, afterSPerGiB: null, stalledIterations: 5 }],

@@ -30,16 +30,19 @@ export interface DestinationHost {
 export async function checkDestination(host: DestinationHost, request: Request): Promise<Response> {
   const { questions } = host.link;
   const { inboundAddress, libvirtUri } = inboundEndpoint(host.config);
-  const [capabilitiesXml, hypervisorVersion, node, domains, cpu, inbound, certificates, disks] = await Promise.all([
-    questions.connect.getCapabilities(),
-    questions.connect.getVersion(),
-    questions.connect.nodeGetInfo(),
-    questions.domain.listAll(),
-    compareCpu(questions, request.requirements),
-    findInbound(inboundAddress, host.resolveAddress),
-    readQemuCertificates(host.hostFiles, host.config.live_migration_with_native_tls),
-    host.storage.plan(request.requirements.disks),
-  ]);
+  const consoleAddress = host.config.console_listen_addr ?? host.config.host;
+  const [capabilitiesXml, hypervisorVersion, node, domains, cpu, inbound, consoles, certificates, disks] =
+    await Promise.all([
+      questions.connect.getCapabilities(),
+      questions.connect.getVersion(),
+      questions.connect.nodeGetInfo(),
+      questions.domain.listAll(),
+      compareCpu(questions, request.requirements),
+      findInbound(inboundAddress, host.resolveAddress),
+      findInbound(consoleAddress, host.resolveAddress),
+      readQemuCertificates(host.hostFiles, host.config.live_migration_with_native_tls),
+      host.storage.plan(request.requirements.disks),
+    ]);
   const reservedKiB = host.config.reserved_host_memory_mb * 1024;
   const memoryAvailableKiB = Number(node.memory) - reservedKiB - host.inventory.activeMemoryKiB();
   const checks = destinationChecks({
@@ -56,6 +59,8 @@ export async function checkDestination(host: DestinationHost, request: Request):
     cpu,
     inboundAddress,
     inbound,
+    consoleAddress,
+    consoles,
     disks,
   });
   const pair = { host: host.config.host, sourceHost: request.sourceHost, nowMs: host.clock.now().getTime() };

@@ -1,8 +1,10 @@
 import type { checkCanLiveMigrateSource } from "@drover/contracts";
 import { isActive } from "@drover/model";
 import { type ComputeConfig, inboundEndpoint } from "../compute-config.ts";
+import { consolesToMove } from "../guest/console-address.ts";
 import { readGuestDefinition } from "../guest/guest-definition.ts";
 import { readHostCapabilities } from "../guest/host-capabilities.ts";
+import { parseXml } from "../guest/xml-element.ts";
 import { domainOf, readGuest, unlessGone } from "../libvirt/guest-facts.ts";
 import type { LibvirtLink } from "../libvirt/libvirt-link.ts";
 import { disksToMove } from "../storage/disks-to-move.ts";
@@ -46,12 +48,13 @@ export async function checkSource({ link, config, hostFiles }: SourceHost, reque
     guest: { powerState, definition },
     jobUnderWay: isActive(powerState) && found.job !== "none",
   });
+  const { libvirtUri } = inboundEndpoint(config);
   const [capabilitiesXml, hypervisorVersion, disks, certificates, libvirtTls] = await Promise.all([
     questions.connect.getCapabilities(),
     questions.connect.getVersion(),
-    disksToMove(questions, domain, isActive(powerState) ? definition.disks : [], inboundEndpoint(config).libvirtUri),
+    disksToMove(questions, domain, isActive(powerState) ? definition.disks : [], libvirtUri),
     readQemuCertificates(hostFiles, config.live_migration_with_native_tls),
-    readSourceLibvirtTls(hostFiles),
+    readSourceLibvirtTls(hostFiles, libvirtUri),
   ]);
   const capabilities = readHostCapabilities(capabilitiesXml);
   return {
@@ -67,6 +70,7 @@ export async function checkSource({ link, config, hostFiles }: SourceHost, reque
       disks,
       libvirtTls,
       nativeTls: sourceTls(certificates),
+      consoleAddresses: [...consolesToMove(parseXml(xml))],
     },
   };
 }

@@ -112,6 +112,8 @@ const destination: DestinationFacts = {
   cpu: { kind: "superset" },
   inboundAddress: "h2",
   inbound: { listenAddress: "h2" },
+  consoleAddress: "h2",
+  consoles: { listenAddress: "h2" },
   disks: [],
 };
 
@@ -140,11 +142,21 @@ describe("destinationChecks", () => {
       { disks: [{ target: "vda", action: "refuse", reason: "/images/a exists on h2: move it away" }] },
       ["storage"],
     ],
+    ["no place for consoles, where none is needed", { consoles: { problem: "does not resolve" } }, []],
+    [
+      "consoles that have no place",
+      {
+        consoles: { problem: "does not resolve" },
+        requirements: { ...required, consoleAddresses: ["192.0.2.1"] },
+      },
+      ["consoles"],
+    ],
+    ["consoles that have one", { requirements: { ...required, consoleAddresses: ["192.0.2.1"] } }, []],
     ["an address nobody knows", { inbound: { problem: "does not resolve" } }, ["inbound-address"]],
   ])("%s", (_, change, failed) => {
     const checks = destinationChecks({ ...destination, ...change });
     expect(failedChecks(checks).map(({ check }) => check)).toEqual(failed);
-    expect(checks).toHaveLength(10);
+    expect(checks).toHaveLength(11);
     expect(checks.every(({ message }) => message.length > 10)).toBe(true);
   });
 });

@@ -25,6 +25,9 @@ export interface DestinationFacts {
   readonly cpu: CpuAnswer;
   readonly inboundAddress: string;
   readonly inbound: Inbound;
+  /** Where guests' consoles are to listen, and what that is there. */
+  readonly consoleAddress: string;
+  readonly consoles: Inbound;
   readonly disks: readonly DiskPlan[];
 }
 
@@ -40,6 +43,7 @@ export function destinationChecks(facts: DestinationFacts): readonly PreCheck[] 
     machineTypeOffered(facts),
     hypervisorNotOlder(facts),
     inboundAddressUsable(facts),
+    consolesUsable(facts),
     disksFit(facts),
   ];
 }
@@ -146,6 +150,19 @@ function inboundAddressUsable({ host, inboundAddress, inbound }: DestinationFact
   }
   const at = inbound.listenAddress === inboundAddress ? "" : ` (${inbound.listenAddress})`;
   return passed("inbound-address", `${host} takes memory and disks in at ${inboundAddress}${at}`);
+}
+
+function consolesUsable({ host, requirements, consoleAddress, consoles }: DestinationFacts): PreCheck {
+  const own = requirements.consoleAddresses?.join(", ") ?? "";
+  if (own === "") return passed("consoles", "no console of the guest listens on an address of its source");
+  if ("problem" in consoles) {
+    return failed(
+      "consoles",
+      `consoles of the guest listen on ${own}, and the address for them, ${consoleAddress} of ${host}, ${consoles.problem}; ` +
+        "correct console_listen_addr in its [compute] section",
+    );
+  }
+  return passed("consoles", `consoles that listen on ${own} listen on ${consoles.listenAddress} of ${host}`);
 }
 
 function disksFit({ host, disks }: DestinationFacts): PreCheck {

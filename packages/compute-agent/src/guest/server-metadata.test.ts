@@ -2,7 +2,7 @@ import { LibvirtConnection } from "@drover/libvirt";
 import { waitFor } from "@drover/testkit";
 import { expect, test } from "vitest";
 import { startAgentBed } from "../agent-bed.test.support.ts";
-import { METADATA_URI, metadataFrom } from "./server-metadata.ts";
+import { METADATA_URI, metadataFrom, novaMetadataFrom } from "./server-metadata.ts";
 
 test.each([
   ["pairs", '<server><meta key="tier">db</meta><meta key="site">a</meta></server>', { tier: "db", site: "a" }],
@@ -14,6 +14,19 @@ test.each([
   expect(metadataFrom(xml)).toEqual(metadata);
 });
 
+const nova = `<instance><package version="29.2.0"/><name>web</name><creationTime>2026-01-01 10:00:00</creationTime>
+  <flavor name="m1.small"><memory>2048</memory></flavor>
+  <owner><user uuid="u">olga</user><project uuid="p">shop</project></owner></instance>`;
+
+test.each([
+  ["Nova's words", nova, { "nova.name": "web", "nova.flavor": "m1.small", "nova.project": "shop" }],
+  ["with a prefix too", nova.replaceAll(/<(\/?)(?=\w)/g, "<$1nova:"), novaMetadataFrom(nova)],
+  ["what it leaves out is left out", "<instance><name>web</name></instance>", { "nova.name": "web" }],
+  ["what is no XML says nothing", "<instance", {}],
+])("%s", (_, xml, metadata) => {
+  expect(novaMetadataFrom(xml)).toEqual(metadata);
+});
+
 test("a guest is reported with what its definition says of it", async () => {
   const bed = await startAgentBed();
   try {
@@ -22,9 +35,14 @@ test("a guest is reported with what its definition says of it", async () => {
     const domain = await connection.domain.lookupByUUID(uuid);
     const element = { key: "drover", uri: METADATA_URI };
     await connection.domain.setMetadata(domain, element, '<server><meta key="tier">db</meta></server>');
+    const novas = { key: "nova", uri: "http://openstack.org/xmlns/libvirt/nova/1.1" };
+    await connection.domain.setMetadata(domain, novas, '<instance><flavor name="m1.small"/></instance>');
     // Nothing tells of metadata that change: they are read with the guest's next event.
     await connection.domain.suspend(domain);
-    await waitFor("the metadata", () => bed.conductor.guests("h1").find((seen) => seen.metadata?.tier === "db"));
+    const { metadata } = await waitFor("the metadata", () =>
+      bed.conductor.guests("h1").find((seen) => seen.metadata?.tier === "db"),
+    );
+    expect(metadata).toEqual({ tier: "db", "nova.flavor": "m1.small" });
   } finally {
     await bed.close();
   }

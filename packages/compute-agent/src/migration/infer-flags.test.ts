@@ -4,11 +4,20 @@ import { type FlagFacts, inferFlags } from "./infer-flags.ts";
 import { migrateArguments } from "./migrate-call.ts";
 
 const plain = { ...defaultPolicy, permitAutoConverge: false };
+const debian12 = { hypervisorVersion: 7_002_000, libvirtVersion: 9_000_000 };
+const inTheClear =
+  "memory and disks go to the destination's inbound address; in the clear: h2 does not say whether it has certificates; " +
+  "upgrade its agent";
 const facts: FlagFacts = {
   persistent: true,
   paused: false,
+  guest: [],
   policy: plain,
   destination: { libvirtUri: "qemu+tcp://h2/system", inboundAddress: "h2" },
+  sourceHost: "h1",
+  destinationHost: "h2",
+  sourceTls: { required: false, missing: null },
+  versions: [debian12, debian12],
 };
 
 function flagNames(partial: Partial<FlagFacts>): string[] {
@@ -18,7 +27,7 @@ function flagNames(partial: Partial<FlagFacts>): string[] {
 }
 
 function parameters(partial: Partial<FlagFacts>): Record<string, unknown> {
-  const chosen = inferFlags({ ...facts, ...partial }).filter((entry) => entry.value !== undefined);
+  const chosen = inferFlags({ ...facts, ...partial }).filter(({ value }) => value !== undefined && value !== false);
   return Object.fromEntries(chosen.map((entry) => [entry.name, entry.value]));
 }
 
@@ -71,9 +80,40 @@ describe("inferFlags", () => {
     expect(parameters({})).not.toHaveProperty("bandwidth");
   });
 
-  test("every choice has its reason, and UNSAFE is never one", () => {
+  test("TLS where both hosts have certificates, and otherwise the reason why not", () => {
+    const nativeTls = { required: false, missing: null, verifiedName: "host" } as const;
+    const destination = { ...facts.destination, nativeTls };
+    expect(flagNames({ destination })).toEqual([...moves, ...defined, "TLS"]);
+    expect(parameters({ destination })["tls.destination"]).toBe("h2");
+    const [uri] = inferFlags(facts).filter(({ name }) => name === "migrate_uri");
+    expect(uri?.reason).toBe(inTheClear);
+  });
+
+  test("what TLS does not carry is left out beside it", () => {
+    const nativeTls = { required: false, missing: null, verifiedName: "inbound-address" } as const;
+    const older = { ...debian12, hypervisorVersion: 7_000_000 };
+    const chosen = inferFlags({
+      ...facts,
+      policy: { ...plain, permitPostCopy: true },
+      destination: { ...facts.destination, nativeTls },
+      versions: [older, debian12],
+    });
+    expect(chosen).toContainEqual({
+      name: "VIR_MIGRATE_POSTCOPY",
+      value: false,
+      reason: expect.stringContaining("encrypted"),
+    });
+  });
+
+  test("nothing is started where TLS is required and cannot be used", () => {
+    const sourceTls = { required: true, missing: "it has none" };
+    expect(() => inferFlags({ ...facts, sourceTls })).toThrow(/h1 requires TLS/);
+  });
+
+  test("every choice has its reason, and UNSAFE and PAUSED are never one", () => {
     const chosen = inferFlags({ ...facts, policy: both });
     expect(chosen.every((entry) => entry.reason.length > 10)).toBe(true);
-    expect(chosen.map((entry) => entry.name)).not.toContain("VIR_MIGRATE_UNSAFE");
+    const names = chosen.map(({ name }) => name);
+    for (const never of ["VIR_MIGRATE_UNSAFE", "VIR_MIGRATE_PAUSED"]) expect(names).not.toContain(never);
   });
 });

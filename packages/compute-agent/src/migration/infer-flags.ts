@@ -1,38 +1,35 @@
-import type { ChosenFlag, DestinationPreparation, MigrationPolicy } from "@drover/model";
+import type { ChosenFlag } from "@drover/model";
 import { inboundParameters } from "../network/inbound-parameters.ts";
 import { diskFlags } from "../storage/disk-flags.ts";
+import { type TlsFacts, tlsFlags } from "../tls/tls-flags.ts";
 import { flag, parameter } from "./chosen-flag.ts";
-import { convergenceFlags } from "./convergence-flags.ts";
-import type { HostVersions } from "./known-limits.ts";
+import { type ConvergenceFacts, convergenceFlags } from "./convergence-flags.ts";
 
-/** What the choice depends on: the guest as it is now, the policy, and what the destination said. */
-export interface FlagFacts {
+/** What the choice depends on: the guest as it is now, the policy, both hosts, and what the destination said. */
+export interface FlagFacts extends Omit<ConvergenceFacts, "encrypted">, Omit<TlsFacts, "sourceVersions"> {
   /** libvirt keeps a definition of the guest on disk. */
   readonly persistent: boolean;
-  /** Its processors stand still (`virsh suspend`). */
-  readonly paused: boolean;
-  readonly policy: MigrationPolicy;
-  readonly destination: DestinationPreparation;
-  /** Source and destination; null where it is not known. @default both unknown */
-  readonly versions?: readonly [HostVersions | null, HostVersions | null];
 }
 
 /**
  * The flags and parameters of `domainMigratePerform3Params`, each with its reason: they follow from the guest, the
- * policy and the destination, and cannot be configured. A flag has no value, a parameter has one; a
- * flag that the policy asks for and that is left out has the value false.
+ * policy and the two hosts, and cannot be configured. A flag has no value, a parameter has one; a
+ * flag that would be used and that the hosts or the guest do not allow has the value false.
  *
- * `destination_xml` and `persistent_xml` are left out while nothing in the definition changes on the way; when one is
- * given the other must be too, and the same, or the stored definition keeps the source's addresses (CVE-2020-17376).
- * UNSAFE is never chosen.
+ * `destination_xml` and `persistent_xml` are of `destinationDefinition`, since they need the guest's whole definition. PAUSED
+ * is never chosen: libvirt adds it by itself for a guest that stands still. UNSAFE is never chosen.
+ *
+ * @throws {DroverError} `refused` where an operator requires TLS and it cannot be used.
  */
 export function inferFlags(facts: FlagFacts): readonly ChosenFlag[] {
+  const tls = tlsFlags({ ...facts, sourceVersions: facts.versions[0] });
   return [
     ...howItMoves(facts),
     ...whatStaysDefined(facts),
     ...diskFlags(facts.destination.disks ?? []),
-    ...convergenceFlags(facts),
-    ...whereItGoes(facts),
+    ...tls.flags,
+    ...convergenceFlags({ ...facts, encrypted: tls.inTheClear === null }),
+    ...whereItGoes(facts, tls.inTheClear),
   ];
 }
 
@@ -54,8 +51,8 @@ function whatStaysDefined({ persistent }: FlagFacts): readonly ChosenFlag[] {
   ];
 }
 
-function whereItGoes({ destination, policy }: FlagFacts): readonly ChosenFlag[] {
-  const chosen: ChosenFlag[] = [...inboundParameters(destination)];
+function whereItGoes({ destination, policy }: FlagFacts, inTheClear: string | null): readonly ChosenFlag[] {
+  const chosen: ChosenFlag[] = [...inboundParameters(destination, inTheClear)];
   if (policy.bandwidthMiBps > 0) {
     chosen.push(parameter("bandwidth", policy.bandwidthMiBps, "the policy's upper bound for the copy, MiB/s"));
   }

@@ -18,14 +18,14 @@ import {
   serializeError,
 } from "@drover/model";
 import type { ComputeConfig } from "../compute-config.ts";
+import { type DestinationDefinition, destinationDefinition } from "../guest/destination-definition.ts";
 import { readGuestDefinition } from "../guest/guest-definition.ts";
+import { readGuestTraits } from "../guest/guest-traits.ts";
 import type { Journal } from "../journal/journal.ts";
 import type { EndedMigration, JournalEntry } from "../journal/journal-entry.ts";
 import { domainOf, readGuest, unlessGone } from "../libvirt/guest-facts.ts";
 import type { LibvirtLink } from "../libvirt/libvirt-link.ts";
-import { type DestinationDefinition, destinationDefinition } from "../storage/destination-definition.ts";
 import { refuseUnprepared } from "../storage/refuse-unprepared.ts";
-import { type EncryptionFacts, encrypt } from "../tls/encrypt.ts";
 import type { HostFiles } from "../tls/host-files.ts";
 import { readQemuCertificates } from "../tls/qemu-certificates.ts";
 import type { CommandFence } from "./command-fence.ts";
@@ -260,30 +260,38 @@ export class Migrations {
   async #enter(
     command: StartCommand,
   ): Promise<{ readonly entry: JournalEntry; readonly definition: DestinationDefinition | null }> {
-    const { link, journal, clock } = this.#options;
+    const { link, journal, clock, config, hostFiles, readFacts } = this.#options;
     const { serverUuid, serverName, migrationUuid, generation, policy, destination } = command;
     const domain = domainOf(command);
     const { VIR_DOMAIN_XML_MIGRATABLE, VIR_DOMAIN_XML_SECURE } = VIR_DOMAIN_XML;
-    const [now, xml, encryption] = await Promise.all([
+    const [now, xml, sourceTls, sourceVersions] = await Promise.all([
       readGuest(link.questions, domain),
       unlessGone(link.questions.domain.getXMLDesc(domain, VIR_DOMAIN_XML_MIGRATABLE | VIR_DOMAIN_XML_SECURE)),
-      this.#encryptionFacts(command),
+      readQemuCertificates(hostFiles, config.live_migration_with_native_tls),
+      readFacts(),
     ]);
-    if (now === null || !isActive(now.guest.powerState)) {
+    if (now === null || xml === null || !isActive(now.guest.powerState)) {
       throw new DroverError(
         "refused",
         `${serverName} is ${now?.guest.powerState ?? "not on this host"}; it cannot be moved live`,
       );
     }
     const disks = destination.disks ?? [];
-    if (xml !== null) refuseUnprepared(serverName, readGuestDefinition(xml).disks, disks);
-    const definition = xml === null ? null : destinationDefinition(xml, disks);
-    const paused = now.guest.powerState === "paused";
-    const { connect } = link.questions;
-    const [hypervisorVersion, libvirtVersion] = await Promise.all([connect.getVersion(), connect.getLibVersion()]);
-    const versions = [{ hypervisorVersion, libvirtVersion }, command.destinationVersions ?? null] as const;
-    const inferred = inferFlags({ persistent: now.guest.persistent, paused, policy, destination, versions });
-    const flags = encrypt([...inferred, ...(definition?.parameters ?? [])], encryption);
+    refuseUnprepared(serverName, readGuestDefinition(xml).disks, disks);
+    const { consoleAddress = null } = destination;
+    const definition = destinationDefinition(xml, { host: command.destinationHost, disks, consoleAddress });
+    const inferred = inferFlags({
+      persistent: now.guest.persistent,
+      paused: now.guest.powerState === "paused",
+      guest: readGuestTraits(xml),
+      policy,
+      destination,
+      sourceHost: config.host,
+      destinationHost: command.destinationHost,
+      sourceTls,
+      versions: [sourceVersions, command.destinationVersions ?? null],
+    });
+    const flags = [...inferred, ...(definition?.parameters ?? [])];
     const entry: JournalEntry = {
       migrationUuid,
       generation,
@@ -307,15 +315,6 @@ export class Migrations {
     };
     await journal.put(entry);
     return { entry, definition };
-  }
-
-  async #encryptionFacts({ destinationHost, destination }: StartCommand): Promise<EncryptionFacts> {
-    const { config, hostFiles, readFacts } = this.#options;
-    const [source, { hypervisorVersion: qemuVersion, libvirtVersion }] = await Promise.all([
-      readQemuCertificates(hostFiles, config.live_migration_with_native_tls),
-      readFacts(),
-    ]);
-    return { sourceHost: config.host, destinationHost, source, destination, qemuVersion, libvirtVersion };
   }
 
   #steer(entry: JournalEntry, run: (migration: SteeredMigration) => Promise<void>): SteeredMigration {

@@ -4,14 +4,20 @@ import type { ChosenFlag, DestinationPreparation } from "@drover/model";
  * Where a copy goes. libvirt sends disks (NBD) to the host of `migrate_uri` as well, and its destination listens for them
  * on `listen_address`, so neither `disks_uri` nor `disks_port` is needed; no port is named, libvirt takes one of
  * qemu.conf's migration range.
+ *
+ * @param inTheClear Why nothing is encrypted; null when it is.
  */
-export function inboundParameters(destination: DestinationPreparation): readonly ChosenFlag[] {
+export function inboundParameters(
+  destination: DestinationPreparation,
+  inTheClear: string | null,
+): readonly ChosenFlag[] {
   const { inboundAddress, listenAddress = inboundAddress } = destination;
+  const reason = "memory and disks go to the destination's inbound address";
   return [
     {
       name: "migrate_uri",
       value: `tcp://${inUri(inboundAddress)}`,
-      reason: "memory and disks go to the destination's inbound address",
+      reason: inTheClear === null ? reason : `${reason}; in the clear: ${inTheClear}`,
     },
     {
       name: "listen_address",

@@ -35,12 +35,17 @@ describe("certificates of two libvirtd", () => {
 
   const facts = { host: "h2", sourceHost: "h1", libvirtUri: "qemu+tls://h2/system" };
 
-  async function check(source: HostFiles, files: HostFiles, change: Partial<typeof facts> = {}) {
+  async function check(
+    source: HostFiles,
+    files: HostFiles,
+    change: Partial<typeof facts> = {},
+    ownUri = "qemu+tls://h1/system",
+  ) {
     return await libvirtTlsCheck({
       ...facts,
       ...change,
       nowMs: Date.now(),
-      source: await readSourceLibvirtTls(source),
+      source: await readSourceLibvirtTls(source, ownUri),
       files,
     });
   }
@@ -48,7 +53,11 @@ describe("certificates of two libvirtd", () => {
   test.each([
     ["they fit", {}, "their certificates fit"],
     ["there is no TLS", { libvirtUri: "qemu+tcp://h2/system" }, "without TLS"],
-    ["the source's are elsewhere", { libvirtUri: "qemu+tls://h2/system?pkipath=/x" }, "not looked at (pkipath"],
+    [
+      "the source's are elsewhere",
+      { libvirtUri: "qemu+tls://h2/system?pkipath=/x" },
+      "dialled with those in /x, and h1 told",
+    ],
   ])("passed: %s", async (_, change, message) => {
     expect(await check(host("h1"), host("h2"), change)).toMatchObject({
       passed: true,
@@ -83,10 +92,35 @@ describe("certificates of two libvirtd", () => {
 
   test("a destination that looks at no client's needs none", async () => {
     const open = host("h2", "tls_no_verify_certificate = 1");
-    const source = { authorityPem: await host("h1").read("/etc/pki/CA/cacert.pem"), clientPem: null };
+    const source = { authorityPem: await host("h1").read("/etc/pki/CA/cacert.pem"), clientPem: null, pkipath: null };
     expect(await libvirtTlsCheck({ ...facts, nowMs: Date.now(), source, files: open })).toMatchObject({ passed: true });
     expect(await libvirtTlsCheck({ ...facts, nowMs: Date.now(), source, files: host("h2") })).toMatchObject({
       passed: false,
+    });
+  });
+
+  test("a folder that both hosts' URIs name is where the source's are looked at", async () => {
+    const read: string[] = [];
+    const noting = (files: HostFiles): HostFiles => ({
+      ...files,
+      read: (path) => {
+        read.push(path);
+        return files.read(path);
+      },
+    });
+    const [inFolder, own] = [{ libvirtUri: "qemu+tls://h2/system?pkipath=/x" }, "qemu+tls://h1/system?pkipath=/x"];
+    expect(await check(noting(host("h1")), host("h2"), inFolder, own)).toMatchObject({
+      passed: true,
+      message: expect.stringContaining("their certificates fit"),
+    });
+    expect(read.sort()).toEqual(["/x/cacert.pem", "/x/clientcert.pem"]);
+    expect(await check(host("foreign"), host("h2"), inFolder, own)).toMatchObject({
+      passed: false,
+      message: expect.stringContaining("/x/clientcert.pem of h1 is signed by"),
+    });
+    expect(await check(host("h1"), host("h2"), {}, own)).toMatchObject({
+      passed: true,
+      message: expect.stringContaining("told those in /x"),
     });
   });
 

@@ -1,3 +1,4 @@
+import { join } from "node:path";
 import type { SourceLibvirtTls } from "@drover/contracts";
 import type { PreCheck } from "@drover/model";
 import { pairProblems } from "./certificate-pair.ts";
@@ -7,14 +8,32 @@ import { type HostFiles, readIfThere } from "./host-files.ts";
 const CLIENT_CERTIFICATE = "/etc/pki/libvirt/clientcert.pem";
 const CLIENT_AUTHORITIES = "/etc/pki/CA/cacert.pem";
 
-/** What the source's libvirtd shows to the destination's. Null where it cannot be told. */
-export async function readSourceLibvirtTls(files: HostFiles): Promise<SourceLibvirtTls | null> {
+/** The same below the folder that `pkipath` names (virNetTLSContextLocateCredentials, 0.9.0), or in libvirt's own places. */
+function clientFiles(pkipath: string | null): { readonly authorities: string; readonly certificate: string } {
+  if (pkipath === null) return { authorities: CLIENT_AUTHORITIES, certificate: CLIENT_CERTIFICATE };
+  return { authorities: join(pkipath, "cacert.pem"), certificate: join(pkipath, "clientcert.pem") };
+}
+
+/** The folder of the dialling host's certificates that a libvirt URI names; null without one. */
+function pkipathOf(libvirtUri: string): string | null {
+  return new URL(libvirtUri).searchParams.get("pkipath");
+}
+
+/**
+ * What the source's libvirtd shows to the destination's. Null where it cannot be told.
+ *
+ * @param ownUri By which others dial this host: where it names a `pkipath`, the fleet's certificates are taken to be there on
+ *   all hosts. The destination's URI, which is the one dialled, is not known yet.
+ */
+export async function readSourceLibvirtTls(files: HostFiles, ownUri: string): Promise<SourceLibvirtTls | null> {
   try {
+    const pkipath = pkipathOf(ownUri);
+    const { authorities, certificate } = clientFiles(pkipath);
     const [authorityPem, clientPem] = await Promise.all([
-      readIfThere(files, CLIENT_AUTHORITIES),
-      readIfThere(files, CLIENT_CERTIFICATE),
+      readIfThere(files, authorities),
+      readIfThere(files, certificate),
     ]);
-    return { authorityPem, clientPem };
+    return { authorityPem, clientPem, pkipath };
   } catch {
     return null;
   }
@@ -33,15 +52,21 @@ export interface LibvirtTlsFacts {
 
 /**
  * The check `libvirt-tls`: would the two libvirtd accept each other's certificates? It passes where that cannot be looked at:
- * the source's are named by `pkipath`, or the agent may not read a file. libvirt itself then decides at the start.
+ * the source told those of another folder than the one dialled with (`pkipath`), or the agent may not read a file. libvirt
+ * itself then decides at the start.
  */
 export async function libvirtTlsCheck(facts: LibvirtTlsFacts): Promise<PreCheck> {
   const { host, sourceHost, libvirtUri, source, files, nowMs } = facts;
   const url = new URL(libvirtUri);
   if (!/^[a-z]+\+tls:$/.test(url.protocol)) return pass(`libvirtd of ${sourceHost} dials ${host} without TLS`);
   const unseen = (why: string) => pass(`the certificates of libvirtd are not looked at (${why}); libvirt decides`);
-  if (url.searchParams.has("pkipath")) return unseen("pkipath in libvirt_migration_uri");
   if (source === null) return unseen(`${sourceHost} does not say`);
+  const pkipath = pkipathOf(libvirtUri);
+  if (pkipath !== source.pkipath) {
+    const [dialled, told] = [pkipath, source.pkipath].map((folder) => folder ?? "libvirt's own folders");
+    return unseen(`${host} is dialled with those in ${dialled}, and ${sourceHost} told those in ${told}`);
+  }
+  const client = clientFiles(pkipath);
   try {
     const conf = (await readIfThere(files, "/etc/libvirt/libvirtd.conf")) ?? "";
     const file = settingIn(conf, "cert_file") ?? "/etc/pki/libvirt/servercert.pem";
@@ -52,7 +77,7 @@ export async function libvirtTlsCheck(facts: LibvirtTlsFacts): Promise<PreCheck>
       return fail(`${host} is dialled over TLS and has no ${missing}: put it there and restart libvirtd`);
     }
     if (source.authorityPem === null) {
-      return fail(`${host} is dialled over TLS and ${sourceHost} has no ${CLIENT_AUTHORITIES}: put it there`);
+      return fail(`${host} is dialled over TLS and ${sourceHost} has no ${client.authorities}: put it there`);
     }
     const problems = pairProblems({
       server: {
@@ -65,9 +90,9 @@ export async function libvirtTlsCheck(facts: LibvirtTlsFacts): Promise<PreCheck>
       },
       client: {
         host: sourceHost,
-        file: CLIENT_CERTIFICATE,
+        file: client.certificate,
         pem: source.clientPem,
-        authorities: { file: CLIENT_AUTHORITIES, pem: source.authorityPem },
+        authorities: { file: client.authorities, pem: source.authorityPem },
       },
       askNoMore:
         settingIn(conf, "tls_no_verify_certificate") === "1"

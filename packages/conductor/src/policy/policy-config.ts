@@ -1,5 +1,5 @@
 import { migrationPolicy, type RequestedPolicy, stepAction } from "@drover/contracts";
-import { defaultPolicy, type MigrationPolicy } from "@drover/model";
+import { COMPRESSIONS, defaultPolicy, type MigrationPolicy } from "@drover/model";
 import { z } from "zod";
 
 /** The keys of a policy under their names in the file: Nova's, where Nova has them. No defaults here. */
@@ -33,8 +33,11 @@ const keys = {
     .max(255)
     .describe("Sockets that memory is sent over (multifd); 1 is the ordinary copy."),
   live_migration_compression: z
-    .enum(["none", "xbzrle"])
-    .describe("`xbzrle` sends what changed of a page that was sent before; it costs the source processor time."),
+    .enum(COMPRESSIONS)
+    .describe(
+      "`xbzrle` sends what changed of a page that was sent before, `zstd` compresses what several sockets send (libvirt 9.4), " +
+        "`auto` is xbzrle where the bandwidth is limited to 100 MiB/s or less, `none` is none.",
+    ),
   live_migration_post_copy_resume_attempts: z
     .int()
     .min(0)
