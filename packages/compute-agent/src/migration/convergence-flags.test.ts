@@ -14,6 +14,7 @@ const asked: ConvergenceFacts = {
   policy: defaultPolicy,
   guest: [],
   encrypted: false,
+  canLockMemory: true,
 };
 
 function choose(policy: Partial<MigrationPolicy>, facts: Partial<ConvergenceFacts>) {
@@ -90,6 +91,7 @@ describe("convergenceFlags", () => {
       { versions: [newest, newest], guest: ["memory-limit"] },
       multifd,
     ],
+    ["not where memory cannot be locked", four, { versions: [newest, newest], canLockMemory: false }, multifd],
     ["not of encrypted memory", four, { versions: [newest, newest], encrypted: true }, multifd],
     ["post-copy over TLS since QEMU 7.1", { permitPostCopy: true }, { encrypted: true }, { POSTCOPY: true }],
     [

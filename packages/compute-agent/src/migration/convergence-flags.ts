@@ -13,6 +13,8 @@ export interface ConvergenceFacts {
   readonly guest: readonly GuestTrait[];
   /** Memory and disks are encrypted. */
   readonly encrypted: boolean;
+  /** libvirtd of this host can let QEMU lock the guest's memory. */
+  readonly canLockMemory: boolean;
 }
 
 /**
@@ -70,6 +72,11 @@ function compression(facts: ConvergenceFacts, chosen: readonly ChosenFlag[]): re
 /** Nobody asks for it: it costs nothing but locked memory, which libvirt lets QEMU lock while it sends. */
 function zeroCopy(facts: ConvergenceFacts, chosen: readonly ChosenFlag[]): readonly ChosenFlag[] {
   if (!has(chosen, "VIR_MIGRATE_PARALLEL")) return [];
+  if (!facts.canLockMemory) {
+    return [
+      leftOut("VIR_MIGRATE_ZEROCOPY", "not used: CAP_SYS_RESOURCE, to lock the guest's memory, is not given here"),
+    ];
+  }
   return unlessKnownLimit(facts, chosen, [
     flag("VIR_MIGRATE_ZEROCOPY", "the kernel sends the guest's pages from where they are, at less processor time"),
   ]);

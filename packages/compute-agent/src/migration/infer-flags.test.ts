@@ -18,6 +18,7 @@ const facts: FlagFacts = {
   destinationHost: "h2",
   sourceTls: { required: false, missing: null },
   versions: [debian12, debian12],
+  canLockMemory: true,
 };
 
 function flagNames(partial: Partial<FlagFacts>): string[] {

@@ -28,6 +28,7 @@ import type { LibvirtLink } from "../libvirt/libvirt-link.ts";
 import { refuseUnprepared } from "../storage/refuse-unprepared.ts";
 import type { HostFiles } from "../tls/host-files.ts";
 import { readQemuCertificates } from "../tls/qemu-certificates.ts";
+import { canLockMemory } from "./can-lock-memory.ts";
 import type { CommandFence } from "./command-fence.ts";
 import { inferFlags } from "./infer-flags.ts";
 import { MigrationReports, type MigrationReportsOptions } from "./migration-reports.ts";
@@ -264,11 +265,12 @@ export class Migrations {
     const { serverUuid, serverName, migrationUuid, generation, policy, destination } = command;
     const domain = domainOf(command);
     const { VIR_DOMAIN_XML_MIGRATABLE, VIR_DOMAIN_XML_SECURE } = VIR_DOMAIN_XML;
-    const [now, xml, sourceTls, sourceVersions] = await Promise.all([
+    const [now, xml, sourceTls, sourceVersions, canLock] = await Promise.all([
       readGuest(link.questions, domain),
       unlessGone(link.questions.domain.getXMLDesc(domain, VIR_DOMAIN_XML_MIGRATABLE | VIR_DOMAIN_XML_SECURE)),
       readQemuCertificates(hostFiles, config.live_migration_with_native_tls),
       readFacts(),
+      canLockMemory(hostFiles),
     ]);
     if (now === null || xml === null || !isActive(now.guest.powerState)) {
       throw new DroverError(
@@ -289,6 +291,7 @@ export class Migrations {
       sourceHost: config.host,
       destinationHost: command.destinationHost,
       sourceTls,
+      canLockMemory: canLock,
       versions: [sourceVersions, command.destinationVersions ?? null],
     });
     const flags = [...inferred, ...(definition?.parameters ?? [])];

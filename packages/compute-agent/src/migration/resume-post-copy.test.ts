@@ -19,6 +19,7 @@ test("the call that resumes has the start's addresses and flags, and no choice o
       destinationHost: "h2",
       sourceTls: { required: false, missing: null },
       versions: [versions, versions],
+      canLockMemory: true,
     }),
   });
   expect(flags).toBe(
