@@ -30,6 +30,17 @@ export const computeConfig = z.object({
       "Address, or name, on which consoles (VNC, SPICE, serial over TCP) of guests listen that came here and had listened on one " +
         "of their source. Default: `host`.",
     ),
+  networks: z
+    .record(z.string().min(1), z.string().min(1))
+    .refine((names) => new Set(Object.values(names)).size === Object.keys(names).length, {
+      message: "two of its names mean the same bridge or network; keep one of them",
+    })
+    .default({})
+    .describe(
+      "What this host calls networks that other hosts call otherwise, by a name that the fleet shares: a table " +
+        '`[compute.networks]` of `prod = "br-prod"`. A guest whose interface is on one (a bridge, a network of libvirt\'s, the ' +
+        "device of a macvtap) is attached to what its destination calls it.",
+    ),
   live_migration_scheme: z
     .enum(["tcp", "tls"])
     .default("tcp")

@@ -87,7 +87,8 @@ export class Preparation {
     }
     const certificates = await readQemuCertificates(hostFiles, config.live_migration_with_native_tls);
     const nativeTls = destinationTls(certificates, { host: config.host, inboundAddress });
-    const place = { inboundAddress, libvirtUri, listenAddress: inbound.listenAddress, nativeTls };
+    const { networks } = config;
+    const place = { inboundAddress, libvirtUri, listenAddress: inbound.listenAddress, nativeTls, networks };
     const consoles = await findInbound(config.console_listen_addr ?? config.host, resolveAddress);
     return "problem" in consoles ? place : { ...place, consoleAddress: consoles.listenAddress };
   }

@@ -6,7 +6,8 @@
  * file knows, and clean-up is told what is proved of the other host; 1.2 the destination is told of the guest's disks, prepares
  * those that are copied and says which they are and on which address it listens, fetches the content of read-only ones, and
  * both sides say what they have for TLS; 1.3 limits of a running copy are changed, a broken post-copy is resumed, and a
- * force-complete may name how, and a destination says where guests' consoles listen. Agents are upgraded before conductors.
+ * force-complete may name how, and a destination says where guests' consoles
+ * listen and what it calls networks. Agents are upgraded before conductors.
  */
 import { defineCall, defineCast } from "@drover/bus";
 import { z } from "zod";
@@ -92,6 +93,10 @@ const guestRequirements = z
       .describe(
         "Addresses of the source on which the guest's consoles listen; without it, it does not say. Since 1.3.",
       ),
+    networks: z
+      .array(z.string())
+      .optional()
+      .describe("The fleet's names of networks that the source calls otherwise and the guest is on. Since 1.3."),
   })
   .meta({ id: "GuestRequirements" });
 /** What the source knows of the guest and a destination must be able to give. */

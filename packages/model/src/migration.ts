@@ -89,6 +89,8 @@ export interface DestinationPreparation {
   readonly listenAddress?: string | undefined;
   /** Address on which guests' consoles (VNC, SPICE, serial over TCP) listen there. @default it does not say */
   readonly consoleAddress?: string | undefined;
+  /** What it calls networks, by the fleet's names of them. @default it does not say */
+  readonly networks?: Readonly<Record<string, string>> | undefined;
   /** Whether its QEMU can take them in encrypted. @default it does not say */
   readonly nativeTls?: DestinationTls | undefined;
 }

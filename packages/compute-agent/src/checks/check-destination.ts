@@ -61,6 +61,7 @@ export async function checkDestination(host: DestinationHost, request: Request):
     inbound,
     consoleAddress,
     consoles,
+    networks: host.config.networks,
     disks,
   });
   const pair = { host: host.config.host, sourceHost: request.sourceHost, nowMs: host.clock.now().getTime() };

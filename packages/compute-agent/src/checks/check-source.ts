@@ -4,6 +4,7 @@ import { type ComputeConfig, inboundEndpoint } from "../compute-config.ts";
 import { consolesToMove } from "../guest/console-address.ts";
 import { readGuestDefinition } from "../guest/guest-definition.ts";
 import { readHostCapabilities } from "../guest/host-capabilities.ts";
+import { sharedNetworks } from "../guest/interface-network.ts";
 import { parseXml } from "../guest/xml-element.ts";
 import { domainOf, readGuest, unlessGone } from "../libvirt/guest-facts.ts";
 import type { LibvirtLink } from "../libvirt/libvirt-link.ts";
@@ -71,6 +72,7 @@ export async function checkSource({ link, config, hostFiles }: SourceHost, reque
       libvirtTls,
       nativeTls: sourceTls(certificates),
       consoleAddresses: [...consolesToMove(parseXml(xml))],
+      networks: [...sharedNetworks(parseXml(xml), config.networks)],
     },
   };
 }

@@ -114,6 +114,7 @@ const destination: DestinationFacts = {
   inbound: { listenAddress: "h2" },
   consoleAddress: "h2",
   consoles: { listenAddress: "h2" },
+  networks: { prod: "br-prod" },
   disks: [],
 };
 
@@ -152,11 +153,13 @@ describe("destinationChecks", () => {
       ["consoles"],
     ],
     ["consoles that have one", { requirements: { ...required, consoleAddresses: ["192.0.2.1"] } }, []],
+    ["a network by its name here", { requirements: { ...required, networks: ["prod"] } }, []],
+    ["a network without one", { requirements: { ...required, networks: ["prod", "dmz"] } }, ["networks"]],
     ["an address nobody knows", { inbound: { problem: "does not resolve" } }, ["inbound-address"]],
   ])("%s", (_, change, failed) => {
     const checks = destinationChecks({ ...destination, ...change });
     expect(failedChecks(checks).map(({ check }) => check)).toEqual(failed);
-    expect(checks).toHaveLength(11);
+    expect(checks).toHaveLength(12);
     expect(checks.every(({ message }) => message.length > 10)).toBe(true);
   });
 });

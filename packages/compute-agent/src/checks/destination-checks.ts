@@ -1,6 +1,7 @@
 import type { GuestRequirements } from "@drover/contracts";
 import type { PreCheck } from "@drover/model";
 import { type HostCapabilities, offersFor } from "../guest/host-capabilities.ts";
+import type { NetworkNames } from "../guest/interface-network.ts";
 import type { Inbound } from "../network/inbound-address.ts";
 import type { DiskPlan } from "../storage/plan-disk.ts";
 
@@ -28,6 +29,7 @@ export interface DestinationFacts {
   /** Where guests' consoles are to listen, and what that is there. */
   readonly consoleAddress: string;
   readonly consoles: Inbound;
+  readonly networks: NetworkNames;
   readonly disks: readonly DiskPlan[];
 }
 
@@ -44,6 +46,7 @@ export function destinationChecks(facts: DestinationFacts): readonly PreCheck[] 
     hypervisorNotOlder(facts),
     inboundAddressUsable(facts),
     consolesUsable(facts),
+    networksNamed(facts),
     disksFit(facts),
   ];
 }
@@ -163,6 +166,16 @@ function consolesUsable({ host, requirements, consoleAddress, consoles }: Destin
     );
   }
   return passed("consoles", `consoles that listen on ${own} listen on ${consoles.listenAddress} of ${host}`);
+}
+
+function networksNamed({ host, requirements, networks }: DestinationFacts): PreCheck {
+  const unknown = (requirements.networks ?? []).filter((name) => networks[name] === undefined);
+  return answer(
+    "networks",
+    unknown.length === 0,
+    `${host} has a name of its own for each of the guest's networks, or the same`,
+    `the guest is on ${unknown.join(", ")}, which ${host} has no name for; name it in its [compute.networks] section`,
+  );
 }
 
 function disksFit({ host, disks }: DestinationFacts): PreCheck {

@@ -21,7 +21,11 @@ function prepared(target: string, action: PreparedDisk["action"]): PreparedDisk 
   return { target, action, path: `/${target}`, capacityBytes: 1, reason: "a test says so" };
 }
 
-const there = { host: "h2", disks: [], consoleAddress: "198.51.100.2" };
+const names = {
+  here: { prod: "br0", dmz: "lan-dmz", up: "eth1" },
+  there: { prod: "br-prod", dmz: "lan-dmz", up: "ens3" },
+};
+const there = { host: "h2", disks: [], consoleAddress: "198.51.100.2", networks: names };
 
 function graphics(type: string, address: string, rest = ""): string {
   return `<graphics type="${type}" port="5900" autoport="yes" listen="${address}"${rest}><listen type="address" address="${address}"></listen></graphics>`;
@@ -97,5 +101,43 @@ describe("consoles", () => {
       expect.objectContaining({ code: "refused", message: expect.stringContaining("console_listen_addr") }),
     );
     expect(destinationDefinition(domain(graphics("vnc", "0.0.0.0")), nowhere)).toBeNull();
+  });
+});
+
+describe("networks", () => {
+  const card = (type: string, source: string) =>
+    `<interface type="${type}"><mac address="52:54:00:00:00:01"></mac><source ${source}></source><model type="virtio"></model></interface>`;
+
+  test.each<[string, string, string | null]>([
+    ["a bridge by its name there", card("bridge", 'bridge="br0"'), card("bridge", 'bridge="br-prod"')],
+    [
+      "a macvtap on the device there",
+      card("direct", 'dev="eth1" mode="bridge"'),
+      card("direct", 'dev="ens3" mode="bridge"'),
+    ],
+    ["a network of the same name", card("network", 'network="lan-dmz" portid="p"'), null],
+    ["one that the fleet has no name for", card("bridge", 'bridge="br7"'), null],
+    ["one of another kind", card("user", 'bridge="br0"'), null],
+    ["another device on it", '<hostdev type="bridge"><source bridge="br0"></source></hostdev>', null],
+  ])("%s", (_, device, expected) => {
+    const definition = destinationDefinition(domain(device), there);
+    expect(definition?.xml ?? null).toBe(expected === null ? null : domain(expected));
+    if (expected !== null)
+      expect(definition?.parameters[0]?.value).toMatch(/^interface 52:54:00:00:00:01 on (br-prod|ens3)$/);
+  });
+
+  test("a port of libvirt's network stays behind", () => {
+    const networks = { here: { lan: "lan-a" }, there: { lan: "lan-b" } };
+    const xml = domain(card("network", 'network="lan-a" portid="p" portgroup="g"'));
+    expect(destinationDefinition(xml, { ...there, networks })?.xml).toBe(
+      domain(card("network", 'network="lan-b" portgroup="g"')),
+    );
+  });
+
+  test("a destination without a name for it refuses it, by the fleet's name", () => {
+    const networks = { ...names, there: {} };
+    expect(() => destinationDefinition(domain(card("bridge", 'bridge="br0"')), { ...there, networks })).toThrow(
+      /network prod, and h2 .*\[compute\.networks\]/,
+    );
   });
 });

@@ -1,6 +1,7 @@
 import { type ChosenFlag, DroverError, type PreparedDisk } from "@drover/model";
 import { parameter } from "../migration/chosen-flag.ts";
 import { consolesToMove, moveConsole } from "./console-address.ts";
+import { attachThere, type NetworkNames, sharedNetworks } from "./interface-network.ts";
 import { find, formatXml, parseXml, type XmlElement } from "./xml-element.ts";
 
 /** A guest's definition for its destination, and the parameters by which libvirt is given it. */
@@ -15,6 +16,8 @@ export interface DestinationFacts {
   readonly disks: readonly PreparedDisk[];
   /** Where guests' consoles listen there; null where it does not say. */
   readonly consoleAddress: string | null;
+  /** What networks are called on the two hosts. */
+  readonly networks: { readonly here: NetworkNames; readonly there: NetworkNames };
 }
 
 /** A device as it is to be there, or the one that it was; `says` what was changed, for people. */
@@ -25,6 +28,7 @@ type Change = (device: XmlElement) => { readonly device: XmlElement; readonly sa
  *
  * - A disk that is copied whole has no base image there, and libvirt would look for each that the definition names.
  * - A console (VNC, SPICE, a serial port over TCP or UDP) that listens on an address of this host listens on the destination's.
+ * - An interface on a network that the hosts name differently is attached to what the destination calls it.
  *
  * All else is as it was, in its order. The processor is the one that the guest has: libvirt's migratable document names it
  * with all its features, also where the stored definition says `host-model`. What libvirt compares between both hosts
@@ -39,7 +43,7 @@ type Change = (device: XmlElement) => { readonly device: XmlElement; readonly sa
  */
 export function destinationDefinition(migratableXml: string, facts: DestinationFacts): DestinationDefinition | null {
   const domain = parseXml(migratableXml);
-  const changes = [withoutBaseImages(facts), withConsolesThere(domain, facts)];
+  const changes = [withoutBaseImages(facts), withConsolesThere(domain, facts), withNetworksThere(domain, facts)];
   const said: string[] = [];
   const changed = mapDevices(domain, (device) => {
     for (const change of changes) {
@@ -83,6 +87,23 @@ function withConsolesThere(domain: XmlElement, { host, consoleAddress }: Destina
   return (device) => {
     const moved = moveConsole(device, consoleAddress);
     return moved === null ? null : { device: moved, says: `${device.name} on ${consoleAddress}` };
+  };
+}
+
+function withNetworksThere(domain: XmlElement, { host, networks: { here, there } }: DestinationFacts): Change {
+  const unknown = sharedNetworks(domain, here).find((name) => there[name] === undefined);
+  if (unknown !== undefined) {
+    throw new DroverError(
+      "refused",
+      `the guest is on the network ${unknown}, and ${host} does not say what that is called there: name it in its ` +
+        "[compute.networks] section, or upgrade its agent",
+    );
+  }
+  return (device) => {
+    const attached = attachThere(device, here, there);
+    if (attached === null) return null;
+    const mac = find(device, "mac")?.attributes.address ?? "without an address";
+    return { device: attached.device, says: `interface ${mac} on ${attached.name}` };
   };
 }
 

@@ -280,8 +280,9 @@ export class Migrations {
     }
     const disks = destination.disks ?? [];
     refuseUnprepared(serverName, readGuestDefinition(xml).disks, disks);
-    const { consoleAddress = null } = destination;
-    const definition = destinationDefinition(xml, { host: command.destinationHost, disks, consoleAddress });
+    const { consoleAddress = null, networks: there = {} } = destination;
+    const networks = { here: config.networks, there };
+    const definition = destinationDefinition(xml, { host: command.destinationHost, disks, consoleAddress, networks });
     const inferred = inferFlags({
       persistent: now.guest.persistent,
       paused: now.guest.powerState === "paused",

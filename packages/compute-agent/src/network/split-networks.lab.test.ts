@@ -52,6 +52,27 @@ describe("a network for migrations beside that for management", { timeout: 120_0
     expect((await guest.waitForFullCheck(destination)).badPages).toBe(0);
   });
 
+  test("consoles listen on the other host's address after the move, in both definitions", async () => {
+    await Promise.all(lab.hosts.map((host) => bed.startAgent(host, { console_listen_addr: host.managementAddress })));
+    const at = first.managementAddress;
+    const devicesXml =
+      `<graphics type='vnc' port='-1' autoport='yes' listen='${at}'/>` +
+      `<serial type='tcp'><source mode='bind' host='${at}' service='4555'/><protocol type='telnet'/><target port='1'/></serial>`;
+    const shown = await first.startGuest({ name: "shown", workingSetMiB: 8, devicesXml });
+    expect(failedChecks(await bed.check(shown, first, second))).toEqual([]);
+    expect(await bed.move(shown, first, second)).toMatchObject({ outcome: "arrived", error: null });
+    expect(await second.virsh("domdisplay", "shown")).toBe(`vnc://${second.managementAddress}:0`);
+    for (const options of [[], ["--inactive"]]) {
+      const xml = await second.virsh("dumpxml", "shown", ...options);
+      expect(xml).not.toContain(at);
+      expect(xml.split(second.managementAddress).length).toBeGreaterThan(2);
+    }
+    const listening = (await second.exec("ss", ["-Hltn"])).stdout;
+    for (const port of ["5900", "4555"]) expect(listening).toContain(`${second.managementAddress}:${port}`);
+    await second.virsh("destroy", "shown");
+    await second.virsh("undefine", "shown");
+  });
+
   test("disks that libvirt copies cross it too, with the parameters that memory is sent by", async () => {
     const disk = "/var/lib/libvirt/images/disk.raw";
     for (const host of lab.hosts) {
