@@ -23,7 +23,8 @@ describe("the walk", () => {
       .flatMap(({ requests, undo }) => [...requests, ...(undo?.requests ?? [])])
       .map(({ contract }) => contract.method);
     expect(asked).not.toEqual([]);
-    expect(asked.filter((method) => !walked.includes(method))).toEqual([]);
+    // Nothing waits for it, and what it would remove goes by itself: the agent's shared-storage.test.ts has it.
+    expect(asked.filter((method) => !walked.includes(method))).toEqual(["end_storage_proof"]);
   });
 });
 

@@ -15,6 +15,7 @@ import {
   postLiveMigration,
   postLiveMigrationAtDestination,
   preLiveMigration,
+  proveStorage,
   reportMigrationEvent,
   reportMigrationOutcome,
   rollbackLiveMigration,
@@ -84,6 +85,7 @@ export const walkedSteps: Readonly<Record<string, WalkedStep>> = {
     requests: [
       request(selectDestinations, "for-silence"),
       request(checkCanLiveMigrateSource, "some"),
+      request(proveStorage, "some"),
       request(checkCanLiveMigrateDestination, "none"),
     ],
     writes: ["choose-destination"],

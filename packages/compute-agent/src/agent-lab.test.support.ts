@@ -4,7 +4,14 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Bus, openInProcessBus } from "@drover/bus";
 import { findGuest, liveMigration, preLiveMigration } from "@drover/contracts";
-import { type DiskToMove, defaultPolicy, type MigrationPolicy, silentLogger, systemClock } from "@drover/model";
+import {
+  type DiskToMove,
+  defaultPolicy,
+  type MigrationPolicy,
+  type StorageProof,
+  silentLogger,
+  systemClock,
+} from "@drover/model";
 import { openMemoryProgress, type ProgressCache } from "@drover/progress";
 import { type Lab, type LabGuest, type LabHost, startLab, waitFor } from "@drover/testkit";
 import { type ComputeAgent, startComputeAgent } from "./compute-agent.ts";
@@ -31,7 +38,12 @@ export interface AgentLab {
   stopAgent(host: LabHost): Promise<void>;
   commandFor(guest: LabGuest): LabCommand;
   /** Prepares the destination and starts the copy. */
-  start(command: LabCommand, policy?: Partial<MigrationPolicy>, disks?: readonly DiskToMove[]): Promise<StartCommand>;
+  start(
+    command: LabCommand,
+    policy?: Partial<MigrationPolicy>,
+    disks?: readonly DiskToMove[],
+    proofs?: readonly StorageProof[],
+  ): Promise<StartCommand>;
   /** The command with a generation and a time of its own: abort, force-complete. */
   control(command: LabCommand): LabCommand & { readonly notAfterMs: number };
   happened(command: LabCommand, event: string): Promise<true>;
@@ -74,8 +86,8 @@ export async function startAgentLab(): Promise<AgentLab> {
       serverUuid: guest.uuid,
       serverName: guest.name,
     }),
-    start: async (command, policy = {}, disks = []) => {
-      const prepare = { ...command, memoryKiB: 262_144, sourceHost: source.name, disks: [...disks] };
+    start: async (command, policy = {}, disks = [], proofs = []) => {
+      const prepare = { ...command, memoryKiB: 262_144, sourceHost: source.name, disks: [...disks], proofs };
       const prepared = await bus.call(preLiveMigration, prepare, { server: destination.name });
       const request = {
         ...command,

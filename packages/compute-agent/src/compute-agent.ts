@@ -17,7 +17,9 @@ import { Migrations } from "./migration/migrations.ts";
 import { ProgressPublisher } from "./migration/progress-publisher.ts";
 import { type ResolveAddress, resolveByMachine } from "./network/inbound-address.ts";
 import { Preparation } from "./preparation.ts";
+import { Folders } from "./storage/folders.ts";
 import { HostStorage } from "./storage/host-storage.ts";
+import { StorageProofs } from "./storage/storage-proofs.ts";
 import { type HostFiles, machineFiles } from "./tls/host-files.ts";
 
 export interface ComputeAgentOptions {
@@ -104,22 +106,25 @@ export async function startComputeAgent(options: ComputeAgentOptions): Promise<C
     onUnknown: () => held.soon(),
     onChange: (serverUuid) => inventory.touch(serverUuid),
   });
+  const folders = new Folders(link, logger);
+  const proofs = new StorageProofs({ link, folders, journal, clock, logger });
   const storage = new HostStorage({
-    ...{ link, host, logger },
+    ...{ link, host, logger, folders, proofs },
     ...(options.libvirt === undefined ? {} : { connection: options.libvirt }),
   });
   const preparation = new Preparation({
     ...{ link, journal, config, clock, logger, fence, storage, resolveAddress, hostFiles },
   });
   const isReady = () => link.isConnected && reporter.isKnown;
-  const held = new HeldWork({ bus, clock, logger, host, journal, migrations, preparation, isReady });
+  const held = new HeldWork({ bus, clock, logger, host, journal, migrations, preparation, proofs, isReady });
 
   inventory.start();
   link.start();
   // Before commands are taken: a repeated start must find its migration taken up.
   await migrations.takeUp();
   const parts = {
-    ...{ link, inventory, journal, fence, migrations, preparation, storage, config, resolveAddress, hostFiles, clock },
+    ...{ link, inventory, journal, fence, migrations, preparation, storage, proofs },
+    ...{ config, resolveAddress, hostFiles, clock },
   };
   const servers = await Promise.all([
     bus.serve({ topic: "compute", server: host, handlers: computeHandlers(parts) }),

@@ -2,6 +2,7 @@ import { handle, type RpcHandler } from "@drover/bus";
 import {
   checkCanLiveMigrateDestination,
   checkCanLiveMigrateSource,
+  endStorageProof,
   findGuest,
   liveMigration,
   liveMigrationAbort,
@@ -11,6 +12,7 @@ import {
   postLiveMigration,
   postLiveMigrationAtDestination,
   preLiveMigration,
+  proveStorage,
   rollbackLiveMigration,
   rollbackLiveMigrationAtDestination,
 } from "@drover/contracts";
@@ -27,6 +29,7 @@ import type { Migrations } from "./migration/migrations.ts";
 import type { ResolveAddress } from "./network/inbound-address.ts";
 import type { Preparation } from "./preparation.ts";
 import type { HostStorage } from "./storage/host-storage.ts";
+import type { StorageProofs } from "./storage/storage-proofs.ts";
 import type { HostFiles } from "./tls/host-files.ts";
 
 export interface HandlerParts {
@@ -37,6 +40,7 @@ export interface HandlerParts {
   readonly migrations: Migrations;
   readonly preparation: Preparation;
   readonly storage: HostStorage;
+  readonly proofs: StorageProofs;
   readonly config: ComputeConfig;
   readonly resolveAddress: ResolveAddress;
   readonly hostFiles: HostFiles;
@@ -45,10 +49,14 @@ export interface HandlerParts {
 
 /** The topic `compute`: work, in the order of a migration. */
 export function computeHandlers(parts: HandlerParts): readonly RpcHandler[] {
-  const { migrations, preparation, fence } = parts;
+  const { migrations, preparation, fence, proofs } = parts;
   return [
     handle(checkCanLiveMigrateSource, (request) => checkSource(parts, request)),
     handle(checkCanLiveMigrateDestination, (request) => checkDestination(parts, request)),
+    handle(proveStorage, async ({ migrationUuid, folders }) => ({
+      proofs: await proofs.prove(migrationUuid, folders),
+    })),
+    handle(endStorageProof, ({ migrationUuid }) => proofs.end(migrationUuid)),
     handle(preLiveMigration, async (request) => {
       fence.admit(request);
       return await preparation.prepare(request);

@@ -6,6 +6,7 @@ import type { Journal } from "./journal/journal.ts";
 import type { JournalEntry } from "./journal/journal-entry.ts";
 import type { Migrations } from "./migration/migrations.ts";
 import type { Preparation } from "./preparation.ts";
+import type { StorageProofs } from "./storage/storage-proofs.ts";
 
 export interface HeldWorkOptions {
   readonly bus: Bus;
@@ -15,6 +16,7 @@ export interface HeldWorkOptions {
   readonly journal: Journal;
   readonly migrations: Migrations;
   readonly preparation: Preparation;
+  readonly proofs: StorageProofs;
   /** libvirtd and the conductor are known to be there. */
   readonly isReady: () => boolean;
 }
@@ -70,6 +72,7 @@ export class HeldWork {
 
   async #askOnce(): Promise<number> {
     const { bus, host, logger, isReady } = this.#options;
+    if (isReady()) await this.#removeProofs();
     const held = this.#held();
     if (held.length === 0) return ASK_AGAIN_MS;
     if (!isReady()) return TRY_AGAIN_MS;
@@ -87,6 +90,15 @@ export class HeldWork {
       if (!this.#ended.signal.aborted) logger.debug({ err }, "what is held here could not be settled yet");
       this.#failures += 1;
       return backoffMs(this.#failures, TRY_AGAIN_MS, ASK_AGAIN_MS);
+    }
+  }
+
+  async #removeProofs(): Promise<void> {
+    const { proofs, logger } = this.#options;
+    try {
+      await proofs.removeOverdue();
+    } catch (err) {
+      logger.debug({ err }, "proofs of shared storage that are over could not be removed yet");
     }
   }
 

@@ -120,7 +120,7 @@ export class Preparation {
       await journal.putPrepared(noted);
     };
     try {
-      const disks = await storage.prepare(command.disks, {
+      const disks = await storage.prepare(command, {
         goesOn: () => fence.admit(command),
         note: (volumes) => write({ volumes }),
         signal: stop.signal,
@@ -243,11 +243,13 @@ export class Preparation {
    * A file that an earlier migration had brought here with the guest goes with it; it needs it nowhere but where it runs.
    * The one that its user had put here is the user's: it stays, and serves when the guest comes back.
    */
-  async #deleteBrought({ serverUuid }: JournalEntry): Promise<void> {
+  async #deleteBrought({ serverUuid, destination }: JournalEntry): Promise<void> {
     const { storage, journal } = this.#options;
     const paths = journal.broughtWith(serverUuid);
     if (paths.length === 0) return;
-    await storage.deleteCopied(paths);
+    // One on storage that the destination sees, too, is what the guest uses there.
+    const stays = new Set((destination.disks ?? []).filter(({ action }) => action === "stays").map(({ path }) => path));
+    await storage.deleteCopied(paths.filter((path) => !stays.has(path)));
     await journal.forgetBrought(paths);
   }
 

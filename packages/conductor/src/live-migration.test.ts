@@ -14,6 +14,13 @@ import { type AgentScript, guest, otherGuest, type Plane, startPlane } from "./s
 
 const request = { serverUuid: guest.uuid, host: null, blockMigration: null, requestedBy: "olga", projectId: "admin" };
 
+const disks: AgentScript["disks"] = [
+  {
+    ...{ target: "vda", need: "copy", path: "/srv/web.raw", format: "raw", reason: "it is a file" },
+    ...{ capacityBytes: 1, writtenBytes: 1, folders: ["/srv", "/base"] },
+  },
+];
+
 const copies: AgentScript = {
   start: async ({ migrationUuid }, agent) => {
     await agent.report(migrationUuid, "started");
@@ -54,6 +61,27 @@ describe("a live migration", () => {
       "finish-destination",
       "done",
     ]);
+  });
+
+  it("has the source's storage proved to the destination, and the proof removed when that is prepared", async () => {
+    const uuid = await start({ alpha: { ...copies, disks } });
+    await plane.until(uuid, "running");
+    expect(plane.alpha.received).toEqual(["check-source", "prove /srv /base", "end-proof", "start"]);
+    expect(plane.beta.received).toEqual(["check-destination /srv /base", "prepare /srv /base"]);
+    await plane.alpha.outcome(uuid, { outcome: "arrived", cause: null });
+    await plane.until(uuid, "completed");
+  });
+
+  it.each<[string, Parameters<typeof startPlane>[0]]>([
+    ["no host can take it", { beta: { destinationChecks: [{ check: "cpu", passed: false, message: "no avx" }] } }],
+    [
+      "its destination cannot be prepared",
+      { beta: { prepare: () => Promise.reject(new DroverError("refused", "full")) } },
+    ],
+  ])("has the proof of storage removed where %s", async (_, scripts) => {
+    const uuid = await start({ ...scripts, alpha: { disks } });
+    await plane.until(uuid, "failed");
+    await expect.poll(() => plane.alpha.received).toEqual(["check-source", "prove /srv /base", "end-proof"]);
   });
 
   it("completes when the outcome overtakes the report that the copy began", async () => {

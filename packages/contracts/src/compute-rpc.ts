@@ -7,7 +7,8 @@
  * those that are copied and says which they are and on which address it listens, fetches the content of read-only ones, and
  * both sides say what they have for TLS; 1.3 limits of a running copy are changed, a broken post-copy is resumed, and a
  * force-complete may name how, and a destination says where guests' consoles
- * listen and what it calls networks. Agents are upgraded before conductors.
+ * listen and what it calls networks; 1.4 hosts are proved to see the same storage, and disks on it stay where they are.
+ * Agents are upgraded before conductors.
  */
 import { defineCall, defineCast } from "@drover/bus";
 import { z } from "zod";
@@ -24,11 +25,11 @@ import {
   preCheck,
   uuid,
 } from "./schemas.ts";
-import { guestDisk } from "./storage-schemas.ts";
+import { guestDisk, storageProof } from "./storage-schemas.ts";
 
 const count = z.number().int().nonnegative();
 
-const version = "1.3";
+const version = "1.4";
 const work = { topic: "compute", version } as const;
 const control = { topic: "compute-control", version } as const;
 /** A call that may take half a minute and more: an agent that died meanwhile is noticed long before that. */
@@ -83,6 +84,7 @@ const guestRequirements = z
     hypervisorVersion: z.number().int(),
     hostUuid: uuid.describe("libvirt's uuid of the source: a host cannot migrate to itself under another name."),
     disks: z.array(guestDisk).default([]),
+    proofs: z.array(storageProof).readonly().optional().describe("What `prove_storage` has answered. Since 1.4."),
     libvirtTls: sourceLibvirtTls
       .nullish()
       .describe("Without it, the source does not say (before 1.2), or may not read its own."),
@@ -102,6 +104,8 @@ const guestRequirements = z
 /** What the source knows of the guest and a destination must be able to give. */
 export type GuestRequirements = z.infer<typeof guestRequirements>;
 
+const blockMigration = z.boolean().nullable().describe("Nova's `block_migration`; null is `auto`.");
+
 export const checkCanLiveMigrateSource = defineCall({
   ...work,
   method: "check_can_live_migrate_source",
@@ -112,7 +116,14 @@ export const checkCanLiveMigrateSource = defineCall({
   errors: fromLibvirt,
   request: guestReference.extend({
     migrationUuid: uuid,
-    blockMigration: z.boolean().nullable().describe("Nova's `block_migration`; null is `auto`."),
+    blockMigration,
+    storageIsProved: z
+      .boolean()
+      .optional()
+      .describe(
+        "Destinations are given proofs of the source's storage, and `block_migration`: what depends on whether they see the " +
+          "same storage is theirs to say. Since 1.4.",
+      ),
   }),
   response: z.object({
     checks: z.array(preCheck),
@@ -128,7 +139,12 @@ export const checkCanLiveMigrateDestination = defineCall({
   idempotent: true,
   description: "Can this host take the guest? Every check is answered, failed or not. Changes nothing.",
   errors: fromLibvirt,
-  request: guestReference.extend({ migrationUuid: uuid, sourceHost: hostName, requirements: guestRequirements }),
+  request: guestReference.extend({
+    migrationUuid: uuid,
+    sourceHost: hostName,
+    requirements: guestRequirements,
+    blockMigration: blockMigration.optional(),
+  }),
   response: z.object({
     checks: z.array(preCheck),
     memoryAvailableKiB: z
@@ -136,6 +152,28 @@ export const checkCanLiveMigrateDestination = defineCall({
       .int()
       .describe("Memory that guests could still be given, less what migrations hold: the upper bound for claims."),
   }),
+});
+
+export const proveStorage = defineCall({
+  ...work,
+  ...long,
+  method: "prove_storage",
+  access: "command",
+  description:
+    "Makes a small volume of random name and content in each folder, through libvirt. A host that finds it has the same " +
+    "storage there. Where none can be made the answer has no proof. Those that an earlier call made for the migration are " +
+    "replaced; removed by `end_storage_proof`, and after five minutes by the agent itself.",
+  errors: fromLibvirt,
+  request: z.object({ migrationUuid: uuid, folders: z.array(z.string().startsWith("/")).max(64) }),
+  response: z.object({ proofs: z.array(storageProof) }),
+});
+
+export const endStorageProof = defineCast({
+  ...work,
+  method: "end_storage_proof",
+  access: "command",
+  description: "Removes the volumes that `prove_storage` has made for the migration.",
+  request: z.object({ migrationUuid: uuid }),
 });
 
 export const preLiveMigration = defineCall({
@@ -156,6 +194,8 @@ export const preLiveMigration = defineCall({
     memoryKiB: z.number().int(),
     sourceHost: hostName,
     disks: z.array(guestDisk).default([]).describe("Of the guest, as the source has told them. Since 1.2."),
+    proofs: z.array(storageProof).readonly().optional().describe("As in the check. Since 1.4."),
+    blockMigration: blockMigration.optional(),
   }),
   response: destinationPreparation,
 });

@@ -1,6 +1,7 @@
 export {
   checkCanLiveMigrateDestination,
   checkCanLiveMigrateSource,
+  endStorageProof,
   findGuest,
   type GuestRequirements,
   liveMigration,
@@ -11,6 +12,7 @@ export {
   postLiveMigration,
   postLiveMigrationAtDestination,
   preLiveMigration,
+  proveStorage,
   rollbackLiveMigration,
   rollbackLiveMigrationAtDestination,
   type SourceLibvirtTls,

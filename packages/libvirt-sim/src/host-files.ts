@@ -1,10 +1,20 @@
 import { posix } from "node:path";
 import { SimulatedFile } from "./simulated-file.ts";
 
+/** Storage that several hosts have mounted, each where it likes. */
+export interface SharedStorage {
+  /** By their paths in it, each beginning with a slash. */
+  readonly files: Map<string, SimulatedFile>;
+  /** libvirt knows its file system as one that hosts share, as it does NFS. */
+  readonly knownAsShared: boolean;
+}
+
 /** What lies on one host's disks: folders, and files by their path. Pools look at it; it outlives them. */
 export class HostFiles {
   readonly #files = new Map<string, SimulatedFile>();
   readonly #folders = new Set<string>(["/var/lib/libvirt/images"]);
+  /** By the folder that it is mounted on. */
+  readonly #mounts = new Map<string, SharedStorage>();
 
   folderExists(path: string): boolean {
     return this.#folders.has(path);
@@ -14,14 +24,27 @@ export class HostFiles {
     this.#folders.add(path);
   }
 
+  /** Mounts storage on a folder; what was in it is hidden. */
+  mount(folder: string, storage: SharedStorage): void {
+    this.makeFolder(folder);
+    this.#mounts.set(folder, storage);
+  }
+
+  /** libvirt takes it for safe that a guest's file stays there when the guest moves. */
+  knownAsShared(path: string): boolean {
+    return this.#mountOf(path)?.storage.knownAsShared ?? false;
+  }
+
   get(path: string): SimulatedFile | undefined {
-    return this.#files.get(path);
+    const { files, key } = this.#place(path);
+    return files.get(key);
   }
 
   /** Makes a file in a folder that is there; one that was there is gone. */
   create(path: string, format: string, capacityBytes: number): SimulatedFile {
     const file = new SimulatedFile(format, capacityBytes);
-    this.#files.set(path, file);
+    const { files, key } = this.#place(path);
+    files.set(key, file);
     return file;
   }
 
@@ -33,16 +56,36 @@ export class HostFiles {
 
   /** A file's content, or undefined if there is none. */
   contentOf(path: string): Buffer | undefined {
-    const file = this.#files.get(path);
+    const file = this.get(path);
     return file === undefined ? undefined : Buffer.concat([...file.read()]);
   }
 
   delete(path: string): void {
-    this.#files.delete(path);
+    const { files, key } = this.#place(path);
+    files.delete(key);
   }
 
   /** Paths of the files right in a folder. */
   in(folder: string): string[] {
-    return [...this.#files.keys()].filter((path) => posix.dirname(path) === folder).sort();
+    const { files, key } = this.#place(posix.join(folder, "x"));
+    const inStore = posix.dirname(key);
+    return [...files.keys()]
+      .filter((path) => posix.dirname(path) === inStore)
+      .map((path) => posix.join(folder, posix.basename(path)))
+      .sort();
+  }
+
+  /** Where a path leads. */
+  #place(path: string): { readonly files: Map<string, SimulatedFile>; readonly key: string } {
+    const mount = this.#mountOf(path);
+    if (mount === undefined) return { files: this.#files, key: path };
+    return { files: mount.storage.files, key: path.slice(mount.folder.length) };
+  }
+
+  #mountOf(path: string): { readonly folder: string; readonly storage: SharedStorage } | undefined {
+    const [nearest] = [...this.#mounts]
+      .filter(([folder]) => path.startsWith(`${folder}/`))
+      .sort(([left], [right]) => right.length - left.length);
+    return nearest && { folder: nearest[0], storage: nearest[1] };
   }
 }

@@ -100,7 +100,7 @@ export function parseMigrationRequest(
 }
 
 /** An empty list counts as none (VIR_MIGRATE_PARAM_MIGRATE_DISKS, 1.2.17). */
-function migrateDisksOf(params: readonly TypedParam[]): readonly string[] | null {
+export function migrateDisksOf(params: readonly TypedParam[]): readonly string[] | null {
   const targets = stringParams(params, VIR_MIGRATE_PARAM.VIR_MIGRATE_PARAM_MIGRATE_DISKS);
   return targets.length === 0 ? null : targets;
 }

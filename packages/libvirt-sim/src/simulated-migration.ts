@@ -85,16 +85,13 @@ export class SimulatedMigration {
 
   constructor(world: MigrationWorld, source: SimulatedHost, guest: SimulatedGuest, request: MigrationRequest) {
     if (!guest.active) throw notRunning();
-    const copiesDisks = asks(request, VIR_MIGRATE.VIR_MIGRATE_NON_SHARED_DISK | VIR_MIGRATE.VIR_MIGRATE_NON_SHARED_INC);
-    const copied = copiesDisks ? copiedFiles(guest, request) : [];
-    const unsafe = copied.length < guest.definition.fileDisks.filter(({ writable }) => writable).length;
-    if (unsafe && !asks(request, VIR_MIGRATE.VIR_MIGRATE_UNSAFE)) throw unsafeMigration();
+    mustBeSafe(source, guest, request);
     if (asks(request, VIR_MIGRATE.VIR_MIGRATE_POSTCOPY) && !guest.running) throw noPausedPostCopy();
     this.#world = world;
     this.source = source;
     this.guest = guest;
     this.request = request;
-    this.#copiedFiles = copied;
+    this.#copiedFiles = copiedFiles(guest, request);
     this.#startedAtMs = world.clock.monotonicMs();
     this.#wasRunning = guest.running;
     this.ended = new Promise((resolve) => {
@@ -362,12 +359,29 @@ export class SimulatedMigration {
   }
 }
 
-/** Of the guest's writable files those that the call names; all of them when it names none. */
-function copiedFiles({ definition }: SimulatedGuest, { migrateDisks }: MigrationRequest): readonly FileDisk[] {
+/** What of a call decides about the guest's disks. */
+type DiskRequest = Pick<MigrationRequest, "flags" | "migrateDisks">;
+
+/**
+ * Every writable file is copied, or on a file system that libvirt knows as shared (`qemuMigrationSrcIsSafe`, 9.0.0).
+ *
+ * @throws {LibvirtError} VIR_ERR_MIGRATE_UNSAFE
+ */
+export function mustBeSafe(source: SimulatedHost, guest: SimulatedGuest, request: DiskRequest): void {
+  if (asks(request, VIR_MIGRATE.VIR_MIGRATE_UNSAFE)) return;
+  const copied = copiedFiles(guest, request);
+  const staying = guest.definition.fileDisks.filter((disk) => disk.writable && !copied.includes(disk));
+  if (staying.some(({ path }) => !source.files.knownAsShared(path))) throw unsafeMigration();
+}
+
+/** Of the guest's writable files those that the call has copied: those it names, or all of them when it names none. */
+function copiedFiles({ definition }: SimulatedGuest, request: DiskRequest): readonly FileDisk[] {
+  const { migrateDisks } = request;
+  if (!asks(request, VIR_MIGRATE.VIR_MIGRATE_NON_SHARED_DISK | VIR_MIGRATE.VIR_MIGRATE_NON_SHARED_INC)) return [];
   const writable = definition.fileDisks.filter((disk) => disk.writable);
   return writable.filter(({ target }) => migrateDisks === null || migrateDisks.includes(target));
 }
 
-function asks(request: MigrationRequest, flags: number): boolean {
+function asks(request: Pick<MigrationRequest, "flags">, flags: number): boolean {
   return (request.flags & flags) !== 0;
 }

@@ -78,6 +78,14 @@ export interface RunningFleet {
   setGuestLoad(uuid: string, load: { readonly workingSetMiB?: number; readonly dirtyMiBps?: number }): void;
   /** Puts a file on a host's disk, as a person does who copies it there. A pool of that folder sees it at its next refresh. */
   putFile(host: string, path: string, content: Uint8Array): void;
+  /**
+   * Mounts one storage on a folder of each named host, empty at first.
+   *
+   * @param storage.knownAsShared libvirt knows its file system as one that hosts share, as it does NFS. @default true
+   */
+  shareFolders(folders: Readonly<Record<string, string>>, storage?: { readonly knownAsShared?: boolean }): void;
+  /** Paths of the files right in a host's folder. */
+  filesIn(host: string, folder: string): readonly string[];
   /** A file's content on a host's disk, or undefined if there is none. Files are not in `stateFile`. */
   readFile(host: string, path: string): Buffer | undefined;
   /** Ends migrations where they are, closes every connection and socket, and writes the state file a last time. */
@@ -152,6 +160,11 @@ export async function startSimulatedFleet(options: SimulatedFleetOptions): Promi
     addGuest: (guest) => addGuest(fleet, guest),
     setGuestLoad: (uuid, load) => fleet.setGuestLoad(uuid, load),
     putFile: (host, path, content) => fleet.host(host).files.put(path, content),
+    shareFolders: (folders, { knownAsShared = true } = {}) => {
+      const storage = { files: new Map(), knownAsShared };
+      for (const [host, folder] of Object.entries(folders)) fleet.host(host).files.mount(folder, storage);
+    },
+    filesIn: (host, folder) => fleet.host(host).files.in(folder),
     readFile: (host, path) => fleet.host(host).files.contentOf(path),
     close: async () => {
       await fleet.stop();

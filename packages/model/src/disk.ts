@@ -8,8 +8,9 @@ export interface DiskToMove {
    * - `present`: a device of that path must be on the destination.
    * - `copy`: writable and local; it is copied while the guest runs.
    * - `content`: read-only and local; its content must be there before the guest.
+   * - `shared`: a file that cannot be brought there; it must be on storage that both hosts see.
    */
-  readonly need: "stays" | "empty-drive" | "present" | "copy" | "content";
+  readonly need: "stays" | "empty-drive" | "present" | "copy" | "content" | "shared";
   /** Of a file or a device; null for others. */
   readonly path: string | null;
   /** Of the image: `raw` or `qcow2`. */
@@ -19,14 +20,29 @@ export interface DiskToMove {
   /** Upper bound of what a copy writes. */
   readonly writtenBytes: number;
   /** Of `content`: libvirt URI of the source, from which its destination reads the file. */
-  readonly contentUri?: string;
+  readonly contentUri?: string | undefined;
+  /** Of a file: its folder and those of its base images. It stays where it is if both hosts see one storage behind each. */
+  readonly folders?: readonly string[] | undefined;
+  /** Why libvirt on the source refuses to leave the file where it is, in its words; left out where it does not. */
+  readonly unsafe?: string | undefined;
   readonly reason: string;
+}
+
+/**
+ * A volume of random name and content that the source's agent has made in a folder. A host that finds it there with that
+ * content has the same storage behind the folder.
+ */
+export interface StorageProof {
+  readonly folder: string;
+  readonly name: string;
+  /** Hexadecimal digits. */
+  readonly content: string;
 }
 
 /** What becomes of one of the guest's disks, as the destination has prepared it. */
 export interface PreparedDisk {
   readonly target: string;
-  /** `content`: read-only, its content was brought before the guest. */
+  /** `stays`: nothing is done, both hosts reach it. `content`: read-only, its content was brought before the guest. */
   readonly action: "stays" | "empty-drive" | "copy" | "content";
   /** Of a file or a device, the same on both hosts; null for others. */
   readonly path: string | null;

@@ -1,5 +1,5 @@
 export { type Clock, systemClock } from "./clock.ts";
-export type { DiskToMove, PreparedDisk } from "./disk.ts";
+export type { DiskToMove, PreparedDisk, StorageProof } from "./disk.ts";
 export {
   beforeSchedules,
   completePolicy,

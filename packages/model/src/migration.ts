@@ -1,4 +1,4 @@
-import type { DiskToMove, PreparedDisk } from "./disk.ts";
+import type { DiskToMove, PreparedDisk, StorageProof } from "./disk.ts";
 import type { PolicyOrigins } from "./effective-policy.ts";
 import type { SerializedError } from "./error.ts";
 import type { ForceCompleteMethod } from "./expected-standstill.ts";
@@ -23,6 +23,8 @@ export interface ChosenFlag {
 export interface MigrationStepOutputs {
   /** The guest's disks as its source told them when the destination was chosen. */
   readonly disks?: readonly DiskToMove[];
+  /** By which the destination sees whether it has the same storage as the source. */
+  readonly proofs?: readonly StorageProof[];
   /** Where the destination takes the copy in: from `pre_live_migration`. */
   readonly destination?: DestinationPreparation;
   /** The start command as it was first sent; it is sent again unchanged. */

@@ -41,7 +41,7 @@ export async function checkDestination(host: DestinationHost, request: Request):
       findInbound(inboundAddress, host.resolveAddress),
       findInbound(consoleAddress, host.resolveAddress),
       readQemuCertificates(host.hostFiles, host.config.live_migration_with_native_tls),
-      host.storage.plan(request.requirements.disks),
+      host.storage.plan({ ...request, ...request.requirements }),
     ]);
   const reservedKiB = host.config.reserved_host_memory_mb * 1024;
   const memoryAvailableKiB = Number(node.memory) - reservedKiB - host.inventory.activeMemoryKiB();
@@ -63,6 +63,7 @@ export async function checkDestination(host: DestinationHost, request: Request):
     consoles,
     networks: host.config.networks,
     disks,
+    blockMigration: request.blockMigration ?? null,
   });
   const pair = { host: host.config.host, sourceHost: request.sourceHost, nowMs: host.clock.now().getTime() };
   const libvirtTls = await libvirtTlsCheck({

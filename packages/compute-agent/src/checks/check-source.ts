@@ -9,6 +9,7 @@ import { parseXml } from "../guest/xml-element.ts";
 import { domainOf, readGuest, unlessGone } from "../libvirt/guest-facts.ts";
 import type { LibvirtLink } from "../libvirt/libvirt-link.ts";
 import { disksToMove } from "../storage/disks-to-move.ts";
+import { whyUnsafe } from "../storage/why-unsafe.ts";
 import type { HostFiles } from "../tls/host-files.ts";
 import { readSourceLibvirtTls } from "../tls/libvirt-certificates.ts";
 import { sourceTls } from "../tls/native-tls.ts";
@@ -29,14 +30,14 @@ export interface SourceHost {
 export async function checkSource({ link, config, hostFiles }: SourceHost, request: Request): Promise<Response> {
   const { questions } = link;
   const { host } = config;
-  const { serverUuid, serverName, blockMigration } = request;
+  const { serverUuid, serverName, blockMigration, storageIsProved = false } = request;
   const domain = domainOf(request);
   const [found, xml] = await Promise.all([
     readGuest(questions, domain),
     unlessGone(questions.domain.getXMLDesc(domain)),
   ]);
   if (found === null || xml === null) {
-    const checks = sourceChecks({ host, serverUuid, serverName, blockMigration, guest: null, jobUnderWay: false });
+    const checks = sourceChecks({ ...request, storageIsProved, host, guest: null, jobUnderWay: false });
     return { checks: [...checks], requirements: null };
   }
   const definition = readGuestDefinition(xml);
@@ -46,14 +47,20 @@ export async function checkSource({ link, config, hostFiles }: SourceHost, reque
     serverUuid,
     serverName,
     blockMigration,
+    storageIsProved,
     guest: { powerState, definition },
     jobUnderWay: isActive(powerState) && found.job !== "none",
   });
   const { libvirtUri } = inboundEndpoint(config);
+  const movable = isActive(powerState) ? definition.disks : [];
+  const asksLibvirt = storageIsProved && movable.length > 0 && found.job === "none";
+  const unsafe = asksLibvirt
+    ? await link.withBlockingConnection((connection) => whyUnsafe(connection, domain, movable))
+    : new Map<string, string>();
   const [capabilitiesXml, hypervisorVersion, disks, certificates, libvirtTls] = await Promise.all([
     questions.connect.getCapabilities(),
     questions.connect.getVersion(),
-    disksToMove(questions, domain, isActive(powerState) ? definition.disks : [], libvirtUri),
+    disksToMove(questions, domain, movable, { contentUri: libvirtUri, storageIsProved, unsafe }),
     readQemuCertificates(hostFiles, config.live_migration_with_native_tls),
     readSourceLibvirtTls(hostFiles, libvirtUri),
   ]);

@@ -29,6 +29,7 @@ const source: SourceFacts = {
   guest: { powerState: "running", definition },
   jobUnderWay: false,
   blockMigration: null,
+  storageIsProved: false,
 };
 
 function withDefinition(change: Partial<GuestDefinition>): Partial<SourceFacts> {
@@ -116,6 +117,7 @@ const destination: DestinationFacts = {
   consoles: { listenAddress: "h2" },
   networks: { prod: "br-prod" },
   disks: [],
+  blockMigration: null,
 };
 
 const required = destination.requirements;
@@ -155,11 +157,13 @@ describe("destinationChecks", () => {
     ["consoles that have one", { requirements: { ...required, consoleAddresses: ["192.0.2.1"] } }, []],
     ["a network by its name here", { requirements: { ...required, networks: ["prod"] } }, []],
     ["a network without one", { requirements: { ...required, networks: ["prod", "dmz"] } }, ["networks"]],
+    ["a copy that was asked for, of no disk", { blockMigration: true }, ["block-migration"]],
+    ["no copy, of no disk", { blockMigration: false }, []],
     ["an address nobody knows", { inbound: { problem: "does not resolve" } }, ["inbound-address"]],
   ])("%s", (_, change, failed) => {
     const checks = destinationChecks({ ...destination, ...change });
     expect(failedChecks(checks).map(({ check }) => check)).toEqual(failed);
-    expect(checks).toHaveLength(12);
+    expect(checks).toHaveLength(13);
     expect(checks.every(({ message }) => message.length > 10)).toBe(true);
   });
 });

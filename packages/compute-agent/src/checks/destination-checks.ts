@@ -3,6 +3,7 @@ import type { PreCheck } from "@drover/model";
 import { type HostCapabilities, offersFor } from "../guest/host-capabilities.ts";
 import type { NetworkNames } from "../guest/interface-network.ts";
 import type { Inbound } from "../network/inbound-address.ts";
+import { blockMigrationProblem } from "../storage/block-migration-problem.ts";
 import type { DiskPlan } from "../storage/plan-disk.ts";
 
 /** virCPUCompareResult, or why libvirt could not tell. */
@@ -31,6 +32,8 @@ export interface DestinationFacts {
   readonly consoles: Inbound;
   readonly networks: NetworkNames;
   readonly disks: readonly DiskPlan[];
+  /** What the requester asked for; null leaves it to Drover. */
+  readonly blockMigration: boolean | null;
 }
 
 /** Can this host take the guest? Every check is answered. */
@@ -48,6 +51,7 @@ export function destinationChecks(facts: DestinationFacts): readonly PreCheck[] 
     consolesUsable(facts),
     networksNamed(facts),
     disksFit(facts),
+    movesAsAsked(facts),
   ];
 }
 
@@ -187,6 +191,12 @@ function disksFit({ host, disks }: DestinationFacts): PreCheck {
     copied.length === 0 ? `${host} needs no copy of a disk` : `${host} has room for copies of ${copied.join(", ")}`,
     refused.map(({ target, reason }) => `${target}: ${reason}`).join("; "),
   );
+}
+
+function movesAsAsked({ host, disks, blockMigration }: DestinationFacts): PreCheck {
+  const problem = blockMigrationProblem(host, disks, blockMigration);
+  if (problem !== undefined) return failed("block-migration", problem);
+  return passed("block-migration", `the guest's disks can move to ${host} in the way that was asked for`);
 }
 
 function answer(check: string, good: boolean, goodMessage: string, badMessage: string): PreCheck {

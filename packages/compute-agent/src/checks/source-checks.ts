@@ -13,11 +13,13 @@ export interface SourceFacts {
   readonly jobUnderWay: boolean;
   /** What the requester asked for; null leaves it to Drover. */
   readonly blockMigration: boolean | null;
+  /** Its destination judges what depends on whether both hosts see one storage. */
+  readonly storageIsProved: boolean;
 }
 
 /** Can this guest leave? Every check is answered, so that all that must be mended is known at once. */
 export function sourceChecks(facts: SourceFacts): readonly PreCheck[] {
-  const { guest, host, serverName } = facts;
+  const { guest, host, serverName, blockMigration, storageIsProved } = facts;
   if (guest === null) {
     return [fail("guest-exists", `${serverName} (${facts.serverUuid}) is not on ${host}; refresh the list of servers`)];
   }
@@ -28,7 +30,7 @@ export function sourceChecks(facts: SourceFacts): readonly PreCheck[] {
       ? fail("no-job", `a job is under way on ${serverName}; wait for its end or abort it`)
       : pass("no-job", `no job is under way on ${serverName}`),
     pinnedCheck(serverName, guest.definition.pinnedDevices),
-    storageCheck({ serverName, disks: guest.definition.disks, blockMigration: facts.blockMigration }),
+    storageCheck({ serverName, disks: guest.definition.disks, blockMigration, storageIsProved }),
   ];
 }
 

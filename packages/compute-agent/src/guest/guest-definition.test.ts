@@ -67,7 +67,7 @@ describe("readGuestDefinition", () => {
       ...{ device: "disk", type: "file", format: "raw", protocol: null, servers: [], backing: [] },
       ...{ readOnly: false, shareable: false, transient: false, encrypted: false },
     };
-    const backing = ["/base/b.qcow2", "/base/c.raw"];
+    const backing = ["/base/b.qcow2", "/base/c.raw"].map((source) => ({ type: "file", source }));
     const network = { ...plain, type: "network" };
     expect(disks).toEqual([
       { ...plain, target: "vda", format: "qcow2", source: "/var/lib/a.qcow2", backing },

@@ -24,7 +24,13 @@ export interface GuestDisk {
   /** Of a network disk: the servers' names and addresses; a unix socket by its path. */
   readonly servers: readonly string[];
   /** Images that its own one only holds the changes to, from the nearest on. */
-  readonly backing: readonly string[];
+  readonly backing: readonly BackingImage[];
+}
+
+interface BackingImage {
+  /** libvirt's storage type, as a disk's. */
+  readonly type: string;
+  readonly source: string;
 }
 
 /** What checks need to know of a guest, from its live XML. */
@@ -120,12 +126,12 @@ function serverName({ attributes }: XmlElement): string {
 }
 
 /** An empty `<backingStore/>` ends the chain (libvirt 1.2.4). */
-function backingImages(disk: XmlElement): readonly string[] {
-  const images: string[] = [];
+function backingImages(disk: XmlElement): readonly BackingImage[] {
+  const images: BackingImage[] = [];
   for (let layer = find(disk, "backingStore"); layer !== undefined; layer = find(layer, "backingStore")) {
     const source = find(layer, "source");
     if (source === undefined) break;
-    images.push(sourceName(source) ?? "unnamed");
+    images.push({ type: layer.attributes.type ?? "file", source: sourceName(source) ?? "unnamed" });
   }
   return images;
 }

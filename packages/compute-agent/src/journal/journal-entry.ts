@@ -74,6 +74,13 @@ export interface BroughtContent {
   readonly serverUuid: string;
 }
 
+/** A volume that this host has made, or was about to, for another one to find: see `StorageProof`. */
+export interface MadeProof {
+  readonly migrationUuid: string;
+  readonly path: string;
+  readonly atMs: number;
+}
+
 /** What `pre_live_migration` found and made, so that a rollback removes only what the migration brought. */
 export interface PreparedEntry {
   readonly migrationUuid: string;
@@ -90,6 +97,7 @@ export interface JournalContent {
   readonly migrations: readonly JournalEntry[];
   readonly prepared: readonly PreparedEntry[];
   readonly brought: readonly BroughtContent[];
+  readonly proofs: readonly MadeProof[];
   /** When this agent was last told that the records were written, ms since 1970: a database older than that was restored. */
   readonly recordsSeenAtMs: number;
 }
@@ -203,5 +211,6 @@ export const journalContent = z.object({
   migrations: z.array(entry),
   prepared: z.array(prepared),
   brought: z.array(z.object({ path: z.string(), serverUuid: uuid })).default([]),
+  proofs: z.array(z.object({ migrationUuid: uuid, path: z.string(), atMs: z.number() })).default([]),
   recordsSeenAtMs: count.default(0),
 }) satisfies z.ZodType<JournalContent>;

@@ -1,5 +1,12 @@
 import { DroverError } from "@drover/model";
-import type { BroughtContent, EndedMigration, JournalContent, JournalEntry, PreparedEntry } from "./journal-entry.ts";
+import type {
+  BroughtContent,
+  EndedMigration,
+  JournalContent,
+  JournalEntry,
+  MadeProof,
+  PreparedEntry,
+} from "./journal-entry.ts";
 import { readStateFile, type StateFile, stateFileOnDisk, writeStateFile } from "./state-file.ts";
 
 /** What the agent was told of the records reaches the disk at least this often, ms; usually with other changes. */
@@ -20,6 +27,8 @@ export class Journal {
   readonly #prepared: Map<string, PreparedEntry>;
   /** By path. */
   readonly #brought: Map<string, BroughtContent>;
+  /** By path. */
+  readonly #proofs: Map<string, MadeProof>;
   #recordsSeenAtMs: number;
   #recordsSavedAtMs: number;
   #writing: Promise<void> | undefined;
@@ -30,6 +39,7 @@ export class Journal {
     this.#migrations = new Map(content.migrations.map((entry) => [entry.migrationUuid, entry]));
     this.#prepared = new Map(content.prepared.map((entry) => [entry.migrationUuid, entry]));
     this.#brought = new Map(content.brought.map((file) => [file.path, file]));
+    this.#proofs = new Map(content.proofs.map((proof) => [proof.path, proof]));
     this.#recordsSeenAtMs = content.recordsSeenAtMs;
     this.#recordsSavedAtMs = content.recordsSeenAtMs;
   }
@@ -131,6 +141,20 @@ export class Journal {
     if (known.length > 0) await this.#save();
   }
 
+  proofs(): readonly MadeProof[] {
+    return [...this.#proofs.values()];
+  }
+
+  putProofs(proofs: readonly MadeProof[]): Promise<void> {
+    for (const proof of proofs) this.#proofs.set(proof.path, proof);
+    return this.#save();
+  }
+
+  async forgetProofs(paths: readonly string[]): Promise<void> {
+    const known = paths.filter((path) => this.#proofs.delete(path));
+    if (known.length > 0) await this.#save();
+  }
+
   preparedEntries(): readonly PreparedEntry[] {
     return [...this.#prepared.values()];
   }
@@ -187,6 +211,7 @@ export class Journal {
       migrations: this.entries(),
       prepared: this.preparedEntries(),
       brought: [...this.#brought.values()],
+      proofs: this.proofs(),
       recordsSeenAtMs,
     } as const;
     this.#recordsSavedAtMs = recordsSeenAtMs;

@@ -10,18 +10,25 @@ const file: GuestDisk = {
 const network: GuestDisk = { ...file, type: "network", format: "raw", source: "pool/web", protocol: "rbd" };
 const block: GuestDisk = { ...file, type: "block", format: "raw" };
 
+const readOnlyLayer: GuestDisk = { ...file, readOnly: true, backing: [{ type: "file", source: "/base" }] };
+
 describe("diskNeed", () => {
   test.each<[string, GuestDisk, string, RegExp]>([
     ["a writable file", file, "copy", /local file/],
     ["a writable raw file", { ...file, format: "raw" }, "copy", /copies all of it/],
-    ["one with a base image", { ...file, backing: ["/base.qcow2"] }, "copy", /copies all of it/],
+    [
+      "one with a base image",
+      { ...file, backing: [{ type: "file", source: "/base.qcow2" }] },
+      "copy",
+      /copies all of it/,
+    ],
     ["a read-only file", { ...file, readOnly: true }, "content", /content is brought/],
-    ["a read-only file with a base image", { ...file, readOnly: true, backing: ["/base"] }, "refuse", /flatten/],
+    ["a read-only file with a base image", readOnlyLayer, "shared", /flatten/],
     ["an ISO in a drive", { ...file, device: "cdrom", format: "raw", readOnly: true }, "content", /content/],
     ["an empty drive", { ...file, device: "cdrom", source: null }, "empty-drive", /nothing is in/],
     ["an empty floppy", { ...file, device: "floppy", source: null }, "empty-drive", /nothing is in/],
-    ["a format that cannot be copied", { ...file, format: "vmdk" }, "refuse", /convert it to qcow2 or raw/],
-    ["a shared writable file", { ...file, shareable: true }, "refuse", /network storage or detach/],
+    ["a format that cannot be copied", { ...file, format: "vmdk" }, "shared", /convert it to qcow2 or raw/],
+    ["a shared writable file", { ...file, shareable: true }, "shared", /network storage or detach/],
     ["a disk that forgets", { ...file, transient: true }, "refuse", /make it permanent/],
     ["an encrypted image", { ...file, encrypted: true }, "refuse", /key/],
     ["a path that is not absolute", { ...file, source: "web.img" }, "refuse", /absolute path/],
@@ -46,5 +53,19 @@ describe("diskNeed", () => {
     const found = diskNeed(disk);
     expect(found.need).toBe(need);
     expect(found.reason).toMatch(reason);
+  });
+
+  test("a file stays only where the folders of all its images are one storage on both hosts", () => {
+    const layers = (...backing: GuestDisk["backing"]) => diskNeed({ ...file, backing }).folders;
+    expect(layers()).toEqual(["/var/lib/libvirt/images"]);
+    expect(layers({ type: "file", source: "/base/a" }, { type: "network", source: "pool/b" })).toEqual([
+      "/var/lib/libvirt/images",
+      "/base",
+    ]);
+    // Another volume may have that name on the other host.
+    expect(layers({ type: "block", source: "/dev/vg/base" })).toBeUndefined();
+    expect(diskNeed({ ...file, shareable: true, backing: [{ type: "block", source: "/dev/vg/base" }] }).need).toBe(
+      "refuse",
+    );
   });
 });

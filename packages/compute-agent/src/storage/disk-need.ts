@@ -1,3 +1,4 @@
+import { dirname } from "node:path";
 import type { DiskToMove } from "@drover/model";
 import type { GuestDisk } from "../guest/guest-definition.ts";
 
@@ -5,6 +6,8 @@ import type { GuestDisk } from "../guest/guest-definition.ts";
 export interface DiskNeed {
   readonly need: DiskToMove["need"] | "refuse";
   readonly reason: string;
+  /** Of a file: what both hosts must see the same storage behind, for it to stay where it is. */
+  readonly folders?: readonly string[];
 }
 
 /** Formats that QEMU copies into while the guest writes, and that libvirt makes volumes of. */
@@ -21,7 +24,8 @@ const COPIED = "it is a local file, so QEMU copies all of it while the guest run
 
 /**
  * What becomes of a disk is decided by where it lies, never by a name alone: network storage and a device with a name of its
- * own are the same on both hosts; a file is another one there, also where its path is the same.
+ * own are the same on both hosts; a file is another one there, also where its path is the same, unless it is proved that both
+ * hosts see one storage.
  */
 export function diskNeed(disk: GuestDisk): DiskNeed {
   if (disk.source === null) return { need: "empty-drive", reason: "nothing is in the drive" };
@@ -63,32 +67,41 @@ function blockDisk(disk: GuestDisk): DiskNeed {
 
 function fileDisk(disk: GuestDisk, path: string): DiskNeed {
   if (!path.startsWith("/")) return refuse(`its path ${path} is not absolute; define it by an absolute path`);
-  if (disk.readOnly) return readOnlyFile(disk, path);
-  if (disk.shareable) {
-    return refuse(
-      "other guests may write to it, so a copy would differ from theirs; move it to network storage or detach it",
-    );
-  }
-  if (disk.transient)
+  if (!disk.readOnly && disk.transient)
     return refuse("its changes are kept in a file of libvirt's that does not move; make it permanent");
-  if (disk.encrypted)
+  if (!disk.readOnly && disk.encrypted)
     return refuse("libvirt holds the key of its image, which does not move with it; use network storage");
-  if (!COPIED_FORMATS.has(disk.format)) {
-    return refuse(
-      `a copy of the format ${disk.format} cannot be made while the guest runs; convert it to qcow2 or raw`,
-    );
+  const folders = foldersOf(disk, path);
+  const notBrought = whyNotBrought(disk, path);
+  if (notBrought !== undefined) {
+    return folders === undefined ? refuse(notBrought) : { need: "shared", reason: notBrought, folders };
   }
-  return { need: "copy", reason: COPIED };
+  const brought: DiskNeed = disk.readOnly
+    ? { need: "content", reason: "it is a read-only local file, so its content is brought before the guest" }
+    : { need: "copy", reason: COPIED };
+  return folders === undefined ? brought : { ...brought, folders };
 }
 
-/** Its own file is all that is brought. */
-function readOnlyFile({ backing }: GuestDisk, path: string): DiskNeed {
-  if (backing.length > 0) {
-    return refuse(
-      `${path} holds only the changes to ${backing.join(", ")}, which do not come along; flatten it into one file`,
-    );
+/** Why neither QEMU nor Drover can bring the file to a host that does not see it; undefined when one can. */
+function whyNotBrought({ readOnly, shareable, format, backing }: GuestDisk, path: string): string | undefined {
+  if (readOnly) {
+    if (backing.length === 0) return undefined;
+    // Its own file is all that is brought.
+    const bases = backing.map(({ source }) => source).join(", ");
+    return `${path} holds only the changes to ${bases}, which do not come along; flatten it into one file`;
   }
-  return { need: "content", reason: "it is a read-only local file, so its content is brought before the guest" };
+  if (shareable) {
+    return "other guests may write to it, so a copy would differ from theirs; move it to network storage or detach it";
+  }
+  if (COPIED_FORMATS.has(format)) return undefined;
+  return `a copy of the format ${format} cannot be made while the guest runs; convert it to qcow2 or raw`;
+}
+
+/** A device under it may be another one on the other host, so such a file is never taken to be on shared storage. */
+function foldersOf({ backing }: GuestDisk, path: string): readonly string[] | undefined {
+  const bases = backing.filter(({ type }) => type !== "network");
+  if (bases.some(({ type, source }) => type !== "file" || !source.startsWith("/"))) return undefined;
+  return [...new Set([path, ...bases.map(({ source }) => source)].map(dirname))];
 }
 
 function refuse(reason: string): DiskNeed {

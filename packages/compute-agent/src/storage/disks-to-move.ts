@@ -3,22 +3,27 @@ import type { DiskToMove } from "@drover/model";
 import type { GuestDisk } from "../guest/guest-definition.ts";
 import { diskNeed } from "./disk-need.ts";
 
-/**
- * The guest's disks as its destination is told of them; those that cannot move fail the source's check, and are left out.
- *
- * @param contentUri libvirt URI by which other hosts reach this one.
- */
+export interface DisksToMoveOptions {
+  /** libvirt URI by which other hosts reach this one. */
+  readonly contentUri: string;
+  /** The destination is told whether it sees the same storage. */
+  readonly storageIsProved: boolean;
+  /** By target: why libvirt does not leave the file where it is. */
+  readonly unsafe: ReadonlyMap<string, string>;
+}
+
+/** The guest's disks as its destination is told of them; those that cannot move fail the source's check, and are left out. */
 export async function disksToMove(
   connection: LibvirtConnection,
   domain: Domain,
   disks: readonly GuestDisk[],
-  contentUri: string,
+  { contentUri, storageIsProved, unsafe }: DisksToMoveOptions,
 ): Promise<DiskToMove[]> {
   const told = await Promise.all(
     disks.map(async (disk) => {
-      const { need, reason } = diskNeed(disk);
-      if (need === "refuse") return [];
-      const sized = need === "copy" || need === "content";
+      const { need, reason, folders } = diskNeed(disk);
+      if (need === "refuse" || (need === "shared" && !storageIsProved)) return [];
+      const sized = need === "copy" || need === "content" || need === "shared";
       const size = sized ? await sizeOf(connection, domain, disk) : { capacityBytes: 0, writtenBytes: 0 };
       const path = sized || need === "present" ? disk.source : null;
       return [
@@ -30,6 +35,7 @@ export async function disksToMove(
           format: disk.format,
           ...size,
           ...(need === "content" && { contentUri }),
+          ...(storageIsProved && folders && { folders: [...folders], unsafe: unsafe.get(disk.target) }),
         },
       ];
     }),

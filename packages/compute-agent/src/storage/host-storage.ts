@@ -1,13 +1,15 @@
 import { basename, dirname } from "node:path";
-import { type ConnectionOptions, isLibvirtError, type StoragePool, type StorageVol } from "@drover/libvirt";
-import { type DiskToMove, DroverError, type Logger, type PreparedDisk } from "@drover/model";
+import { type ConnectionOptions, isLibvirtError, type StorageVol } from "@drover/libvirt";
+import { type DiskToMove, DroverError, type Logger, type PreparedDisk, type StorageProof } from "@drover/model";
 import type { MadeVolume } from "../journal/journal-entry.ts";
 import type { LibvirtLink } from "../libvirt/libvirt-link.ts";
+import { blockMigrationProblem } from "./block-migration-problem.ts";
 import { bringContent, type ContentSource } from "./bring-content.ts";
-import { type OpenedFolder, unlessMissing, withFolderPool } from "./folder-pool.ts";
+import { unlessMissing } from "./folder-pool.ts";
+import type { Folders } from "./folders.ts";
 import { pathsInUse } from "./paths-in-use.ts";
 import { type DiskPlan, type PlaceFacts, planDisk } from "./plan-disk.ts";
-import { Turns } from "./turns.ts";
+import type { StorageProofs } from "./storage-proofs.ts";
 import { volumeXml } from "./volume-xml.ts";
 
 /** A volume just made takes less than this, whatever its format and capacity: qcow2's tables and a little, bytes. */
@@ -15,6 +17,15 @@ const EMPTY_BELOW_BYTES = 1_048_576;
 
 /** What has become of a volume that was made for a copy. */
 type Removal = "removed" | "absent" | "holds-data" | "not-ours";
+
+/** A guest's disks, and what shows which of them are on storage that this host sees, too. */
+export interface DisksToMove {
+  readonly migrationUuid: string;
+  readonly disks: readonly DiskToMove[];
+  readonly proofs?: readonly StorageProof[] | undefined;
+  /** Nova's `block_migration`; null is `auto`. @default null */
+  readonly blockMigration?: boolean | null | undefined;
+}
 
 export interface MakingVolumes {
   /** Rejects when the migration was given up meanwhile. Asked before each volume. */
@@ -29,6 +40,8 @@ export interface HostStorageOptions {
   readonly link: LibvirtLink;
   readonly host: string;
   readonly logger: Logger;
+  readonly folders: Folders;
+  readonly proofs: StorageProofs;
   /** How other hosts' libvirtd are dialled. */
   readonly connection?: ConnectionOptions;
 }
@@ -39,29 +52,42 @@ export class HostStorage {
   readonly #host: string;
   readonly #logger: Logger;
   readonly #connection: ConnectionOptions;
-  readonly #turns = new Turns();
-  /** How many transfers need the pool of a folder. */
-  readonly #holds = new Map<string, number>();
+  readonly #folders: Folders;
+  readonly #proofs: StorageProofs;
 
   constructor(options: HostStorageOptions) {
     this.#link = options.link;
     this.#host = options.host;
     this.#logger = options.logger;
     this.#connection = options.connection ?? {};
+    this.#folders = options.folders;
+    this.#proofs = options.proofs;
   }
 
   /** What would become of each disk here. Makes nothing that stays. */
-  async plan(disks: readonly DiskToMove[]): Promise<readonly DiskPlan[]> {
+  async plan({ migrationUuid, disks, proofs = [] }: DisksToMove): Promise<readonly DiskPlan[]> {
     const plans: DiskPlan[] = [];
     const takenBytes = new Map<string, number>();
     for (const disk of disks) {
       const folder = disk.path === null ? "" : dirname(disk.path);
       const taken = takenBytes.get(folder) ?? 0;
-      const facts = disk.path === null ? null : await this.#look(disk.path, taken);
-      takenBytes.set(folder, taken + disk.writtenBytes);
-      plans.push(planDisk(disk, facts));
+      const place = disk.path === null ? null : await this.#look(disk.path, taken);
+      const isShared = place?.place === "occupied" && (await this.#isShared(migrationUuid, disk, proofs));
+      const plan = planDisk(disk, place && { ...place, isShared });
+      if (plan.action === "copy") takenBytes.set(folder, taken + disk.writtenBytes);
+      plans.push(plan);
     }
     return plans;
+  }
+
+  /** Whether the source's storage is here behind each of the disk's folders. Without a proof it is not. */
+  async #isShared(migrationUuid: string, { folders }: DiskToMove, proofs: readonly StorageProof[]): Promise<boolean> {
+    if (folders === undefined) return false;
+    for (const folder of folders) {
+      const proof = proofs.find((candidate) => candidate.folder === folder);
+      if (proof === undefined || !(await this.#proofs.sees(migrationUuid, proof))) return false;
+    }
+    return folders.length > 0;
   }
 
   /**
@@ -70,14 +96,17 @@ export class HostStorage {
    *
    * @throws {DroverError} `refused` when a disk cannot come here; {@link LibvirtError} when libvirt makes no volume.
    */
-  async prepare(disks: readonly DiskToMove[], making: MakingVolumes): Promise<readonly PreparedDisk[]> {
+  async prepare(wanted: DisksToMove, making: MakingVolumes): Promise<readonly PreparedDisk[]> {
     const { goesOn, note } = making;
-    const plans = await this.plan(disks);
+    const { disks } = wanted;
+    const plans = await this.plan(wanted);
     const refused = plans.filter(({ action }) => action === "refuse");
     if (refused.length > 0) {
       const reasons = refused.map(({ target, reason }) => `${target}: ${reason}`).join("; ");
       throw new DroverError("refused", `${this.#host} cannot take the guest's disks: ${reasons}`);
     }
+    const unwanted = blockMigrationProblem(this.#host, plans, wanted.blockMigration ?? null);
+    if (unwanted !== undefined) throw new DroverError("refused", unwanted);
     let made: readonly MadeVolume[] = [];
     const prepared: PreparedDisk[] = [];
     for (const plan of plans) {
@@ -148,8 +177,8 @@ export class HostStorage {
     }
   }
 
-  async #look(path: string, takenBytes: number): Promise<PlaceFacts> {
-    return await this.#inFolder(path, async (opened) => {
+  async #look(path: string, takenBytes: number): Promise<Omit<PlaceFacts, "isShared">> {
+    return await this.#folders.within(path, async (opened) => {
       if (opened.kind === "unusable") {
         return { host: this.#host, place: "unusable", problem: opened.error.text, availableBytes: 0 };
       }
@@ -170,7 +199,7 @@ export class HostStorage {
   ): Promise<readonly MadeVolume[]> {
     const volume = { path: source.path, capacityBytes, content: true };
     const made = [...before, { ...volume, made: true }];
-    const origin = await this.#withPool(source.path, (pool) =>
+    const origin = await this.#folders.withPool(source.path, (pool) =>
       bringContent(this.#link, source, pool, {
         connection: this.#connection,
         logger: this.#logger,
@@ -183,32 +212,12 @@ export class HostStorage {
     return origin === "brought" ? made : before;
   }
 
-  /** Runs what takes long with the pool of a path's folder, while others use it and their turns go on. */
-  async #withPool<T>(path: string, work: (pool: StoragePool) => Promise<T>): Promise<T> {
-    const folder = dirname(path);
-    const hold = (change: number) => this.#holds.set(folder, (this.#holds.get(folder) ?? 0) + change);
-    const pool = await this.#inFolder(path, async (opened) => {
-      if (opened.kind === "unusable") throw opened.error;
-      hold(1);
-      return opened.pool;
-    });
-    try {
-      return await work(pool);
-    } finally {
-      hold(-1);
-      // Whoever uses the folder last stops a pool of ours; what goes wrong here must not hide what the work came to.
-      await this.#inFolder(path, async () => {}).catch((err: unknown) =>
-        this.#logger.warn({ folder, err }, "a storage pool for a transfer could not be stopped yet"),
-      );
-    }
-  }
-
   async #make(volume: {
     readonly path: string;
     readonly capacityBytes: number;
     readonly format: string;
   }): Promise<void> {
-    await this.#inFolder(volume.path, async (opened) => {
+    await this.#folders.within(volume.path, async (opened) => {
       if (opened.kind === "unusable") throw opened.error;
       // libvirt refuses a path that exists, also one that came since we looked (`storageBackendVolCreateLocal`, 9.0.0).
       await this.#link.questions.storageVol.createXML(opened.pool, volumeXml(volume));
@@ -220,7 +229,7 @@ export class HostStorage {
     whyNot: (info: { readonly capacity: bigint; readonly allocation: bigint }) => Removal | undefined,
   ): Promise<Removal> {
     const { storageVol } = this.#link.questions;
-    return await this.#inFolder(path, async (opened) => {
+    return await this.#folders.within(path, async (opened) => {
       if (opened.kind === "unusable") return "absent";
       const volume: StorageVol | null = await unlessMissing(storageVol.lookupByName(opened.pool, basename(path)));
       if (volume === null) return "absent";
@@ -228,14 +237,6 @@ export class HostStorage {
       if (reason !== undefined) return reason;
       await unlessMissing(storageVol.delete(volume));
       return "removed";
-    });
-  }
-
-  /** libvirt has one pool for a folder: two of ours would be in each other's way. */
-  #inFolder<T>(path: string, work: (opened: OpenedFolder) => Promise<T>): Promise<T> {
-    return this.#turns.take("", () => {
-      const folder = dirname(path);
-      return withFolderPool(this.#link.questions, folder, work, () => (this.#holds.get(folder) ?? 0) > 0);
     });
   }
 }

@@ -11,5 +11,6 @@ export async function pathsInUse(connection: LibvirtConnection): Promise<Readonl
     guests.flatMap((guest) => flags.map((flag) => unlessGone(domain.getXMLDesc(guest, flag)))),
   );
   const disks = documents.flatMap((xml) => (xml === null ? [] : readGuestDefinition(xml).disks));
-  return new Set(disks.flatMap(({ source, backing }) => (source === null ? backing : [source, ...backing])));
+  const named = disks.flatMap(({ source, backing }) => [source, ...backing.map((image) => image.source)]);
+  return new Set(named.filter((path) => path !== null));
 }

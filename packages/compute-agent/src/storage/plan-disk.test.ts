@@ -7,7 +7,8 @@ const disk: DiskToMove = {
   ...{ capacityBytes: 10_000_000, writtenBytes: 4_000_000 },
 };
 const content: DiskToMove = { ...disk, need: "content", contentUri: "qemu+tcp://h1/system" };
-const free: PlaceFacts = { host: "h2", place: "free", availableBytes: 4_000_000 };
+const free: PlaceFacts = { host: "h2", place: "free", availableBytes: 4_000_000, isShared: false };
+const same: PlaceFacts = { ...free, place: "occupied", isShared: true };
 const iscsi = "/dev/disk/by-path/ip-10.0.0.9:3260-iscsi-iqn.2026-01.net:web-lun-1";
 
 describe("planDisk", () => {
@@ -45,6 +46,23 @@ describe("planDisk", () => {
       { ...free, place: "unusable", problem: "gone" },
       "refuse",
       /gone/,
+    ],
+    ["a file that both hosts see", disk, same, "stays", /h2 sees the same storage/],
+    ["a read-only one", content, same, "stays", /sees the same storage/],
+    ["one that cannot be copied", { ...disk, need: "shared" }, same, "stays", /sees the same storage/],
+    [
+      "one that libvirt does not leave where it is",
+      { ...disk, unsafe: "Unsafe migration" },
+      same,
+      "refuse",
+      /Unsafe migration.*cache='none'/,
+    ],
+    [
+      "one that cannot be copied, elsewhere",
+      { ...disk, need: "shared" },
+      free,
+      "refuse",
+      /or share its storage with h2/,
     ],
     ["network storage", { ...disk, need: "stays", path: null }, null, "stays", /./],
     ["an empty drive", { ...disk, need: "empty-drive", path: null }, null, "empty-drive", /./],

@@ -11,6 +11,8 @@ export interface PlaceFacts {
   readonly availableBytes: number;
   /** What the guest would see of the file that occupies the place. */
   readonly foundCapacityBytes?: number;
+  /** It is proved that the host sees the very storage that the disk is on. */
+  readonly isShared: boolean;
 }
 
 export type DiskPlan =
@@ -18,10 +20,11 @@ export type DiskPlan =
   | { readonly target: string; readonly action: "refuse"; readonly reason: string };
 
 /**
- * What becomes of one disk on this destination. A copy never lands on something that is there already: whether that is the
- * same storage, a leftover or somebody's data cannot be told from its name.
+ * What becomes of one disk on this destination. A file that is proved to be the same one stays where it is. A copy never lands
+ * on something that is there already: what it is cannot be told from its name.
  */
 export function planDisk(disk: DiskToMove, facts: PlaceFacts | null): DiskPlan {
+  if (facts?.isShared) return planShared(disk, facts);
   switch (disk.need) {
     case "stays":
     case "empty-drive":
@@ -32,7 +35,27 @@ export function planDisk(disk: DiskToMove, facts: PlaceFacts | null): DiskPlan {
       return planContent(disk, facts);
     case "copy":
       return planCopy(disk, facts);
+    case "shared":
+      return refuse(
+        disk,
+        `${disk.reason}; or share its storage with ${facts?.host ?? "the destination"}, ${NOT_SHARED}`,
+      );
   }
+}
+
+const NOT_SHARED = "which was not shown to see the same";
+
+/** libvirt is asked before whether it leaves the file where it is; VIR_MIGRATE_UNSAFE, which silences it, is never set. */
+function planShared(disk: DiskToMove, { host }: PlaceFacts): DiskPlan {
+  if (disk.unsafe === undefined) {
+    return accept(disk, "stays", `${host} sees the same storage: it found a volume that the source had made there`);
+  }
+  return refuse(
+    disk,
+    `${host} sees the same storage behind ${disk.path}, and libvirt on the source does not leave the disk there ` +
+      `(${disk.unsafe}): use a file system that libvirt knows as shared (NFS, CephFS, GlusterFS, GFS2, OCFS2), name the folder ` +
+      "in shared_filesystems of qemu.conf where libvirt has that setting, and cache='none' for the disk if it names caches",
+  );
 }
 
 function planPresent(disk: DiskToMove, facts: PlaceFacts | null): DiskPlan {
@@ -50,8 +73,8 @@ function planCopy(disk: DiskToMove, facts: PlaceFacts | null): DiskPlan {
   if (place === "occupied") {
     return refuse(
       disk,
-      `${disk.path} exists on ${host}, and a copy never lands on something that is there: move it away if it is a leftover; ` +
-        "if both hosts share that storage, attach the disk by network storage (RBD, iSCSI, NBD)",
+      `${disk.path} exists on ${host}, ${NOT_SHARED} storage as the source, and a copy never lands on something that is ` +
+        "there: move it away if it is a leftover; if it is the same file, see that libvirt on both hosts may write to its folder",
     );
   }
   if (disk.writtenBytes > availableBytes) return refuseRoom(disk, facts);

@@ -17,7 +17,9 @@ export function refuseUnprepared(
     const { need } = diskNeed(disk);
     if (need === "stays" || need === "empty-drive") return false;
     const plan = prepared.find(({ target }) => target === disk.target);
-    return plan === undefined || plan.path !== disk.source || plan.action !== (need === "present" ? "stays" : need);
+    if (plan === undefined || plan.path !== disk.source) return true;
+    // A file that the destination has proved to see stays where it is.
+    return plan.action !== "stays" && plan.action !== need;
   });
   if (unprepared.length === 0) return;
   const named = unprepared.map(({ target, source }) => `${target} (${source})`).join(", ");

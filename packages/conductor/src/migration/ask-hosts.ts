@@ -1,6 +1,13 @@
 import type { Bus, RpcContext } from "@drover/bus";
-import { checkCanLiveMigrateDestination, checkCanLiveMigrateSource, selectDestinations } from "@drover/contracts";
-import { DroverError, errorChain, isDroverError, type Migration, type PreCheck } from "@drover/model";
+import {
+  checkCanLiveMigrateDestination,
+  checkCanLiveMigrateSource,
+  endStorageProof,
+  type GuestRequirements,
+  proveStorage,
+  selectDestinations,
+} from "@drover/contracts";
+import { DroverError, errorChain, failedChecks, isDroverError, type Migration, type PreCheck } from "@drover/model";
 import type { Store } from "@drover/store";
 
 // The questions before a move, as a migration asks them and a preflight too: what guards the one is what the other reports.
@@ -63,14 +70,38 @@ export async function askScheduler(
   }
 }
 
-/** @throws {DroverError} what the call throws: a source that is silent is for the caller to judge. */
+/**
+ * What the source's agent answers. Where the guest has files, and nothing else keeps it, volumes are made in their folders by
+ * which a destination sees whether it has the same storage: {@link endProofs} removes them.
+ *
+ * @throws {DroverError} what the calls throw: a source that is silent is for the caller to judge.
+ */
 export async function checkSource(asking: Asking, move: MoveQuestion): Promise<SourceAnswer> {
   const { uuid: migrationUuid, serverUuid, serverName, sourceHost, blockMigration } = move;
-  return await asking.bus.call(
+  const to = { server: sourceHost, context: asking.context, signal: asking.signal };
+  const answer = await asking.bus.call(
     checkCanLiveMigrateSource,
-    { migrationUuid, serverUuid, serverName, blockMigration },
-    { server: sourceHost, context: asking.context, signal: asking.signal },
+    { migrationUuid, serverUuid, serverName, blockMigration, storageIsProved: true },
+    to,
   );
+  const { requirements } = answer;
+  const folders = [...new Set(requirements?.disks.flatMap((disk) => disk.folders ?? []))];
+  if (requirements === null || folders.length === 0 || failedChecks(answer.checks).length > 0) return answer;
+  const { proofs } = await asking.bus.call(proveStorage, { migrationUuid, folders }, to);
+  return { ...answer, requirements: { ...requirements, proofs } };
+}
+
+/**
+ * Has the source remove the volumes that proved what hosts share: every destination has looked. It does so by itself after a
+ * while where this does not reach it, so this never rejects.
+ */
+export async function endProofs(
+  { bus, context }: Pick<Asking, "bus" | "context">,
+  move: Pick<MoveQuestion, "uuid" | "sourceHost">,
+  proofs: GuestRequirements["proofs"] | undefined,
+): Promise<void> {
+  if (proofs === undefined || proofs.length === 0) return;
+  await bus.cast(endStorageProof, { migrationUuid: move.uuid }, { server: move.sourceHost, context }).catch(() => {});
 }
 
 /**
@@ -84,11 +115,11 @@ export async function checkDestination(
   host: string,
   requirements: NonNullable<SourceAnswer["requirements"]>,
 ): Promise<CheckedHost> {
-  const { uuid: migrationUuid, serverUuid, serverName, sourceHost } = move;
+  const { uuid: migrationUuid, serverUuid, serverName, sourceHost, blockMigration } = move;
   try {
     const answer = await asking.bus.call(
       checkCanLiveMigrateDestination,
-      { migrationUuid, serverUuid, serverName, sourceHost, requirements },
+      { migrationUuid, serverUuid, serverName, sourceHost, requirements, blockMigration },
       { server: host, context: asking.context, signal: asking.signal },
     );
     return { host, ...answer };

@@ -9,7 +9,15 @@ import {
 } from "@drover/model";
 import type { ServersApart } from "@drover/store";
 import { rpcContextOf } from "../conductor-context.ts";
-import { type Asking, askScheduler, type CheckedHost, checkDestination, checkSource } from "./ask-hosts.ts";
+import {
+  type Asking,
+  askScheduler,
+  type CheckedHost,
+  checkDestination,
+  checkSource,
+  endProofs,
+  type SchedulerAnswer,
+} from "./ask-hosts.ts";
 import { cannotLeave, noHostLeft, reasonsOf, whyPreferred } from "./no-destination.ts";
 import type { StepContext, StepResult } from "./step.ts";
 
@@ -23,12 +31,29 @@ const CANDIDATES_CHECKED_TOGETHER = 5;
  *   `unavailable` when no scheduler answers.
  */
 export async function chooseDestination(context: StepContext, migration: Migration): Promise<StepResult> {
-  const { bus, store, signal } = context;
-  const asking: Asking = { bus, store, signal, context: rpcContextOf(migration) };
-  const [selection, requirements] = await Promise.all([
-    askScheduler(asking, migration, { everyReason: false }),
-    requireSource(asking, migration),
-  ]);
+  const asking = askingOf(context, migration);
+  const selecting = askScheduler(asking, migration, { everyReason: false });
+  // Where the source refuses, nobody waits for it.
+  selecting.catch(() => {});
+  const requirements = await requireSource(asking, migration);
+  let isChosen = false;
+  try {
+    const result = await chooseFrom(await selecting, context, migration, requirements);
+    isChosen = result.kind === "done";
+    return result;
+  } finally {
+    // The one that is chosen looks once more when it prepares.
+    if (!isChosen) await endProofs(asking, migration, requirements.proofs);
+  }
+}
+
+async function chooseFrom(
+  selection: SchedulerAnswer,
+  context: StepContext,
+  migration: Migration,
+  requirements: GuestRequirements,
+): Promise<StepResult> {
+  const asking = askingOf(context, migration);
   const eliminated: EliminatedHost[] = [...selection.eliminated];
   let waitsForSlot = false;
   const apart = await serversApart(context, migration);
@@ -42,10 +67,11 @@ export async function chooseDestination(context: StepContext, migration: Migrati
       const claim = failed === undefined ? await tryClaim(context, migration, candidate, apart) : undefined;
       if (claim === "claimed") {
         const { host } = candidate;
+        const { disks, proofs } = requirements;
         const why = whyPreferred(weightsOf.get(host) ?? [], ranked.length);
         return {
           kind: "done",
-          change: { destinationHost: host, outputs: { ...migration.outputs, disks: requirements.disks } },
+          change: { destinationHost: host, outputs: { ...migration.outputs, disks, proofs: proofs ?? [] } },
           message: `${host} passed every check and is claimed: ${why}`,
         };
       }
@@ -60,11 +86,17 @@ export async function chooseDestination(context: StepContext, migration: Migrati
   throw noHostLeft(migration, eliminated);
 }
 
-/** The undo: memory and slot are free again. */
+/** The undo: memory and slot are free again, and the source keeps nothing that was made for the checks. */
 export async function releaseClaim(context: StepContext, migration: Migration): Promise<string> {
+  const { bus } = context;
+  await endProofs({ bus, context: rpcContextOf(migration) }, migration, migration.outputs.proofs);
   await context.store.claims.release(migration.uuid);
   context.signals.wake("incoming");
   return "the claim on the destination is released";
+}
+
+function askingOf({ bus, store, signal }: StepContext, migration: Migration): Asking {
+  return { bus, store, signal, context: rpcContextOf(migration) };
 }
 
 async function requireSource(asking: Asking, migration: Migration): Promise<GuestRequirements> {

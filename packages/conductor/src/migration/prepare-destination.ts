@@ -2,6 +2,7 @@ import { preLiveMigration, rollbackLiveMigrationAtDestination } from "@drover/co
 import type { Migration } from "@drover/model";
 import { rpcContextOf } from "../conductor-context.ts";
 import { commandOf, destinationOf } from "./agent-command.ts";
+import { endProofs } from "./ask-hosts.ts";
 import { untilHostIsDown } from "./host-patience.ts";
 import { askHost } from "./reconcile-migration.ts";
 import type { StepContext, StepResult } from "./step.ts";
@@ -16,9 +17,13 @@ export async function prepareDestination(context: StepContext, migration: Migrat
       memoryKiB: migration.memoryKiB,
       sourceHost: migration.sourceHost,
       disks: [...(migration.outputs.disks ?? [])],
+      proofs: migration.outputs.proofs,
+      blockMigration: migration.blockMigration,
     },
     { server: host, context: rpcContextOf(migration), signal: context.signal },
   );
+  const asking = { bus: context.bus, context: rpcContextOf(migration) };
+  await endProofs(asking, migration, migration.outputs.proofs);
   return {
     kind: "done",
     change: { outputs: { ...migration.outputs, destination } },

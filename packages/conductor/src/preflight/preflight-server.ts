@@ -9,6 +9,7 @@ import {
   type CheckedHost,
   checkDestination,
   checkSource,
+  endProofs,
   type MoveQuestion,
   type SchedulerAnswer,
   type SourceAnswer,
@@ -80,8 +81,13 @@ export async function preflightServer(
   // A guest that does not run, or whose agent is silent, has no answer to give.
   const source = failedChecks(known).length > 0 ? undefined : await askSource(asking, move);
   const checks = [...known, ...(source?.checks ?? [])];
-  const asked = await askHosts(context, asking, move, source?.requirements ?? null, untilFit);
-  return { server: { uuid: server.uuid, name: server.name }, ...verdict(move, checks, asked) };
+  const requirements = source?.requirements ?? null;
+  try {
+    const asked = await askHosts(context, asking, move, requirements, untilFit);
+    return { server: { uuid: server.uuid, name: server.name }, ...verdict(move, checks, asked) };
+  } finally {
+    await endProofs(asking, move, requirements?.proofs);
+  }
 }
 
 /** A name that is wrong is the caller's mistake, not an answer about the server. */

@@ -44,6 +44,13 @@ it("says where a server can move to, and changes nothing", async () => {
   expect(await plane.store.migrations.list({})).toEqual([]);
 });
 
+it("has the proofs of the source's storage removed when every host has looked", async () => {
+  const file = { target: "vda", need: "copy", path: "/srv/web.raw", format: "raw", reason: "it is a file" } as const;
+  await preflight({ alpha: { disks: [{ ...file, capacityBytes: 1, writtenBytes: 1, folders: ["/srv"] }] } });
+  expect(plane.beta.received).toEqual(["check-destination /srv"]);
+  await expect.poll(() => plane.alpha.received).toEqual(["check-source", "prove /srv", "end-proof"]);
+});
+
 it("reports every failed check of the source and of all hosts at once", async () => {
   const report = await preflight({
     alpha: { sourceChecks: [...fails("storage"), ...fails("host-devices")], destinationChecks: [] },

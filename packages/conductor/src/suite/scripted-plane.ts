@@ -6,6 +6,7 @@ import { type Bus, handle, openInProcessBus, type RpcHandler } from "@drover/bus
 import {
   checkCanLiveMigrateDestination,
   checkCanLiveMigrateSource,
+  endStorageProof,
   findGuest,
   liveMigration,
   liveMigrationAbort,
@@ -14,6 +15,7 @@ import {
   postLiveMigration,
   postLiveMigrationAtDestination,
   preLiveMigration,
+  proveStorage,
   reportHost,
   reportMigrationEvent,
   reportMigrationOutcome,
@@ -22,6 +24,7 @@ import {
   selectDestinations,
 } from "@drover/contracts";
 import {
+  type DiskToMove,
   defaultPolicy,
   type EliminatedHost,
   type GuestStanding,
@@ -55,6 +58,8 @@ export const otherGuest: ObservedGuest = { ...guest, uuid: "6f6e0c5c-0000-4000-8
 export interface AgentScript {
   readonly sourceChecks?: readonly { check: string; passed: boolean; message: string }[];
   readonly destinationChecks?: readonly { check: string; passed: boolean; message: string }[];
+  /** Of the guest. @default it has none that must be told */
+  readonly disks?: readonly DiskToMove[];
   readonly prepare?: (signal: AbortSignal) => Promise<void>;
   readonly start?: (command: StartCommand, agent: ScriptedAgent) => Promise<void>;
   readonly abort?: (command: StartCommand, agent: ScriptedAgent) => Promise<void>;
@@ -141,16 +146,23 @@ class ScriptedAgent {
             machineType: "pc",
             hypervisorVersion: 7_002_000,
             hostUuid: "6f6e0c5c-0000-4000-8000-00000000000a",
-            disks: [],
+            disks: [...(script.disks ?? [])],
           },
         };
       }),
-      handle(checkCanLiveMigrateDestination, async () => {
-        this.received.push("check-destination");
+      handle(proveStorage, async ({ folders }) => {
+        this.received.push(`prove ${folders.join(" ")}`);
+        return { proofs: folders.map((folder) => ({ folder, name: "drover-proof-1", content: "00" })) };
+      }),
+      handle(endStorageProof, async () => {
+        this.received.push("end-proof");
+      }),
+      handle(checkCanLiveMigrateDestination, async ({ requirements: { proofs = [] } }) => {
+        this.received.push(["check-destination", ...proofs.map(({ folder }) => folder)].join(" "));
         return { checks: [...(script.destinationChecks ?? [])], memoryAvailableKiB: 1_048_576 };
       }),
-      handle(preLiveMigration, async (_request, { signal }) => {
-        this.received.push("prepare");
+      handle(preLiveMigration, async ({ proofs = [] }, { signal }) => {
+        this.received.push(["prepare", ...proofs.map(({ folder }) => folder)].join(" "));
         await script.prepare?.(signal);
         return { libvirtUri: `qemu+tcp://${this.host}/system`, inboundAddress: this.host };
       }),

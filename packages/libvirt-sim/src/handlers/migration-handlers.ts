@@ -7,12 +7,14 @@ import {
   VIR_MIGRATE,
 } from "@drover/libvirt";
 import type { Clock } from "@drover/model";
+import { formatDomainXml } from "../domain-xml.ts";
 import { jobParams } from "../job-statistics.ts";
-import { parseMigrationRequest } from "../migration-request.ts";
-import { notRunning, notValidNow, operationFailed, unsupportedOperation } from "../refusals.ts";
+import { migrateDisksOf, parseMigrationRequest } from "../migration-request.ts";
+import { jobLockTimeout, notRunning, notValidNow, operationFailed, unsupportedOperation } from "../refusals.ts";
 import type { SimulatedFleet } from "../simulated-fleet.ts";
 import { type SimulatedGuest, UNLIMITED_MIBPS } from "../simulated-guest.ts";
 import type { SimulatedHost } from "../simulated-host.ts";
+import { mustBeSafe } from "../simulated-migration.ts";
 import { dirtyRateSeconds } from "./dirty-rate-seconds.ts";
 import { done } from "./done.ts";
 
@@ -39,6 +41,15 @@ export function migrationHandlers(fleet: SimulatedFleet, host: SimulatedHost, cl
         await fleet.migrate(host, guestOf(args), request);
       }
       return { cookieOut: new Uint8Array() };
+    },
+    domainMigrateBegin3Params: (args) => {
+      if ((args.flags & VIR_MIGRATE.VIR_MIGRATE_CHANGE_PROTECTION) !== 0) {
+        throw unsupportedOperation("the simulated host migrates peer-to-peer only, and begins no other migration");
+      }
+      const guest = runningGuestOf(args);
+      if (guest.outgoing !== null) throw jobLockTimeout("remoteDispatchDomainMigratePerform3Params");
+      mustBeSafe(host, guest, { flags: args.flags, migrateDisks: migrateDisksOf(args.params) });
+      return { cookieOut: new Uint8Array(), xml: formatDomainXml(guest.definition, guest.id) };
     },
     domainGetJobStats: (args) => jobStats(guestOf(args), args.flags),
     domainGetJobInfo: (args) => jobInfo(guestOf(args)),

@@ -33,6 +33,12 @@ export function migrationCalls(call: Call) {
         { deadlineMs: Number.POSITIVE_INFINITY, ...options },
       );
     },
+    /**
+     * The guest's definition for a destination, once libvirt has found nothing against such a migration: it rejects as the
+     * migration itself would on its source. Without VIR_MIGRATE_CHANGE_PROTECTION among the flags nothing is begun.
+     */
+    begin3Params: async (dom: Domain, params: MigrationParams, flags: number, options?: CallOptions) =>
+      (await call("domainMigrateBegin3Params", { dom, params: encodeMigrationParams(params), flags }, options)).xml,
     /** Longest standstill at switch-over, ms. Works while a migration runs, and before one. */
     setMaxDowntime: async (dom: Domain, downtimeMs: number, options?: CallOptions) => {
       await call("domainMigrateSetMaxDowntime", { dom, downtime: unsignedBigint(downtimeMs), flags: 0 }, options);
