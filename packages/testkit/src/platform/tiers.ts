@@ -26,6 +26,8 @@ const PACKAGES: Readonly<Record<Tier, readonly string[]>> = {
     "tgt",
     // Config drives.
     "genisoimage",
+    // A file system that libvirt takes for one that hosts share.
+    "bindfs",
     "libvirt-daemon-system",
     "libvirt-daemon-driver-qemu",
     "libvirt-clients",
