@@ -14,11 +14,13 @@ import {
   type PreparedDisk,
 } from "@drover/model";
 import { type ComputeConfig, inboundEndpoint } from "./compute-config.ts";
+import { readHostCapabilities } from "./guest/host-capabilities.ts";
 import type { Journal } from "./journal/journal.ts";
 import type { JournalEntry, PreparedEntry } from "./journal/journal-entry.ts";
 import { domainOf, readGuest, readStanding, unlessGone, type WhereItStands } from "./libvirt/guest-facts.ts";
 import type { LibvirtLink } from "./libvirt/libvirt-link.ts";
 import type { CommandFence } from "./migration/command-fence.ts";
+import { postCopyObstacle } from "./migration/post-copy-obstacle.ts";
 import { findInbound, type ResolveAddress } from "./network/inbound-address.ts";
 import type { HostStorage } from "./storage/host-storage.ts";
 import { Turns } from "./storage/turns.ts";
@@ -79,7 +81,7 @@ export class Preparation {
   }
 
   async #placeOfArrival(): Promise<DestinationPreparation> {
-    const { config, resolveAddress, hostFiles } = this.#options;
+    const { config, resolveAddress, hostFiles, link } = this.#options;
     const { inboundAddress, libvirtUri } = inboundEndpoint(config);
     const inbound = await findInbound(inboundAddress, resolveAddress);
     if ("problem" in inbound) {
@@ -87,8 +89,17 @@ export class Preparation {
     }
     const certificates = await readQemuCertificates(hostFiles, config.live_migration_with_native_tls);
     const nativeTls = destinationTls(certificates, { host: config.host, inboundAddress });
-    const { networks } = config;
-    const place = { inboundAddress, libvirtUri, listenAddress: inbound.listenAddress, nativeTls, networks };
+    const { connect } = link.questions;
+    const [capabilities, hypervisorVersion] = await Promise.all([connect.getCapabilities(), connect.getVersion()]);
+    const { qemuUid } = readHostCapabilities(capabilities);
+    const place = {
+      inboundAddress,
+      libvirtUri,
+      listenAddress: inbound.listenAddress,
+      nativeTls,
+      networks: config.networks,
+      postCopyObstacle: await postCopyObstacle(hostFiles, { qemuUid, hypervisorVersion }),
+    };
     const consoles = await findInbound(config.console_listen_addr ?? config.host, resolveAddress);
     return "problem" in consoles ? place : { ...place, consoleAddress: consoles.listenAddress };
   }

@@ -195,6 +195,10 @@ export const destinationPreparation = z
       .record(z.string(), z.string())
       .optional()
       .describe("What it calls networks, by the fleet's names of them; without it, it does not say. Since 1.3."),
+    postCopyObstacle: z
+      .string()
+      .nullish()
+      .describe("Why its QEMU cannot take a guest in by post-copy, as the end of a sentence. Since 1.3."),
     nativeTls: destinationTls.optional().describe("Without it, the destination does not say (before 1.2)."),
     disks: z.array(preparedDisk).readonly().optional().describe("What becomes of the guest's disks. Since 1.2."),
   })

@@ -145,6 +145,7 @@ export function libvirtdContract(start: () => Promise<LibvirtdPair>): void {
       ["migrating what is off", () => migrate(off), 55, 20],
       ["migrating to itself", () => pair.source.host.migrate(running, pair.source.peerUri, {}, MOVE), 1, 10],
       ["migrating to nowhere", () => pair.source.host.migrate(running, unreachable, {}, MOVE), 38, 7],
+      ["zero-copy over one socket", () => migrate(running, { flags: VIR_MIGRATE.VIR_MIGRATE_ZEROCOPY }), 55, 10],
       ["flags that do not exist", () => migrate(running, { flags: 0x4000_0000 }), 8, 10],
       ["a measurement of no length", () => source.domain.startDirtyRateCalc(running, 0), 67, 10],
       ["the UUID of another", () => source.domain.defineXML(xml.replace(">refusals<", ">other<")), 9, 20],

@@ -1,6 +1,6 @@
 import { stringParams, type TypedParam, VIR_MIGRATE, VIR_MIGRATE_PARAM } from "@drover/libvirt";
 import { type DomainDefinition, parseDomainXml } from "./domain-xml.ts";
-import { invalidArgument, noPausedPostCopy, unsupportedArgument } from "./refusals.ts";
+import { invalidArgument, noPausedPostCopy, notValidNow, unsupportedArgument } from "./refusals.ts";
 
 /** What a call of `domainMigratePerform3Params` asks for, checked. */
 export interface MigrationRequest {
@@ -80,6 +80,9 @@ export function parseMigrationRequest(
   if (postCopy && (!live || (flags & VIR_MIGRATE.VIR_MIGRATE_PAUSED) !== 0)) throw noPausedPostCopy();
   if (tunnelled && postCopy) {
     throw unsupportedArgument("post-copy is not supported with tunnelled migration");
+  }
+  if ((flags & VIR_MIGRATE.VIR_MIGRATE_ZEROCOPY) !== 0 && (flags & VIR_MIGRATE.VIR_MIGRATE_PARALLEL) === 0) {
+    throw notValidNow("zero-copy is only available for parallel migration");
   }
   if (migrateUri !== null && !/^(tcp|rdma|unix):/.test(migrateUri)) {
     throw invalidArgument(`unsupported scheme ${migrateUri.split(":")[0]} in migration URI ${migrateUri}`);

@@ -93,6 +93,8 @@ export interface DestinationPreparation {
   readonly consoleAddress?: string | undefined;
   /** What it calls networks, by the fleet's names of them. @default it does not say */
   readonly networks?: Readonly<Record<string, string>> | undefined;
+  /** Why its QEMU cannot take a guest in by post-copy, as the end of a sentence. @default nothing is known against it */
+  readonly postCopyObstacle?: string | null | undefined;
   /** Whether its QEMU can take them in encrypted. @default it does not say */
   readonly nativeTls?: DestinationTls | undefined;
 }

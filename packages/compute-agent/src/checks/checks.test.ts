@@ -104,6 +104,7 @@ const destination: DestinationFacts = {
     cpuArch: "x86_64",
     cpuModel: "Skylake",
     cpuXml: null,
+    qemuUid: 0,
     offered: [{ arch: "x86_64", virtTypes: ["kvm"], machineTypes: { kvm: ["pc-q35-7.2"] } }],
   },
   hypervisorVersion: 7_002_000,

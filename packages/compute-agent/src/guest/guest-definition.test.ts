@@ -95,7 +95,9 @@ describe("readGuestDefinition", () => {
 
 test("capabilities tell the host's CPU and what it offers by virt type", () => {
   const capabilities = readHostCapabilities(`<capabilities>
-    <host><uuid>cccccccc-0000-4000-8000-000000000001</uuid><cpu><arch>x86_64</arch><model>Skylake</model></cpu></host>
+    <host><uuid>cccccccc-0000-4000-8000-000000000001</uuid><cpu><arch>x86_64</arch><model>Skylake</model></cpu>
+      <secmodel><model>apparmor</model></secmodel>
+      <secmodel><model>dac</model><doi>0</doi><baselabel type='kvm'>+64055:+64055</baselabel></secmodel></host>
     <guest><os_type>hvm</os_type><arch name='x86_64'>
       <machine canonical='pc-q35-7.2' maxCpus='288'>q35</machine><machine maxCpus='288'>pc-q35-7.2</machine>
       <domain type='qemu'/><domain type='kvm'><machine>pc-q35-7.2</machine></domain>
@@ -104,6 +106,7 @@ test("capabilities tell the host's CPU and what it offers by virt type", () => {
     hostUuid: "cccccccc-0000-4000-8000-000000000001",
     cpuArch: "x86_64",
     cpuModel: "Skylake",
+    qemuUid: 64_055,
     offered: [
       {
         arch: "x86_64",

@@ -16,6 +16,8 @@ export interface HostCapabilities {
   /** The host's own `<cpu>` as XML; null when libvirt does not know it. */
   readonly cpuXml: string | null;
   readonly offered: readonly OfferedArch[];
+  /** As whom QEMU runs, by the security driver `dac`; null when libvirt does not say. */
+  readonly qemuUid: number | null;
 }
 
 /** @throws {DroverError} `protocol` when it is not XML. */
@@ -28,8 +30,16 @@ export function readHostCapabilities(xml: string): HostCapabilities {
     cpuArch: find(cpu, "arch")?.text ?? "",
     cpuModel: find(cpu, "model")?.text ?? "",
     cpuXml: cpu === undefined ? null : formatXml(cpu),
+    qemuUid: readQemuUid(host),
     offered: childrenNamed(capabilities, "guest").flatMap((guest) => childrenNamed(guest, "arch").map(readArch)),
   };
+}
+
+/** `<secmodel><model>dac</model><baselabel type="kvm">+64055:+64055</baselabel>`: user and group (1.1.1). */
+function readQemuUid(host: XmlElement | undefined): number | null {
+  const dac = childrenNamed(host, "secmodel").find((model) => find(model, "model")?.text === "dac");
+  const [, uid] = /^\+?(\d+):/.exec(find(dac, "baselabel")?.text ?? "") ?? [];
+  return uid === undefined ? null : Number(uid);
 }
 
 /** Machine types stand below `<arch>`, for all virt types, and below `<domain>`, where one has its own list. */

@@ -15,6 +15,7 @@ const asked: ConvergenceFacts = {
   guest: [],
   encrypted: false,
   canLockMemory: true,
+  postCopyObstacle: null,
 };
 
 function choose(policy: Partial<MigrationPolicy>, facts: Partial<ConvergenceFacts>) {
@@ -110,6 +111,12 @@ describe("convergenceFlags", () => {
       "no post-copy of memory in files",
       { permitPostCopy: true },
       { guest: ["file-backed-memory"] },
+      { POSTCOPY: false },
+    ],
+    [
+      "no post-copy where QEMU may not",
+      { permitPostCopy: true },
+      { postCopyObstacle: "it may not" },
       { POSTCOPY: false },
     ],
     ["no post-copy with vhost-user", { permitPostCopy: true }, { guest: ["vhost-user"] }, { POSTCOPY: false }],

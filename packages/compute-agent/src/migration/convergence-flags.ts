@@ -13,6 +13,8 @@ export interface ConvergenceFacts {
   readonly guest: readonly GuestTrait[];
   /** Memory and disks are encrypted. */
   readonly encrypted: boolean;
+  /** Why the destination's QEMU cannot do post-copy, as the end of a sentence; null where nothing is known against it. */
+  readonly postCopyObstacle: string | null;
   /** libvirtd of this host can let QEMU lock the guest's memory. */
   readonly canLockMemory: boolean;
 }
@@ -30,6 +32,9 @@ export function convergenceFlags(facts: ConvergenceFacts): readonly ChosenFlag[]
 /** libvirt refuses it for a paused guest, which arrives without it: it changes no page. */
 function postCopy(facts: ConvergenceFacts, chosen: readonly ChosenFlag[]): readonly ChosenFlag[] {
   if (!facts.policy.permitPostCopy || facts.paused) return [];
+  if (facts.postCopyObstacle !== null) {
+    return [leftOut("VIR_MIGRATE_POSTCOPY", `not used: on the destination ${facts.postCopyObstacle}`)];
+  }
   return unlessKnownLimit(facts, chosen, [
     flag("VIR_MIGRATE_POSTCOPY", "the policy permits post-copy; only a copy started with it can switch"),
   ]);

@@ -90,6 +90,13 @@ describe("inferFlags", () => {
     expect(uri?.reason).toBe(inTheClear);
   });
 
+  test("what the destination says against post-copy is the reason that it is left out", () => {
+    const destination = { ...facts.destination, postCopyObstacle: "its QEMU may not" };
+    const chosen = inferFlags({ ...facts, policy: { ...plain, permitPostCopy: true }, destination });
+    const reason = "not used: on the destination its QEMU may not";
+    expect(chosen).toContainEqual({ name: "VIR_MIGRATE_POSTCOPY", value: false, reason });
+  });
+
   test("what TLS does not carry is left out beside it", () => {
     const nativeTls = { required: false, missing: null, verifiedName: "inbound-address" } as const;
     const older = { ...debian12, hypervisorVersion: 7_000_000 };

@@ -6,7 +6,9 @@ import { flag, parameter } from "./chosen-flag.ts";
 import { type ConvergenceFacts, convergenceFlags } from "./convergence-flags.ts";
 
 /** What the choice depends on: the guest as it is now, the policy, both hosts, and what the destination said. */
-export interface FlagFacts extends Omit<ConvergenceFacts, "encrypted">, Omit<TlsFacts, "sourceVersions"> {
+export interface FlagFacts
+  extends Omit<ConvergenceFacts, "encrypted" | "postCopyObstacle">,
+    Omit<TlsFacts, "sourceVersions"> {
   /** libvirt keeps a definition of the guest on disk. */
   readonly persistent: boolean;
 }
@@ -28,7 +30,11 @@ export function inferFlags(facts: FlagFacts): readonly ChosenFlag[] {
     ...whatStaysDefined(facts),
     ...diskFlags(facts.destination.disks ?? []),
     ...tls.flags,
-    ...convergenceFlags({ ...facts, encrypted: tls.inTheClear === null }),
+    ...convergenceFlags({
+      ...facts,
+      encrypted: tls.inTheClear === null,
+      postCopyObstacle: facts.destination.postCopyObstacle ?? null,
+    }),
     ...whereItGoes(facts, tls.inTheClear),
   ];
 }

@@ -42,6 +42,8 @@ interface KnownLimit {
  *   10.1, multifd with xbzrle, zero-copy with anything but plain multifd;
  * - QEMU's check of the destination for post-copy (migration/postcopy-ram.c): memory in files on anything but tmpfs and
  *   hugetlbfs (explicit since 8.1; libvirt's `source type='file'` is an ordinary folder), and what vhost-user back ends say;
+ * - what needs no row: huge pages, which Linux has post-copy for since 4.11; devices of the host (VFIO), with which no guest is
+ *   moved; dirty bitmaps of disks, which libvirt takes along with the disks that it copies;
  * - QEMU's own tests, which cover post-copy over TLS since 7.1;
  * - QEMU 10.2, "io: flush zerocopy socket error queue on sendmsg failure due to ENOBUF": before, a copy fails when the
  *   kernel's notices of zero-copy sends fill the socket's option memory, whatever its limit; and 8.0, "multifd: Fix flush of
