@@ -44,7 +44,7 @@ interface KnownLimit {
  *   hugetlbfs (explicit since 8.1; libvirt's `source type='file'` is an ordinary folder), and what vhost-user back ends say;
  * - what needs no row: huge pages, which Linux has post-copy for since 4.11; devices of the host (VFIO), with which no guest is
  *   moved; dirty bitmaps of disks, which libvirt takes along with the disks that it copies;
- * - QEMU's own tests, which cover post-copy over TLS since 7.1;
+ * - QEMU's own tests, which cover post-copy over TLS since 7.1; its 5.2, which brought TLS to each of multifd's sockets;
  * - QEMU 10.2, "io: flush zerocopy socket error queue on sendmsg failure due to ENOBUF": before, a copy fails when the
  *   kernel's notices of zero-copy sends fill the socket's option memory, whatever its limit; and 8.0, "multifd: Fix flush of
  *   zero copy page send request": before, a pass may be taken for sent that is not. So 7.1, which brought it, is not enough.

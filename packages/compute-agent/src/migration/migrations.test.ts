@@ -220,7 +220,10 @@ describe.each([
     await again(2);
     // Answered after it, by a reply: whatever the request would have said is said.
     const question = { serverUuid: uuid, migrationUuid: command.migrationUuid };
-    expect(await bed.bus.call(findGuest, question, { server: "h1" })).toMatchObject({ steering: false });
+    await waitFor("the migration to be let go of", async () => {
+      const { steering } = await bed.bus.call(findGuest, question, { server: "h1" });
+      return !steering;
+    });
     expect(bed.conductor.eventNames(command.migrationUuid)).toEqual(["started", sent]);
   });
 });
