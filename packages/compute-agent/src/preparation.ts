@@ -1,3 +1,4 @@
+import { dirname } from "node:path";
 import type {
   postLiveMigration,
   preLiveMigration,
@@ -22,6 +23,7 @@ import type { LibvirtLink } from "./libvirt/libvirt-link.ts";
 import type { CommandFence } from "./migration/command-fence.ts";
 import { postCopyObstacle } from "./migration/post-copy-obstacle.ts";
 import { findInbound, type ResolveAddress } from "./network/inbound-address.ts";
+import { isGuestFolder } from "./storage/guest-folder.ts";
 import type { HostStorage } from "./storage/host-storage.ts";
 import { Turns } from "./storage/turns.ts";
 import type { HostFiles } from "./tls/host-files.ts";
@@ -240,12 +242,16 @@ export class Preparation {
    * back. Only libvirt's own word says that all of the disks had been copied then: a person may have started the guest there
    * on a part of them.
    */
-  async #deleteCopiedDisks({ migrationUuid, destination, ended }: JournalEntry): Promise<void> {
+  async #deleteCopiedDisks(owner: JournalEntry): Promise<void> {
+    const { migrationUuid, destination, ended } = owner;
     const { storage, logger } = this.#options;
     const copied = (destination.disks ?? []).filter(({ action }) => action === "copy");
     const paths = copied.flatMap(({ path }) => (path === null ? [] : [path]));
     if (paths.length === 0) return;
-    if (ended?.outcome === "arrived") return await storage.deleteCopied(paths);
+    if (ended?.outcome === "arrived") {
+      await storage.deleteCopied(paths);
+      return await this.#removeGuestFolders(paths, owner);
+    }
     const message = "disks that were copied stay: libvirt did not say that the copy was whole; delete them when it is";
     logger.warn({ migrationId: migrationUuid, paths }, message);
   }
@@ -254,14 +260,23 @@ export class Preparation {
    * A file that an earlier migration had brought here with the guest goes with it; it needs it nowhere but where it runs.
    * The one that its user had put here is the user's: it stays, and serves when the guest comes back.
    */
-  async #deleteBrought({ serverUuid, destination }: JournalEntry): Promise<void> {
+  async #deleteBrought(owner: JournalEntry): Promise<void> {
+    const { serverUuid, destination } = owner;
     const { storage, journal } = this.#options;
     const paths = journal.broughtWith(serverUuid);
     if (paths.length === 0) return;
     // One on storage that the destination sees, too, is what the guest uses there.
     const stays = new Set((destination.disks ?? []).filter(({ action }) => action === "stays").map(({ path }) => path));
-    await storage.deleteCopied(paths.filter((path) => !stays.has(path)));
+    const left = paths.filter((path) => !stays.has(path));
+    await storage.deleteCopied(left);
+    await this.#removeGuestFolders(left, owner);
     await journal.forgetBrought(paths);
+  }
+
+  /** Folders that were of the guest alone, and have nothing in them any more. */
+  async #removeGuestFolders(paths: readonly string[], owner: JournalEntry): Promise<void> {
+    const folders = new Set(paths.map((path) => dirname(path)).filter((folder) => isGuestFolder(folder, owner)));
+    for (const folder of folders) await this.#options.storage.removeFolder(folder);
   }
 
   /**

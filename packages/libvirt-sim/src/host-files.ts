@@ -20,8 +20,21 @@ export class HostFiles {
     return this.#folders.has(path);
   }
 
+  /** Makes it, and those above it. */
   makeFolder(path: string): void {
-    this.#folders.add(path);
+    for (let folder = path; folder !== "/"; folder = posix.dirname(folder)) this.#folders.add(folder);
+  }
+
+  /** False where something is in it. */
+  removeFolder(path: string): boolean {
+    if (this.in(path).length > 0 || this.foldersIn(path).length > 0) return false;
+    this.#folders.delete(path);
+    return true;
+  }
+
+  /** Paths of the folders right in a folder. */
+  foldersIn(folder: string): string[] {
+    return [...this.#folders].filter((path) => posix.dirname(path) === folder).sort();
   }
 
   /** Mounts storage on a folder; what was in it is hidden. */

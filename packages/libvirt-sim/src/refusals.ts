@@ -134,6 +134,15 @@ export function noFolder(path: string): LibvirtError {
   );
 }
 
+/** A volume that is a folder goes only when nothing is in it. */
+export function folderNotEmpty(path: string): LibvirtError {
+  return LibvirtError.refusal(
+    "VIR_ERR_SYSTEM_ERROR",
+    `cannot remove directory '${path}': Directory not empty`,
+    VIR_FROM_STORAGE,
+  );
+}
+
 /** "not active", where it must be, and the other way round. */
 export function poolIs(name: string, state: "not active" | "already active" | "still active"): LibvirtError {
   return notValidNow(`storage pool '${name}' is ${state}`, VIR_FROM_STORAGE);

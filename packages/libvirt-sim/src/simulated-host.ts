@@ -273,10 +273,13 @@ export class SimulatedHost {
     if (there !== undefined) return { from, to: there };
     const pool = this.pools.byTargetPath(posix.dirname(path));
     const name = posix.basename(path);
-    return {
-      from,
-      to: this.pools.createVolume(pool, { name, format: from.format, capacityBytes: from.capacityBytes }).file,
-    };
+    const { file: to } = this.pools.createVolume(pool, {
+      name,
+      format: from.format,
+      capacityBytes: from.capacityBytes,
+    });
+    if (to === null) throw internalError(`'${path}' is a directory`);
+    return { from, to };
   }
 
   /** Changes what does not matter to the machine in all of a guest's definitions: metadata, its simulated load. */

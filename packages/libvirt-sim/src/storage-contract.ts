@@ -8,6 +8,7 @@ import {
   type StorageVol,
   type StreamHole,
   VIR_STORAGE_POOL_CREATE,
+  VIR_STORAGE_VOL,
 } from "@drover/libvirt";
 import { afterAll, beforeAll, expect, test } from "vitest";
 
@@ -67,6 +68,26 @@ export function storageContract(host: () => LibvirtHost): void {
       return pieces;
     });
   }
+
+  test("is volumes that are folders: made where nothing is, and deleted when nothing is in them", async () => {
+    const { storageVol } = control;
+    const xml =
+      "<volume type='dir'><name>folder</name><capacity unit='bytes'>0</capacity>" +
+      "<target><format type='dir'/><permissions><mode>0711</mode></permissions></target></volume>";
+    const folder = await storageVol.createXML(pool, xml);
+    expect(await storageVol.getInfo(folder)).toMatchObject({ type: VIR_STORAGE_VOL.VIR_STORAGE_VOL_DIR });
+    const again = storageVol.createXML(pool, xml);
+    await expect(again).rejects.toSatisfy((error) => isLibvirtError(error, "VIR_ERR_STORAGE_VOL_EXIST"));
+    const inside = await control.storagePool.createXML(poolXml("inside", `${FOLDER}/folder`));
+    const file = await storageVol.createXML(inside, volumeXml("file", 1024));
+    await expect(storageVol.delete(folder)).rejects.toSatisfy((error) => isLibvirtError(error, "VIR_ERR_SYSTEM_ERROR"));
+    await storageVol.delete(file);
+    await control.storagePool.destroy(inside);
+    await storageVol.delete(folder);
+    await control.storagePool.refresh(pool);
+    const gone = storageVol.lookupByName(pool, "folder");
+    await expect(gone).rejects.toSatisfy((error) => isLibvirtError(error, "VIR_ERR_NO_STORAGE_VOL"));
+  });
 
   test("is pools that are made, found by name, UUID and folder, and stopped, and volumes in them", async () => {
     const { storagePool, storageVol } = control;

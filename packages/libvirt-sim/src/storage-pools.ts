@@ -2,6 +2,7 @@ import { posix } from "node:path";
 import type { HostFiles } from "./host-files.ts";
 import { uuidFromName } from "./host-spec.ts";
 import {
+  folderNotEmpty,
   noFolder,
   noPoolForVolume,
   noStoragePool,
@@ -31,7 +32,8 @@ export interface SimulatedVolume {
   readonly pool: SimulatedPool;
   readonly name: string;
   readonly path: string;
-  readonly file: SimulatedFile;
+  /** Null for a folder. */
+  readonly file: SimulatedFile | null;
 }
 
 const CAPACITY_BYTES = 1n << 40n;
@@ -103,7 +105,7 @@ export class StoragePools {
   refresh(pool: SimulatedPool): void {
     this.#mustBeActive(pool);
     pool.known.clear();
-    for (const path of this.#files.in(pool.path)) pool.known.add(path);
+    for (const path of [...this.#files.in(pool.path), ...this.#files.foldersIn(pool.path)]) pool.known.add(path);
   }
 
   /** Stops a pool; its files stay. */
@@ -151,14 +153,20 @@ export class StoragePools {
     this.#mustBeActive(pool);
     const path = posix.join(pool.path, name);
     if (pool.known.has(path)) throw volumeExists(name);
-    if (this.#files.get(path) !== undefined) throw volumePathTaken(path);
+    if (this.#files.get(path) !== undefined || this.#files.folderExists(path)) throw volumePathTaken(path);
+    if (format === "dir") {
+      this.#files.makeFolder(path);
+      pool.known.add(path);
+      return { pool, name, path, file: null };
+    }
     const file = this.#files.create(path, format, capacityBytes);
     pool.known.add(path);
     return { pool, name, path, file };
   }
 
   deleteVolume(volume: SimulatedVolume): void {
-    this.#files.delete(volume.path);
+    if (volume.file !== null) this.#files.delete(volume.path);
+    else if (!this.#files.removeFolder(volume.path)) throw folderNotEmpty(volume.path);
     volume.pool.known.delete(volume.path);
   }
 
@@ -168,8 +176,9 @@ export class StoragePools {
   }
 
   #volume(pool: SimulatedPool, path: string): SimulatedVolume | undefined {
-    const file = this.#files.get(path);
-    return file === undefined ? undefined : { pool, name: posix.basename(path), path, file };
+    const file = this.#files.get(path) ?? null;
+    const isThere = file !== null || this.#files.folderExists(path);
+    return isThere ? { pool, name: posix.basename(path), path, file } : undefined;
   }
 
   #add(definition: PoolDefinition, persistent: boolean): SimulatedPool {

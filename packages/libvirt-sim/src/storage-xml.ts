@@ -65,7 +65,7 @@ export function poolXml(pool: PoolDefinition & PoolSizes): string {
 export function volumeXml(
   volume: VolumeDefinition & { readonly path: string; readonly allocationBytes: number },
 ): string {
-  return print("volume", { type: "file" }, [
+  return print("volume", { type: volume.format === "dir" ? "dir" : "file" }, [
     element("name", {}, volume.name),
     element("key", {}, volume.path),
     bytes("capacity", BigInt(volume.capacityBytes)),

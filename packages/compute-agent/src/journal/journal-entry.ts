@@ -66,6 +66,8 @@ export interface MadeVolume {
   readonly made: boolean;
   /** It holds the content of a read-only disk, which its source has too. */
   readonly content?: boolean | undefined;
+  /** It is the guest's folder, which the others are in. */
+  readonly folder?: boolean | undefined;
 }
 
 /** A read-only disk's file that a migration has brought onto this host with its guest. */
@@ -142,6 +144,7 @@ const madeVolume = z.object({
   capacityBytes: count,
   made: z.boolean(),
   content: z.boolean().optional(),
+  folder: z.boolean().optional(),
 }) satisfies z.ZodType<MadeVolume>;
 
 const prepared = z.object({

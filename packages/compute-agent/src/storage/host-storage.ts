@@ -1,5 +1,5 @@
 import { basename, dirname } from "node:path";
-import { type ConnectionOptions, isLibvirtError, type StorageVol } from "@drover/libvirt";
+import { type ConnectionOptions, isLibvirtError, type StorageVol, VIR_STORAGE_VOL } from "@drover/libvirt";
 import { type DiskToMove, DroverError, type Logger, type PreparedDisk, type StorageProof } from "@drover/model";
 import type { MadeVolume } from "../journal/journal-entry.ts";
 import type { LibvirtLink } from "../libvirt/libvirt-link.ts";
@@ -7,10 +7,11 @@ import { blockMigrationProblem } from "./block-migration-problem.ts";
 import { bringContent, type ContentSource } from "./bring-content.ts";
 import { unlessMissing } from "./folder-pool.ts";
 import type { Folders } from "./folders.ts";
+import { type FolderOwner, isGuestFolder } from "./guest-folder.ts";
 import { pathsInUse } from "./paths-in-use.ts";
 import { type DiskPlan, type PlaceFacts, planDisk } from "./plan-disk.ts";
 import type { StorageProofs } from "./storage-proofs.ts";
-import { volumeXml } from "./volume-xml.ts";
+import { folderXml, volumeXml } from "./volume-xml.ts";
 
 /** A volume just made takes less than this, whatever its format and capacity: qcow2's tables and a little, bytes. */
 const EMPTY_BELOW_BYTES = 1_048_576;
@@ -19,7 +20,7 @@ const EMPTY_BELOW_BYTES = 1_048_576;
 type Removal = "removed" | "absent" | "holds-data" | "not-ours";
 
 /** A guest's disks, and what shows which of them are on storage that this host sees, too. */
-export interface DisksToMove {
+export interface DisksToMove extends FolderOwner {
   readonly migrationUuid: string;
   readonly disks: readonly DiskToMove[];
   readonly proofs?: readonly StorageProof[] | undefined;
@@ -65,13 +66,13 @@ export class HostStorage {
   }
 
   /** What would become of each disk here. Makes nothing that stays. */
-  async plan({ migrationUuid, disks, proofs = [] }: DisksToMove): Promise<readonly DiskPlan[]> {
+  async plan({ migrationUuid, disks, proofs = [], ...owner }: DisksToMove): Promise<readonly DiskPlan[]> {
     const plans: DiskPlan[] = [];
     const takenBytes = new Map<string, number>();
     for (const disk of disks) {
       const folder = disk.path === null ? "" : dirname(disk.path);
       const taken = takenBytes.get(folder) ?? 0;
-      const place = disk.path === null ? null : await this.#look(disk.path, taken);
+      const place = disk.path === null ? null : await this.#look(disk.path, taken, owner);
       const isShared = place?.place === "occupied" && (await this.#isShared(migrationUuid, disk, proofs));
       const plan = planDisk(disk, place && { ...place, isShared });
       if (plan.action === "copy") takenBytes.set(folder, taken + disk.writtenBytes);
@@ -108,31 +109,39 @@ export class HostStorage {
     const unwanted = blockMigrationProblem(this.#host, plans, wanted.blockMigration ?? null);
     if (unwanted !== undefined) throw new DroverError("refused", unwanted);
     let made: readonly MadeVolume[] = [];
-    const prepared: PreparedDisk[] = [];
-    for (const plan of plans) {
-      if (plan.action === "refuse") continue;
-      const { target, action, path, capacityBytes, format, reason } = plan;
-      prepared.push({ target, action, path, capacityBytes, reason });
-      const contentUri = disks.find((disk) => disk.target === target)?.contentUri;
-      if (action === "content" && path !== null && contentUri !== undefined) {
-        goesOn();
-        made = await this.#bring({ sourceUri: contentUri, path }, capacityBytes, made, making);
-      }
-      if (action !== "copy" || path === null) continue;
+    const make = async (volume: Omit<MadeVolume, "made">, xml: string) => {
       // On disk before it is made: a volume that nobody knows would stay for ever.
       const before = made;
-      made = [...before, { path, capacityBytes, made: false }];
+      made = [...before, { ...volume, made: false }];
       await note(made);
       goesOn();
       try {
-        await this.#make({ path, capacityBytes, format });
+        await this.#make(volume.path, xml);
       } catch (error) {
         // libvirt said no: what is there, if anything, is another's.
         if (isLibvirtError(error)) await note(before);
         throw error;
       }
-      made = [...before, { path, capacityBytes, made: true }];
+      made = [...before, { ...volume, made: true }];
       await note(made);
+    };
+    const prepared: PreparedDisk[] = [];
+    for (const plan of plans) {
+      if (plan.action === "refuse") continue;
+      const { target, action, path, capacityBytes, format, reason } = plan;
+      prepared.push({ target, action, path, capacityBytes, reason });
+      const folder = plan.makesFolder && path !== null ? dirname(path) : null;
+      if (folder !== null && !made.some((one) => one.path === folder)) {
+        await make({ path: folder, capacityBytes: 0, folder: true }, folderXml(folder));
+      }
+      const contentUri = disks.find((disk) => disk.target === target)?.contentUri;
+      if (action === "content" && path !== null && contentUri !== undefined) {
+        goesOn();
+        made = await this.#bring({ sourceUri: contentUri, path }, capacityBytes, made, making);
+      }
+      if (action === "copy" && path !== null) {
+        await make({ path, capacityBytes }, volumeXml({ path, capacityBytes, format }));
+      }
     }
     return prepared;
   }
@@ -144,7 +153,12 @@ export class HostStorage {
    */
   async removeMade(volumes: readonly MadeVolume[], stayed: boolean, notHere: boolean): Promise<readonly string[]> {
     const left: string[] = [];
-    for (const volume of volumes) {
+    // A folder was made before what is in it.
+    for (const volume of volumes.toReversed()) {
+      if (volume.folder === true) {
+        await this.removeFolder(volume.path);
+        continue;
+      }
       const removal = await this.#remove(volume.path, (info) => {
         const isContent = volume.content === true;
         const isEmpty = isContent
@@ -177,7 +191,37 @@ export class HostStorage {
     }
   }
 
-  async #look(path: string, takenBytes: number): Promise<Omit<PlaceFacts, "isShared">> {
+  /** Removes a guest's own folder, unless something is in it, or it belongs to a storage pool. */
+  async removeFolder(path: string): Promise<void> {
+    const { storagePool, storageVol } = this.#link.questions;
+    try {
+      const removal = await this.#folders.within(path, async (opened) => {
+        if (opened.kind === "unusable") return "absent";
+        const found = await unlessMissing(storageVol.lookupByName(opened.pool, basename(path)));
+        if (found === null) return "absent";
+        const { type } = await storageVol.getInfo(found);
+        const isPool = (await unlessMissing(storagePool.lookupByTargetPath(path))) !== null;
+        if (isPool || type !== VIR_STORAGE_VOL.VIR_STORAGE_VOL_DIR) return "not-ours";
+        await unlessMissing(storageVol.delete(found));
+        return "removed";
+      });
+      this.#logger.info({ path, removal }, "the folder of a guest that is not here");
+    } catch (err) {
+      if (!isLibvirtError(err)) throw err;
+      this.#logger.info({ path, err }, "the folder of a guest that is not here stays: something is in it");
+    }
+  }
+
+  async #look(path: string, takenBytes: number, owner: FolderOwner): Promise<Omit<PlaceFacts, "isShared">> {
+    const facts = await this.#lookInFolder(path, takenBytes);
+    const folder = dirname(path);
+    if (facts.place !== "unusable" || !isGuestFolder(folder, owner)) return facts;
+    const above = await this.#lookInFolder(folder, takenBytes);
+    if (above.place !== "free") return facts;
+    return { ...above, makesFolder: true };
+  }
+
+  async #lookInFolder(path: string, takenBytes: number): Promise<Omit<PlaceFacts, "isShared">> {
     return await this.#folders.within(path, async (opened) => {
       if (opened.kind === "unusable") {
         return { host: this.#host, place: "unusable", problem: opened.error.text, availableBytes: 0 };
@@ -212,15 +256,11 @@ export class HostStorage {
     return origin === "brought" ? made : before;
   }
 
-  async #make(volume: {
-    readonly path: string;
-    readonly capacityBytes: number;
-    readonly format: string;
-  }): Promise<void> {
-    await this.#folders.within(volume.path, async (opened) => {
+  async #make(path: string, xml: string): Promise<void> {
+    await this.#folders.within(path, async (opened) => {
       if (opened.kind === "unusable") throw opened.error;
       // libvirt refuses a path that exists, also one that came since we looked (`storageBackendVolCreateLocal`, 9.0.0).
-      await this.#link.questions.storageVol.createXML(opened.pool, volumeXml(volume));
+      await this.#link.questions.storageVol.createXML(opened.pool, xml);
     });
   }
 

@@ -11,13 +11,20 @@ export interface PlaceFacts {
   readonly availableBytes: number;
   /** What the guest would see of the file that occupies the place. */
   readonly foundCapacityBytes?: number;
+  /** The folder is not there yet: it is the guest's own, and is made for it. */
+  readonly makesFolder?: boolean;
   /** It is proved that the host sees the very storage that the disk is on. */
   readonly isShared: boolean;
 }
 
-export type DiskPlan =
-  | (PreparedDisk & { readonly writtenBytes: number; readonly format: string })
-  | { readonly target: string; readonly action: "refuse"; readonly reason: string };
+interface AcceptedDisk extends PreparedDisk {
+  readonly writtenBytes: number;
+  readonly format: string;
+  /** The guest's folder is made before. */
+  readonly makesFolder: boolean;
+}
+
+export type DiskPlan = AcceptedDisk | { readonly target: string; readonly action: "refuse"; readonly reason: string };
 
 /**
  * What becomes of one disk on this destination. A file that is proved to be the same one stays where it is. A copy never lands
@@ -68,7 +75,7 @@ function planPresent(disk: DiskToMove, facts: PlaceFacts | null): DiskPlan {
 
 function planCopy(disk: DiskToMove, facts: PlaceFacts | null): DiskPlan {
   if (facts === null) return refuse(disk, NO_PATH);
-  const { host, place, availableBytes } = facts;
+  const { host, place, availableBytes, makesFolder = false } = facts;
   if (place === "unusable") return refuseFolder(disk, facts);
   if (place === "occupied") {
     return refuse(
@@ -78,7 +85,7 @@ function planCopy(disk: DiskToMove, facts: PlaceFacts | null): DiskPlan {
     );
   }
   if (disk.writtenBytes > availableBytes) return refuseRoom(disk, facts);
-  return accept(disk, "copy", disk.reason);
+  return { ...accept(disk, "copy", disk.reason), makesFolder };
 }
 
 /**
@@ -90,7 +97,7 @@ function planContent(disk: DiskToMove, facts: PlaceFacts | null): DiskPlan {
   if (disk.contentUri === undefined) {
     return refuse(disk, `the agent of its source does not say where to read ${disk.path}; upgrade that agent`);
   }
-  const { host, place, availableBytes, foundCapacityBytes } = facts;
+  const { host, place, availableBytes, foundCapacityBytes, makesFolder = false } = facts;
   if (place === "unusable") return refuseFolder(disk, facts);
   if (place === "occupied") {
     if (foundCapacityBytes !== disk.capacityBytes) {
@@ -99,7 +106,7 @@ function planContent(disk: DiskToMove, facts: PlaceFacts | null): DiskPlan {
     return accept(disk, "content", `a file of its size is on ${host}; it is used if it holds the same`);
   }
   if (disk.writtenBytes > availableBytes) return refuseRoom(disk, facts);
-  return accept(disk, "content", disk.reason);
+  return { ...accept(disk, "content", disk.reason), makesFolder };
 }
 
 const NO_PATH = "it has no path; define it by an absolute path";
@@ -120,9 +127,9 @@ function refuseRoom(disk: DiskToMove, { host, availableBytes }: PlaceFacts): Dis
   );
 }
 
-function accept(disk: DiskToMove, action: PreparedDisk["action"], reason: string): DiskPlan {
+function accept(disk: DiskToMove, action: PreparedDisk["action"], reason: string): AcceptedDisk {
   const { target, path, capacityBytes, writtenBytes, format } = disk;
-  return { target, action, path, capacityBytes, writtenBytes, format, reason };
+  return { target, action, path, capacityBytes, writtenBytes, format, reason, makesFolder: false };
 }
 
 function refuse({ target }: DiskToMove, reason: string): DiskPlan {

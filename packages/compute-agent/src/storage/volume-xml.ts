@@ -23,6 +23,18 @@ export function volumeXml(disk: {
   );
 }
 
+/**
+ * A folder as a volume of the pool above it. libvirt makes it only where nothing is, and deletes it only when nothing is in it
+ * (`virStorageBackendVolDeleteLocal`, 9.0.0); QEMU's user may pass through, as through a folder that a pool is built in.
+ */
+export function folderXml(path: string): string {
+  const capacity = element("capacity", [], "0", { unit: "bytes" });
+  const format = element("format", [], "", { type: "dir" });
+  const permissions = element("permissions", [element("mode", [], "0711")]);
+  const target = element("target", [format, permissions]);
+  return formatXml(element("volume", [element("name", [], basename(path)), capacity, target], "", { type: "dir" }));
+}
+
 function element(
   name: string,
   children: readonly XmlElement[],

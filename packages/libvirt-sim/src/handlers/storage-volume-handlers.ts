@@ -3,11 +3,12 @@ import {
   type LibvirtHandlers,
   type StorageVol,
   type StreamHole,
+  VIR_FROM,
   VIR_STORAGE_VOL,
   VIR_STORAGE_VOL_SPARSE_STREAM,
 } from "@drover/libvirt";
 import type { TransferFault } from "../fault-board.ts";
-import { noSpaceInStream } from "../refusals.ts";
+import { noSpaceInStream, notValidNow } from "../refusals.ts";
 import type { SimulatedVolume, StoragePools } from "../storage-pools.ts";
 import { parseVolumeXml, volumeXml } from "../storage-xml.ts";
 import { done } from "./done.ts";
@@ -19,10 +20,15 @@ export type TakeTransferFault = (procedure: "storageVolDownload" | "storageVolUp
 export function storageVolumeHandlers(pools: StoragePools, takeFault: TakeTransferFault): LibvirtHandlers {
   const volumeOf = ({ vol }: { readonly vol: StorageVol }) => pools.volume(pools.byName(vol.pool), vol.name);
   const ref = ({ pool, name, path }: SimulatedVolume) => ({ vol: { pool: pool.name, name, key: path } });
+  const fileOf = (args: Parameters<typeof volumeOf>[0]) => {
+    const { file, name } = volumeOf(args);
+    if (file === null) throw notValidNow(`storage volume '${name}' is a directory`, VIR_FROM.VIR_FROM_STORAGE);
+    return file;
+  };
   const info = ({ file }: SimulatedVolume) => ({
-    type: VIR_STORAGE_VOL.VIR_STORAGE_VOL_FILE,
-    capacity: BigInt(file.capacityBytes),
-    allocation: BigInt(file.allocationBytes),
+    type: file === null ? VIR_STORAGE_VOL.VIR_STORAGE_VOL_DIR : VIR_STORAGE_VOL.VIR_STORAGE_VOL_FILE,
+    capacity: BigInt(file?.capacityBytes ?? 0),
+    allocation: BigInt(file?.allocationBytes ?? 0),
   });
   return {
     storageVolLookupByName: ({ pool, name }) => ref(pools.volume(pools.byUuid(pool.uuid), name)),
@@ -30,7 +36,7 @@ export function storageVolumeHandlers(pools: StoragePools, takeFault: TakeTransf
     storageVolLookupByPath: ({ path }) => ref(pools.volumeByPath(path)),
     storageVolGetXMLDesc: (args) => {
       const { name, path, file } = volumeOf(args);
-      const { format, capacityBytes, allocationBytes } = file;
+      const { format, capacityBytes, allocationBytes } = file ?? FOLDER;
       return { xml: volumeXml({ name, path, format, capacityBytes, allocationBytes }) };
     },
     storageVolGetInfo: (args) => info(volumeOf(args)),
@@ -39,7 +45,7 @@ export function storageVolumeHandlers(pools: StoragePools, takeFault: TakeTransf
     storageVolCreateXML: ({ pool, xml }) => ref(pools.createVolume(pools.byUuid(pool.uuid), parseVolumeXml(xml))),
     storageVolDelete: done((args) => pools.deleteVolume(volumeOf(args))),
     storageVolDownload: (args) => {
-      const { file } = volumeOf(args);
+      const file = fileOf(args);
       const from = Number(args.offset);
       const end = args.length === 0n ? undefined : from + Number(args.length);
       const isSparse = (args.flags & VIR_STORAGE_VOL_SPARSE_STREAM) !== 0;
@@ -47,7 +53,7 @@ export function storageVolumeHandlers(pools: StoragePools, takeFault: TakeTransf
       return faulty(content, takeFault("storageVolDownload"));
     },
     storageVolUpload: (args) => {
-      const { file } = volumeOf(args);
+      const file = fileOf(args);
       const fault = takeFault("storageVolUpload");
       const from = Number(args.offset);
       const end = args.length === 0n ? Number.POSITIVE_INFINITY : from + Number(args.length);
@@ -63,6 +69,9 @@ export function storageVolumeHandlers(pools: StoragePools, takeFault: TakeTransf
     },
   };
 }
+
+/** As libvirt describes a volume that is a folder. */
+const FOLDER = { format: "dir", capacityBytes: 0, allocationBytes: 0 };
 
 const NOTHING = Buffer.alloc(0);
 
