@@ -1,7 +1,8 @@
 /** A post-copy whose link breaks, over the whole plane: resumed by the policy, or by a person. */
+
+import { hurriedClock } from "@drover/libvirt-sim";
 import { describe, expect, it } from "vitest";
 import { isOver, isWatched, untilMigration } from "../integration/watching.ts";
-import { hurriedClock } from "./hurried-clock.ts";
 import { type SimulatedPlane, startSimulatedPlane } from "./simulated-plane.ts";
 
 /** A migration of `web` that is broken in post-copy. */

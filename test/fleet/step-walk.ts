@@ -2,9 +2,9 @@
 import type { MigrationView } from "@drover/api-client";
 import { liveMigrateOutline } from "@drover/conductor";
 import { checkCanLiveMigrateSource, findGuest } from "@drover/contracts";
+import { hurriedClock } from "@drover/libvirt-sim";
 import { expect } from "vitest";
 import { isOver, isWatched, untilMigration } from "../integration/watching.ts";
-import { hurriedClock } from "./hurried-clock.ts";
 import { expectSettled } from "./settlement-contract.ts";
 import { configDriveOf, HOSTS, localDiskOf, type SimulatedPlane, startSimulatedPlane } from "./simulated-plane.ts";
 import type { Course } from "./step-courses.ts";

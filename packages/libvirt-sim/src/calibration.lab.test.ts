@@ -1,6 +1,7 @@
 import { type JobStats, VIR_MIGRATE } from "@drover/libvirt";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { EventLog } from "./event-log.ts";
+import { hurriedClock } from "./hurried-clock.ts";
 import { labPair } from "./lab-pair.ts";
 import type { GuestUnderTest, LibvirtdPair } from "./libvirtd-harness.ts";
 import { simulatedPair } from "./simulated-pair.ts";
@@ -10,6 +11,10 @@ const MOVE = VIR_MIGRATE_LIVE | VIR_MIGRATE_PEER2PEER | VIR_MIGRATE_PERSIST_DEST
 
 const MEMORY = { memoryMiB: 256, workingSetMiB: 64 };
 const PAGES_PER_MIB = 256;
+
+/** How much faster than the real one the simulated copy runs, and how much more often it is looked at. */
+const HURRY = 5;
+const LOOK_EVERY_MS = 50;
 
 /** libvirt's own limit is what holds each copy back, so that the machine's speed under emulation does not matter. */
 interface Calibration {
@@ -65,14 +70,15 @@ describe("the migration model agrees with QEMU", () => {
   test.each([IDLE, CONVERGING, NEVER_CONVERGING])(
     "$guest.name: iterations within 30 %, bytes within 20 %, the same outcome, events and job types",
     async (run) => {
-      const onReal = await measure(real, run);
+      const onReal = await measure(real, run, LOOK_EVERY_MS);
       const dirtyMiBps = real.dirtyMiBps(run.guest.name);
       // What a lab guest fills beside its working set is the guest's own and not the model's to guess: it is read off the
       // pages of zeros that QEMU found in the first guest, which is idle.
       systemMiB ??= MEMORY.memoryMiB - onReal.constantPages / PAGES_PER_MIB - MEMORY.workingSetMiB;
       const system = systemMiB;
-      await using pair = await simulatedPair((workingSetMiB) => workingSetMiB + system);
-      const simulated = await measure(pair, { ...run, guest: { ...run.guest, dirtyMiBps } });
+      await using pair = await simulatedPair((workingSetMiB) => workingSetMiB + system, hurriedClock(HURRY));
+      const hurried = { ...run, guest: { ...run.guest, dirtyMiBps } };
+      const simulated = await measure(pair, hurried, LOOK_EVERY_MS / HURRY);
 
       for (const [host, measured] of Object.entries({ real: onReal, simulated })) {
         const { outcome, iterations, processedMiB, elapsedMs, downtimeMs } = measured;
@@ -100,7 +106,7 @@ describe("the migration model agrees with QEMU", () => {
 });
 
 /** Runs one migration to its end, or until it is called off, watching it as the agent does. */
-async function measure(pair: LibvirtdPair, run: Calibration): Promise<Measured> {
+async function measure(pair: LibvirtdPair, run: Calibration, lookEveryMs: number): Promise<Measured> {
   const { source, destination } = pair;
   await pair.createGuest(run.guest);
   const dom = await source.host.control.domain.lookupByName(run.guest.name);
@@ -120,7 +126,7 @@ async function measure(pair: LibvirtdPair, run: Calibration): Promise<Measured> 
         error instanceof Error && "libvirtCode" in error ? `refused ${error.libvirtCode}` : String(error),
     )
     .finally(() => ended.abort());
-  const watched = await watch(pair, dom, run.abortAtIteration, ended.signal);
+  const watched = await watch(pair, dom, run.abortAtIteration, lookEveryMs, ended.signal);
   const arrived = (await outcome) === "arrived";
   const last = arrived ? await destination.host.control.domain.getCompletedJobStats(dom) : watched.last;
   for (const { host } of arrived ? [destination] : [source]) {
@@ -142,11 +148,12 @@ async function measure(pair: LibvirtdPair, run: Calibration): Promise<Measured> 
   };
 }
 
-/** Polls the job every 50 ms until the migration has ended, calling it off on the way if that was asked. */
+/** Polls the job until the migration has ended, calling it off on the way if that was asked. */
 async function watch(
   pair: LibvirtdPair,
   dom: { readonly name: string; readonly uuid: string; readonly id: number },
   abortAtIteration: number | null,
+  lookEveryMs: number,
   ended: AbortSignal,
 ): Promise<{ last: JobStats | null; types: string[] }> {
   const { control } = pair.source.host;
@@ -163,7 +170,7 @@ async function watch(
       await control.domain.abortJob(dom);
       aborted = true;
     }
-    await pause(50, ended);
+    await pause(lookEveryMs, ended);
   }
   return { last, types: [...types] };
 }

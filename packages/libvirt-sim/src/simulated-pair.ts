@@ -1,6 +1,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { type Clock, systemClock } from "@drover/model";
 import type { GuestOptions } from "./guest-spec.ts";
 import { type LibvirtdPair, openBoth } from "./libvirtd-harness.ts";
 import { startSimulatedFleet } from "./start-simulated-fleet.ts";
@@ -11,9 +12,10 @@ const SYSTEM_MIB = 68;
 /** Two simulated hosts. `touched` says how much of a guest's memory is not zeros; by default what a lab guest has. */
 export async function simulatedPair(
   touched: (workingSetMiB: number) => number = (workingSetMiB) => workingSetMiB + SYSTEM_MIB,
+  clock: Clock = systemClock,
 ): Promise<LibvirtdPair> {
   const directory = await mkdtemp(join(tmpdir(), "sim-"));
-  const fleet = await startSimulatedFleet({ directory, hosts: [{ name: "sim-1" }, { name: "sim-2" }] });
+  const fleet = await startSimulatedFleet({ directory, hosts: [{ name: "sim-1" }, { name: "sim-2" }], clock });
   const end = ({ name, uri, peerUri }: (typeof fleet.hosts)[number]) => ({ name, uri, peerUri, inboundAddress: name });
   const [source, destination] = await openBoth([end(fleet.host("sim-1")), end(fleet.host("sim-2"))]);
   const rates = new Map<string, number>();
