@@ -101,9 +101,9 @@ describe("a config drive on two real hosts", { timeout: 180_000 }, () => {
 
   /** What the guest reads from its drive after now, past its caches. */
   async function drives(guest: LabGuest, host: LabHost): Promise<string | undefined> {
-    const before = guest.diskChecksums(host).length;
+    const before = guest.diskChecksums(host, "vda").length;
     // The first may have been read before the guest came here.
-    return waitFor("the drive to be read", () => guest.diskChecksums(host)[before + 1], { deadlineMs: 60_000 });
+    return waitFor("the drive to be read", () => guest.diskChecksums(host, "vda")[before + 1], { deadlineMs: 60_000 });
   }
 
   test("goes there and back with its guest, which reads the same from it past its caches", async () => {
@@ -112,7 +112,7 @@ describe("a config drive on two real hosts", { timeout: 180_000 }, () => {
     await writeFile(fileOn(first), content);
     const devicesXml = `<disk type='file' device='disk'><driver name='qemu' type='raw'/>
       <source file='${PATH}'/><target dev='vda' bus='virtio'/><readonly/></disk>`;
-    const guest = await first.startGuest({ name: "web", devicesXml, readDisk: "vda" });
+    const guest = await first.startGuest({ name: "web", devicesXml, readDisks: ["vda"] });
     expect(await drives(guest, first)).toBe(sha256(content));
 
     const prepared = await prepare(guest, first, second);

@@ -36,9 +36,10 @@ test("a number too large to be exact is no report", () => {
   expect(parseConsoleLine(LINE.replace("counter=12", "counter=9007199254740993"))).toBeUndefined();
 });
 
-test("checksums of a disk are read in order, and those that a migration cut in two are not", () => {
+test("checksums of each disk are read in order, and those that a migration cut in two are not", () => {
   const [first, second] = ["0a".repeat(32), "b1".repeat(32)];
-  const line = (sha256: string) => `drover-disk name=vda sha256=${sha256} end\r\n`;
-  const text = `a256=${first} end\r\n${line(first)}${LINE}\r\n${line(second)}drover-disk name=vda sha256=${first.slice(0, 20)}`;
-  expect(parseDiskChecksums(text)).toEqual([first, second]);
+  const line = (sha256: string, disk = "vda") => `drover-disk name=${disk} sha256=${sha256} end\r\n`;
+  const text = `a256=${first} end\r\n${line(first)}${LINE}\r\n${line(second, "vdb")}${line(second)}drover-disk name=vda sha256=${first.slice(0, 20)}`;
+  expect(parseDiskChecksums(text, "vda")).toEqual([first, second]);
+  expect(parseDiskChecksums(text, "vdb")).toEqual([second]);
 });

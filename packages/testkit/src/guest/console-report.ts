@@ -55,6 +55,7 @@ export function parseConsole(text: string): ConsoleReport[] {
 }
 
 /** Every checksum of a disk in a console's text, in order. */
-export function parseDiskChecksums(text: string): string[] {
-  return [...text.matchAll(/^drover-disk name=\w+ sha256=([0-9a-f]{64}) end\s*$/gm)].map(([, sha256 = ""]) => sha256);
+export function parseDiskChecksums(text: string, disk: string): string[] {
+  const lines = text.matchAll(/^drover-disk name=(\w+) sha256=([0-9a-f]{64}) end\s*$/gm);
+  return [...lines].flatMap(([, name, sha256 = ""]) => (name === disk ? [sha256] : []));
 }

@@ -20,8 +20,8 @@ export interface LabGuest {
   consolePath(host: LabHost): string;
   /** All complete reports it made on a host, in order. Empty if it never ran there. */
   reports(host: LabHost): ConsoleReport[];
-  /** What its disk held by SHA-256, for each time that it read all of it on a host; see `readDisk`. */
-  diskChecksums(host: LabHost): string[];
+  /** What a disk held by SHA-256, for each time that it read all of it on a host; see `readDisks`. */
+  diskChecksums(host: LabHost, disk: string): string[];
   /** The latest report it made on a host. @default host: where it was defined */
   readConsole(host?: LabHost): ConsoleReport | undefined;
   /** Resolves with the first report on a host whose counter is at least `counter`. */
@@ -48,7 +48,7 @@ export async function defineGuest(host: LabHost, spec: GuestSpec): Promise<LabGu
     verifyMiBps: 16,
     seed: 1,
     devicesXml: "",
-    readDisk: "",
+    readDisks: [],
     ...spec,
   };
   const file = join(host.folders.root, `${complete.name}.xml`);
@@ -97,7 +97,7 @@ export function labGuest(origin: LabHost, spec: CompleteGuestSpec): LabGuest {
     origin,
     consolePath,
     reports,
-    diskChecksums: (host) => parseDiskChecksums(readIfPresent(consolePath(host))),
+    diskChecksums: (host, disk) => parseDiskChecksums(readIfPresent(consolePath(host)), disk),
     readConsole,
     waitForCounter: (counter, { host = origin, deadlineMs = 60_000 } = {}) =>
       waitFor(
