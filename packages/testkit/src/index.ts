@@ -43,6 +43,7 @@ export { type PythonOptions, type PythonProgram, startPython } from "./process/s
 // Real brokers, databases and volumes.
 export { type Certificates, createCertificates, type TlsOptions } from "./services/create-certificates.ts";
 export type { RealService, ServiceOptions } from "./services/real-service.ts";
+export { type CephCluster, startCephCluster } from "./services/start-ceph-cluster.ts";
 export { type IscsiOptions, type IscsiTarget, startIscsiTarget } from "./services/start-iscsi-target.ts";
 export { type Nats, type NatsOptions, type NatsUser, startNats } from "./services/start-nats.ts";
 export { type NbdOptions, type NbdServer, startNbdServer } from "./services/start-nbd-server.ts";

@@ -24,6 +24,10 @@ const PACKAGES: Readonly<Record<Tier, readonly string[]>> = {
     // Volumes over iSCSI: QEMU's initiator, and a target in user space.
     "qemu-block-extra",
     "tgt",
+    // Volumes over RBD: a Ceph of one monitor and one OSD, and its tools.
+    "ceph-mon",
+    "ceph-osd",
+    "ceph-common",
     // Config drives.
     "genisoimage",
     // A file system that libvirt takes for one that hosts share.
