@@ -1,20 +1,13 @@
 /** docs/migration-matrix.md, from results. */
-import { execFileSync } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { BOOTS, type Cell, cellName, impossible, OPERATIONS, VARIANTS } from "./cells.ts";
-import type { CellResult } from "./run-cell.ts";
+import type { RecordedResult } from "./results.ts";
 
 const PAGE = fileURLToPath(new URL("../../docs/migration-matrix.md", import.meta.url));
 
-export interface RecordedResult extends CellResult {
-  /** ISO 8601, UTC. */
-  readonly at: string;
-}
-
 /** Writes the page anew. What is not among the results is shown as not run. */
-export async function writeReport(results: readonly RecordedResult[]): Promise<void> {
-  const commit = execFileSync("git", ["rev-parse", "--short", "HEAD"], { encoding: "utf8" }).trim();
+export async function writeReport(results: readonly RecordedResult[], commit: string): Promise<void> {
   const dates = results.map(({ at }) => at.slice(0, 10)).sort();
   const passed = results.filter((result) => result.passed).length;
   const lines = [
@@ -22,13 +15,16 @@ export async function writeReport(results: readonly RecordedResult[]): Promise<v
     "",
     "# Migration matrix",
     "",
-    "Real libvirt and QEMU, real guests, all of Drover as separate processes. Each cell boots a guest with these disks, moves",
-    "it, and does to it what the column says once its memory is under way. It passes if the record, the guest's memory, what it",
-    "reads from its disk past its caches, every copied file and both hosts are as they should be: nothing is left behind.",
+    "Real libvirt and QEMU, real guests, all of Drover as separate processes. A guest with these disks is moved, and what the",
+    "column says is done to it once its memory is under way. A cell passes if the record ends as it has to; if the guest, by",
+    "its own check, has all of its memory and reads from each of its disks, past its caches, what was in them; if each file is",
+    "where it belongs with its content, and each volume is connected where the guest runs alone; and if both hosts hold what",
+    "they held before: domains, pools and volumes, files below libvirt's folders, listening ports, QEMU's exports and block",
+    "jobs, processes of the guest, the agents' journals, claims in the store.",
     "",
     `- commit ${commit}, ${dates[0] ?? "no date"}${dates.at(-1) === dates[0] ? "" : ` to ${dates.at(-1)}`}`,
     `- ${results.length} cells run, ${passed} passed, ${results.length - passed} failed`,
-    "- RBD: not run. A Ceph of one machine is larger than the rest of the lab; QEMU sees it as it sees iSCSI and NBD, and so does Drover.",
+    "- iSCSI by `tgt` and QEMU's own initiator, NBD by `qemu-nbd`, RBD by a Ceph of one monitor and one OSD",
     "",
     ...BOOTS.flatMap((boot) => [
       `## ${boot}`,

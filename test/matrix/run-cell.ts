@@ -1,10 +1,11 @@
 /** One cell: a guest with these disks is moved, something happens under way, and memory, disks and hosts are compared. */
 import type { MigrationView } from "@drover/api-client";
-import { type LabGuest, type LabHost, waitFor } from "@drover/testkit";
+import { waitFor } from "@drover/testkit";
 import { type ChaosPlane, SLOW_MIBPS } from "../chaos/lab/chaos-plane.ts";
 import { isOver } from "../integration/watching.ts";
 import { type Cell, cellName, type Operation } from "./cells.ts";
-import { DISKS_FOLDER, type GuestDisks, makeDisks } from "./guest-disks.ts";
+import { holdings, leaks, openInQemu, qemusOf } from "./holdings.ts";
+import { type CellGuest, type MatrixPlane, untilDisksAreRead } from "./matrix-plane.ts";
 
 export interface CellResult {
   readonly cell: string;
@@ -19,11 +20,9 @@ export interface CellResult {
   readonly diskBytes: number;
   /** SHA-256 over what the guest's disks hold. */
   readonly sha256: string | null;
+  /** Of it, the first cell with these disks spends some on the guest's start. */
   readonly tookS: number;
 }
-
-/** It writes faster than the slow link carries, so that nothing ends by itself there. */
-const GUEST = { memoryMiB: 128, workingSetMiB: 16, dirtyMiBps: 10, verifyMiBps: 24, readDisk: "vda" };
 
 /** Where each operation has to end. */
 const ENDS: Readonly<Record<Operation, { readonly state: MigrationView["state"]; readonly arrives: boolean }>> = {
@@ -41,39 +40,31 @@ const USUAL = new Set([
   ...["migrate_uri", "listen_address"],
 ]);
 
-/** Runs a cell on a plane that is well; `number` tells its guest from others. Never rejects for what went wrong in it. */
-export async function runCell(chaos: ChaosPlane, cell: Cell, number: number): Promise<CellResult> {
+/** Runs a cell on a plane that is well. Never rejects for what went wrong in it; its guest is taken away then. */
+export async function runCell(matrix: MatrixPlane, cell: Cell): Promise<CellResult> {
   const startMs = performance.now();
-  const [source, destination] = chaos.plane.lab.hosts;
-  if (source === undefined || destination === undefined) throw new Error("the lab has fewer than two hosts");
-  const name = `matrix-${number}`;
   const problems: string[] = [];
   let migration: MigrationView | undefined;
   let sha256: string | null = null;
-  for (const host of [source, destination]) await host.exec("mkdir", ["-p", DISKS_FOLDER]);
-  const before = await Promise.all([holdings(source), holdings(destination)]);
   try {
-    await using disks = await makeDisks(cell, name, source, chaos.plane.lab.addresses.rootAddress);
-    sha256 = disks.sha256;
-    await using guest = await startGuest(chaos, cell, name, source, disks);
-    await operate(chaos, cell.operation, guest.guest, { source, destination }, async (id) => {
-      migration = await chaos.plane.untilMigration(id, "over", isOver);
+    const moving = await matrix.guestFor(cell);
+    sha256 = moving.disks.sha256;
+    const { plane } = matrix.chaos;
+    const look = () =>
+      Promise.all([moving.source, moving.destination].map((host) => holdings(host, plane.drover.folder)));
+    const before = await look();
+    await operate(matrix.chaos, cell.operation, moving, async (id) => {
+      migration = await plane.untilMigration(id, "over", isOver);
     });
-    const ends = ENDS[cell.operation];
-    if (migration?.state !== ends.state) {
-      problems.push(`it is ${migration?.state}, not ${ends.state}: ${migration?.reason}`);
-    }
-    const [host, other] = ends.arrives ? [destination, source] : [source, destination];
-    problems.push(...(await guestProblems(cell, guest.guest, host, other, disks)));
-    problems.push(...(await disks.problems(host, other)));
-    problems.push(...(await heldClaims(chaos)));
+    const after = await look();
+    const { state, arrives } = ENDS[cell.operation];
+    if (migration?.state !== state) problems.push(`it is ${migration?.state}, not ${state}: ${migration?.reason}`);
+    problems.push(...(await heldClaims(matrix.chaos)), ...leaksOf(moving, arrives, before, after));
+    problems.push(...(await guestProblems(cell, moving, arrives)));
   } catch (error) {
     problems.push(messageOf(error));
   }
-  const after = await Promise.all([holdings(source), holdings(destination)]);
-  for (const [index, host] of [source, destination].entries()) {
-    if (after[index] !== before[index]) problems.push(`${host.name} held ${before[index]}, and now ${after[index]}`);
-  }
+  if (problems.length > 0) await matrix.dropGuest().catch((error: unknown) => problems.push(messageOf(error)));
   const progress = migration?.progress;
   return {
     cell: cellName(cell),
@@ -88,30 +79,10 @@ export async function runCell(chaos: ChaosPlane, cell: Cell, number: number): Pr
   };
 }
 
-/** A running guest that has read its disk; paused, if the cell has it so. Disposing it takes it away from both hosts. */
-async function startGuest(chaos: ChaosPlane, cell: Cell, name: string, source: LabHost, disks: GuestDisks) {
-  const guest = await source.startGuest({ name, ...GUEST, devicesXml: disks.devicesXml }, { deadlineMs: 60_000 });
-  const read = await waitFor("the guest to read its disk", () => guest.diskChecksums(source)[0], {
-    deadlineMs: 60_000,
-    intervalMs: 200,
-  });
-  if (read !== disks.bootSha256) throw new Error("the guest reads something else before it has moved");
-  if (cell.variant === "paused") await source.virsh("suspend", name);
-  await chaos.plane.untilServerIsOn(name, source);
-  const dispose = async () => {
-    for (const host of chaos.plane.lab.hosts) {
-      await host.virsh("destroy", name).catch(() => undefined);
-      await host.virsh("undefine", name).catch(() => undefined);
-    }
-  };
-  return { guest, [Symbol.asyncDispose]: dispose };
-}
-
 async function operate(
   chaos: ChaosPlane,
   operation: Operation,
-  guest: LabGuest,
-  { source, destination }: { readonly source: LabHost; readonly destination: LabHost },
+  { guest, source, destination }: CellGuest,
   untilOver: (id: number) => Promise<void>,
 ): Promise<void> {
   const { plane, faults } = chaos;
@@ -129,15 +100,19 @@ async function operate(
       break;
     case "force by pause":
       await plane.client.forceComplete(id, { method: "pause" });
+      await waitFor("the guest to stand still", async () => (await source.virsh("domstate", guest.name)) === "paused");
       break;
     case "force by post-copy":
       await plane.client.forceComplete(id, { method: "post-copy" });
+      await plane.untilMigration(id, "in post-copy", ({ state }) => state === "post-copy");
       break;
     case "abort":
       await plane.client.abort(id);
+      await untilOver(id);
       break;
     case "destination dies":
       await faults.killGuest(destination, guest.name);
+      await untilOver(id);
       break;
     case "source agent dies": {
       const killed = await faults.kill("the source's agent", chaos.agentOf(source));
@@ -147,49 +122,43 @@ async function operate(
       break;
     }
   }
-  // A forced copy has to end over the slow link; one that only was watched would never.
-  if (operation === "source agent dies") await limit?.undo();
-  await untilOver(id);
+  // What was done has taken hold: the rest need not take as long as the link would make it.
   await limit?.undo();
+  await untilOver(id);
 }
 
-async function guestProblems(
-  cell: Cell,
-  guest: LabGuest,
-  host: LabHost,
-  other: LabHost,
-  disks: GuestDisks,
-): Promise<string[]> {
+function leaksOf(
+  { guest, disks, source, destination }: CellGuest,
+  arrives: boolean,
+  before: readonly Awaited<ReturnType<typeof holdings>>[],
+  after: readonly Awaited<ReturnType<typeof holdings>>[],
+): readonly string[] {
+  const problems = [source, destination].flatMap((host, index) => {
+    const isHere = (host === destination) === arrives;
+    const of = { guest: guest.name, isHere, files: disks.filesOn(host, isHere) };
+    const [then, now] = [before[index], after[index]];
+    return then === undefined || now === undefined ? [] : leaks(host, of, then, now);
+  });
+  const qemus = qemusOf(guest.name);
+  return qemus.length === 1 ? problems : [...problems, `${qemus.length} QEMUs of the guest run: ${qemus.join(", ")}`];
+}
+
+async function guestProblems(cell: Cell, moving: CellGuest, arrives: boolean): Promise<readonly string[]> {
+  const { guest, disks, source, destination } = moving;
+  const [host, other] = arrives ? [destination, source] : [source, destination];
   const problems: string[] = [];
   const is = await host.virsh("domstate", guest.name);
   const should = cell.variant === "paused" ? "paused" : "running";
   if (is !== should) problems.push(`the guest is ${is} on ${host.name}, not ${should}`);
-  if ((await other.virsh("list", "--all", "--name")).split("\n").includes(guest.name)) {
-    problems.push(`${other.name} has the guest too`);
-  }
+  problems.push(...(await openInQemu(host, guest.name)));
   if (is === "paused") await host.virsh("resume", guest.name);
-  const seen = guest.diskChecksums(host).length;
-  const { badPages } = await guest.waitForFullCheck(host, { deadlineMs: 60_000 });
-  if (badPages > 0) problems.push(`${badPages} pages of its memory are wrong`);
-  // The first may have been read before it came here.
-  const read = await waitFor("the guest to read its disk again", () => guest.diskChecksums(host)[seen + 1], {
-    deadlineMs: 60_000,
-    intervalMs: 200,
-  });
-  if (read !== disks.bootSha256) problems.push("the guest reads something else from its disk");
-  return problems;
-}
-
-/** What could leak on a host: definitions, pools, files, ports that something listens on. */
-async function holdings(host: LabHost): Promise<string> {
-  const [guests, pools, files, ports] = await Promise.all([
-    host.virsh("list", "--all", "--name"),
-    host.virsh("pool-list", "--all", "--name"),
-    host.exec("sh", ["-c", `ls ${DISKS_FOLDER}`]),
-    host.exec("ss", ["--no-header", "--listening", "--tcp", "--numeric"]),
+  const [{ badPages }, found] = await Promise.all([
+    guest.waitForFullCheck(host, { deadlineMs: 60_000 }),
+    disks.problems(host, other),
+    untilDisksAreRead(guest, host, disks, "now"),
   ]);
-  const listening = ports.stdout.split("\n").flatMap((line) => line.trim().split(/\s+/)[3] ?? []);
-  return JSON.stringify({ guests, pools, files: files.stdout.trim(), listening: listening.sort() });
+  if (badPages > 0) problems.push(`${badPages} pages of its memory are wrong`);
+  return [...problems, ...found];
 }
 
 async function heldClaims({ plane }: ChaosPlane): Promise<string[]> {

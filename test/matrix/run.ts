@@ -1,74 +1,93 @@
 /**
  * `npm run matrix [-- --only TEXT,… --out FOLDER --report]`: every cell of the migration matrix on real guests; goes on
- * after what is in the folder, and writes docs/migration-matrix.md. Ends with 1 when a cell failed, with 2 for bad options.
+ * after the cells that have passed on this commit, and writes docs/migration-matrix.md. Ends with 1 when a cell failed or
+ * was not reached, with 2 for bad options or missing packages.
  */
-import { appendFileSync, existsSync, mkdirSync, readFileSync } from "node:fs";
+import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { cacheFolder } from "@drover/testkit";
+import { cacheFolder, tierAvailability } from "@drover/testkit";
 import { build } from "../../scripts/build.ts";
-import { type ChaosPlane, startChaosPlane } from "../chaos/lab/chaos-plane.ts";
-import { allCells, cellName } from "./cells.ts";
-import { type RecordedResult, writeReport } from "./report.ts";
+import { allCells, type Cell, cellName } from "./cells.ts";
+import { keepLogs } from "./keep-logs.ts";
+import { type MatrixPlane, startMatrixPlane } from "./matrix-plane.ts";
+import { writeReport } from "./report.ts";
+import { commitHere, type RecordedResult, readResults, recordResult } from "./results.ts";
 import { runCell } from "./run-cell.ts";
 
 const USAGE = "usage: npm run matrix [-- --only TEXT,…] [--out FOLDER] [--report]";
+
+function complain(problem: string): never {
+  console.error(`matrix: ${problem}`);
+  process.exit(2);
+}
 
 function readOptions() {
   try {
     const options = { only: { type: "string" }, out: { type: "string" }, report: { type: "boolean" } } as const;
     return parseArgs({ options }).values;
   } catch (error) {
-    console.error(`matrix: ${error instanceof Error ? error.message : String(error)}\n${USAGE}`);
-    process.exit(2);
+    return complain(`${error instanceof Error ? error.message : String(error)}\n${USAGE}`);
   }
 }
 
 const { only = "", out = join(cacheFolder(), "matrix"), report = false } = readOptions();
-const cells = allCells().filter((cell) => only.split(",").some((part) => cellName(cell).includes(part)));
-if (cells.length === 0) {
-  console.error(`matrix: no cell's name contains ${only}; one is ${allCells().map(cellName)[0]}\n${USAGE}`);
-  process.exit(2);
-}
-await build("building Drover");
+const wanted = allCells().filter((cell) =>
+  only.split(",").some((part) => cellName(cell).toLowerCase().includes(part.toLowerCase())),
+);
+if (wanted.length === 0) complain(`no cell's name contains ${only}; one is ${allCells().map(cellName)[0]}\n${USAGE}`);
+const commit = commitHere();
 mkdirSync(out, { recursive: true });
-const file = join(out, "results.jsonl");
-if (!report) await runAll();
-const results = readResults();
-if (report || only === "") await writeReport(results);
-const failed = results.filter(({ passed }) => !passed);
-for (const { cell, problems } of failed) console.error(`FAIL ${cell}: ${problems.join("; ")}`);
-process.exitCode = failed.length === 0 ? 0 : 1;
+if (!report) await runOpen();
+const results = readResults(out, commit);
+if (report || only === "") await writeReport(results, commit);
+const missing = wanted.map(cellName).filter((name) => !results.some(({ cell, passed }) => cell === name && passed));
+for (const name of missing) console.error(`matrix: ${describe(name, results)}`);
+console.error(`matrix: ${wanted.length - missing.length} of ${wanted.length} cells passed on ${commit}`);
+process.exitCode = missing.length === 0 ? 0 : 1;
 
-async function runAll(): Promise<void> {
-  const done = new Set(readResults().flatMap(({ cell, passed }) => (passed ? cell : [])));
-  const open = cells.filter((cell) => !done.has(cellName(cell)));
-  let chaos: ChaosPlane | undefined;
+async function runOpen(): Promise<void> {
+  const { hypervisors, services } = await tierAvailability();
+  const lacking = [...hypervisors.missingPackages, ...services.missingPackages];
+  const reason = hypervisors.reason ?? services.reason;
+  if (reason !== undefined) complain(`this machine cannot run it: ${reason}`);
+  if (lacking.length > 0) complain(`install these packages first, or run npm test once: ${lacking.join(" ")}`);
+  await build("building Drover");
+  const done = new Set(readResults(out, commit).flatMap(({ cell, passed }) => (passed ? cell : [])));
+  const open = wanted.filter((cell) => !done.has(cellName(cell)));
+  if (done.size > 0) console.error(`matrix: going on after ${wanted.length - open.length} cells that passed`);
+  const startMs = performance.now();
+  let matrix: MatrixPlane | undefined;
   try {
     for (const [index, cell] of open.entries()) {
-      chaos ??= await startChaosPlane();
-      await chaos.untilWell();
-      const result = await runCell(chaos, cell, index);
-      appendFileSync(file, `${JSON.stringify({ at: new Date().toISOString(), ...result })}\n`);
-      console.error(
-        `${index + 1}/${open.length} ${result.passed ? "ok  " : "FAIL"} ${result.cell}: ${result.state}, ${result.tookS} s` +
-          result.problems.map((problem) => `\n       ${problem}`).join(""),
-      );
+      matrix ??= await startMatrixPlane();
+      const result = await runOne(matrix, cell);
+      recordResult(out, { at: new Date().toISOString(), commit, ...result });
+      const minutes = ((performance.now() - startMs) / 60_000).toFixed(1);
+      console.error(`${index + 1}/${open.length} ${minutes} min ${describe(result.cell, [result])}`);
+      if (result.passed) continue;
+      const folder = join(out, "failed", result.cell);
+      await keepLogs(matrix.chaos, folder);
+      console.error(`       logs in ${folder}`);
       // What a failed cell has left would be in the way of all others.
-      if (!result.passed) {
-        await chaos[Symbol.asyncDispose]();
-        chaos = undefined;
-      }
+      await matrix[Symbol.asyncDispose]();
+      matrix = undefined;
     }
   } finally {
-    await chaos?.[Symbol.asyncDispose]();
+    await matrix?.[Symbol.asyncDispose]();
   }
 }
 
-/** The newest of each cell. */
-function readResults(): readonly RecordedResult[] {
-  if (!existsSync(file)) return [];
-  const lines = readFileSync(file, "utf8").split("\n");
-  const all = lines.filter((line) => line !== "").map((line): RecordedResult => JSON.parse(line));
-  return [...new Map(all.map((result) => [result.cell, result])).values()];
+async function runOne(matrix: MatrixPlane, cell: Cell) {
+  await matrix.chaos.untilWell();
+  return await runCell(matrix, cell);
+}
+
+type Described = Pick<RecordedResult, "cell" | "passed" | "problems" | "state" | "tookS">;
+
+function describe(name: string, all: readonly Described[]): string {
+  const result = all.find(({ cell }) => cell === name);
+  if (result === undefined) return `not run: ${name}`;
+  const head = `${result.passed ? "ok  " : "FAIL"} ${name}: ${result.state}, ${result.tookS} s`;
+  return [head, ...result.problems].join("\n       ");
 }

@@ -13,6 +13,8 @@ describe("a part that dies under a real migration and comes back", () => {
   };
   beforeAll(async () => {
     chaos = await startChaosPlane();
+    // Side by side; the first cell would start one after the other.
+    await Promise.all([chaos.guest(), chaos.filler(chaos.plane.source)]);
   });
   afterAll(async () => {
     await chaos?.[Symbol.asyncDispose]();
