@@ -49,7 +49,7 @@ export async function holdings(host: LabHost, agentFolder: string): Promise<Hold
  * @param files Of the guest's disks, those that have to be on the host now.
  */
 export function leaks(
-  host: LabHost,
+  host: Pick<LabHost, "name">,
   { guest, isHere, files }: { readonly guest: string; readonly isHere: boolean; readonly files: readonly string[] },
   before: Holdings,
   after: Holdings,
