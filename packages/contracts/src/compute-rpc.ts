@@ -131,6 +131,14 @@ export const checkCanLiveMigrateSource = defineCall({
   }),
 });
 
+const sourceLibvirtUri = z
+  .string()
+  .optional()
+  .describe(
+    "Of the source, as its record has it: disks' contents are read there and nowhere else. Without it, any other machine's over " +
+      "TCP or TLS (before 1.4).",
+  );
+
 export const checkCanLiveMigrateDestination = defineCall({
   ...work,
   method: "check_can_live_migrate_destination",
@@ -144,6 +152,7 @@ export const checkCanLiveMigrateDestination = defineCall({
     sourceHost: hostName,
     requirements: guestRequirements,
     blockMigration: blockMigration.optional(),
+    sourceLibvirtUri,
   }),
   response: z.object({
     checks: z.array(preCheck),
@@ -196,6 +205,7 @@ export const preLiveMigration = defineCall({
     disks: z.array(guestDisk).default([]).describe("Of the guest, as the source has told them. Since 1.2."),
     proofs: z.array(storageProof).readonly().optional().describe("As in the check. Since 1.4."),
     blockMigration: blockMigration.optional(),
+    sourceLibvirtUri,
   }),
   response: destinationPreparation,
 });

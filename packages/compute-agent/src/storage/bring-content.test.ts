@@ -48,7 +48,7 @@ function fileOn(host: string, path: string): string | undefined {
 function configDrive(path: string, source = "h1"): DiskToMove {
   return {
     ...{ target: "vdb", need: "content", path, format: "raw", reason: "it is a read-only local file" },
-    ...{ capacityBytes: content.length, writtenBytes: content.length, contentUri: bed.fleet.host(source).uri },
+    ...{ capacityBytes: content.length, writtenBytes: content.length, contentUri: bed.fleet.host(source).peerUri },
   };
 }
 
@@ -170,6 +170,24 @@ async function move(command: ReturnType<AgentBed["startCommand"]>, source: strin
     await bed.bus.call(postLiveMigration, left, { server: source });
   }
 }
+
+test.each<[string, () => { readonly contentUri?: string; readonly sourceLibvirtUri?: string }]>([
+  ["its own libvirtd", () => ({ contentUri: bed.fleet.host("h2").uri })],
+  [
+    "a host that is not the source",
+    () => ({ contentUri: bed.fleet.host("h2").peerUri, sourceLibvirtUri: "qemu+tcp://h1/system" }),
+  ],
+])("the destination's agent does not read a disk's content from %s", async (_, said) => {
+  const { prepare: request } = await guestWith(OUTSIDE);
+  const { contentUri, ...record } = said();
+  const disks = request.disks.map((disk) => ({ ...disk, contentUri }));
+  const refusal = {
+    code: "refused",
+    message: expect.stringMatching(/does not read .* where the agent of its source says/),
+  };
+  await expect(prepare({ ...request, ...record, disks })).rejects.toMatchObject(refusal);
+  expect(bed.fleet.readFile("h2", OUTSIDE)).toBeUndefined();
+});
 
 test("the destination's check looks at the size alone and fetches nothing", async () => {
   const { command, prepare: request } = await guestWith(IN_POOL);

@@ -1,6 +1,7 @@
 import { dirname } from "node:path";
 import type { DiskToMove } from "@drover/model";
 import type { GuestDisk } from "../guest/guest-definition.ts";
+import { isOwnAddress } from "./own-address.ts";
 
 /** What one disk's storage asks of a destination, or why the guest cannot move with it; the remedy is in the reason. */
 export interface DiskNeed {
@@ -12,9 +13,6 @@ export interface DiskNeed {
 
 /** Formats that QEMU copies into while the guest writes, and that libvirt makes volumes of. */
 const COPIED_FORMATS: ReadonlySet<string> = new Set(["raw", "qcow2"]);
-
-/** Addresses that mean another machine on every host. */
-const OWN_ADDRESS = /^(localhost(\..*)?|127\.\d+\.\d+\.\d+|::1|\/.*|a unix socket)$/i;
 
 /** udev's names for an iSCSI volume: by its portal and target, or by the identity that its server gave it. */
 const STABLE_DEVICE = /^\/dev\/disk\/(by-path\/ip-[^/]+-iscsi-[^/]+|by-id\/(wwn-|scsi-3|dm-uuid-mpath-)[^/]+)$/;
@@ -45,7 +43,7 @@ export function diskNeed(disk: GuestDisk): DiskNeed {
 }
 
 function networkDisk({ protocol, servers }: GuestDisk): DiskNeed {
-  const own = servers.find((server) => OWN_ADDRESS.test(server));
+  const own = servers.find(isOwnAddress);
   if (own !== undefined) {
     return refuse(
       `its ${protocol ?? "network"} server is ${own}, which is another machine on each host; name it by an address that both ` +

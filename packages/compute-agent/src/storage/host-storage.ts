@@ -10,6 +10,7 @@ import type { Folders } from "./folders.ts";
 import { type FolderOwner, isGuestFolder } from "./guest-folder.ts";
 import { pathsInUse } from "./paths-in-use.ts";
 import { type DiskPlan, type PlaceFacts, planDisk } from "./plan-disk.ts";
+import { sourceUriProblem } from "./source-uri.ts";
 import type { StorageProofs } from "./storage-proofs.ts";
 import { folderXml, volumeXml } from "./volume-xml.ts";
 
@@ -24,6 +25,8 @@ export interface DisksToMove extends FolderOwner {
   readonly migrationUuid: string;
   readonly disks: readonly DiskToMove[];
   readonly proofs?: readonly StorageProof[] | undefined;
+  /** Of the source, as its record has it: contents are read nowhere else. */
+  readonly sourceLibvirtUri?: string | undefined;
   /** Nova's `block_migration`; null is `auto`. @default null */
   readonly blockMigration?: boolean | null | undefined;
 }
@@ -66,7 +69,13 @@ export class HostStorage {
   }
 
   /** What would become of each disk here. Makes nothing that stays. */
-  async plan({ migrationUuid, disks, proofs = [], ...owner }: DisksToMove): Promise<readonly DiskPlan[]> {
+  async plan({
+    migrationUuid,
+    disks,
+    proofs = [],
+    sourceLibvirtUri,
+    ...owner
+  }: DisksToMove): Promise<readonly DiskPlan[]> {
     const plans: DiskPlan[] = [];
     const takenBytes = new Map<string, number>();
     for (const disk of disks) {
@@ -74,7 +83,9 @@ export class HostStorage {
       const taken = takenBytes.get(folder) ?? 0;
       const place = disk.path === null ? null : await this.#look(disk.path, taken, owner);
       const isShared = place?.place === "occupied" && (await this.#isShared(migrationUuid, disk, proofs));
-      const plan = planDisk(disk, place && { ...place, isShared });
+      const { contentUri } = disk;
+      const sourceProblem = contentUri === undefined ? undefined : sourceUriProblem(contentUri, sourceLibvirtUri);
+      const plan = planDisk(disk, place && { ...place, isShared, sourceProblem });
       if (plan.action === "copy") takenBytes.set(folder, taken + disk.writtenBytes);
       plans.push(plan);
     }

@@ -11,6 +11,8 @@ export interface PlaceFacts {
   readonly availableBytes: number;
   /** What the guest would see of the file that occupies the place. */
   readonly foundCapacityBytes?: number;
+  /** Why the source's libvirtd is not dialled for a disk's content. */
+  readonly sourceProblem?: string | undefined;
   /** The folder is not there yet: it is the guest's own, and is made for it. */
   readonly makesFolder?: boolean;
   /** It is proved that the host sees the very storage that the disk is on. */
@@ -97,7 +99,10 @@ function planContent(disk: DiskToMove, facts: PlaceFacts | null): DiskPlan {
   if (disk.contentUri === undefined) {
     return refuse(disk, `the agent of its source does not say where to read ${disk.path}; upgrade that agent`);
   }
-  const { host, place, availableBytes, foundCapacityBytes, makesFolder = false } = facts;
+  const { host, place, availableBytes, foundCapacityBytes, sourceProblem, makesFolder = false } = facts;
+  if (sourceProblem !== undefined) {
+    return refuse(disk, `${host} does not read ${disk.path} where the agent of its source says: ${sourceProblem}`);
+  }
   if (place === "unusable") return refuseFolder(disk, facts);
   if (place === "occupied") {
     if (foundCapacityBytes !== disk.capacityBytes) {

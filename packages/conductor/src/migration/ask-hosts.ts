@@ -104,6 +104,11 @@ export async function endProofs(
   await bus.cast(endStorageProof, { migrationUuid: move.uuid }, { server: move.sourceHost, context }).catch(() => {});
 }
 
+/** Where a host's libvirtd is, by the word of its own agent: what another one says of it is compared with that. */
+export async function recordedLibvirtUri(store: Store, host: string): Promise<string | undefined> {
+  return (await store.hosts.get(host))?.facts.libvirtUri;
+}
+
 /**
  * What the agent of `host` answers; a host that does not answer fails the check `agent-answers`.
  *
@@ -116,10 +121,11 @@ export async function checkDestination(
   requirements: NonNullable<SourceAnswer["requirements"]>,
 ): Promise<CheckedHost> {
   const { uuid: migrationUuid, serverUuid, serverName, sourceHost, blockMigration } = move;
+  const sourceLibvirtUri = await recordedLibvirtUri(asking.store, sourceHost);
   try {
     const answer = await asking.bus.call(
       checkCanLiveMigrateDestination,
-      { migrationUuid, serverUuid, serverName, sourceHost, requirements, blockMigration },
+      { migrationUuid, serverUuid, serverName, sourceHost, requirements, blockMigration, sourceLibvirtUri },
       { server: host, context: asking.context, signal: asking.signal },
     );
     return { host, ...answer };

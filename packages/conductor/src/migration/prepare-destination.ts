@@ -2,7 +2,7 @@ import { preLiveMigration, rollbackLiveMigrationAtDestination } from "@drover/co
 import type { Migration } from "@drover/model";
 import { rpcContextOf } from "../conductor-context.ts";
 import { commandOf, destinationOf } from "./agent-command.ts";
-import { endProofs } from "./ask-hosts.ts";
+import { endProofs, recordedLibvirtUri } from "./ask-hosts.ts";
 import { untilHostIsDown } from "./host-patience.ts";
 import { askHost } from "./reconcile-migration.ts";
 import type { StepContext, StepResult } from "./step.ts";
@@ -19,6 +19,7 @@ export async function prepareDestination(context: StepContext, migration: Migrat
       disks: [...(migration.outputs.disks ?? [])],
       proofs: migration.outputs.proofs,
       blockMigration: migration.blockMigration,
+      sourceLibvirtUri: await recordedLibvirtUri(context.store, migration.sourceHost),
     },
     { server: host, context: rpcContextOf(migration), signal: context.signal },
   );
