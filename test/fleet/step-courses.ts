@@ -1,8 +1,9 @@
 /** The ways in which the walk leads a migration from alpha to beta, so that each step and each undo gets its turn. */
-import type { MigrateOptions } from "@drover/api-client";
+import { ApiError, type MigrateOptions } from "@drover/api-client";
 import { preLiveMigration } from "@drover/contracts";
 import { LibvirtError } from "@drover/libvirt";
 import { DroverError } from "@drover/model";
+import { waitFor } from "@drover/testkit";
 import { untilMigration } from "../integration/watching.ts";
 import type { Settlement } from "./settlement-contract.ts";
 import type { PlaneOptions, SimulatedPlane } from "./simulated-plane.ts";
@@ -68,7 +69,13 @@ export const resumed: Course = {
     await untilMigration(client, id, "broken", ({ state }) => state === "post-copy-paused");
     fleet.faults.setLink("alpha", "beta", "up");
     fleet.faults.setLinkBandwidth("alpha", "beta", 300);
-    await client.resume(id);
+    // Until the source's own word is in, nobody knows that it is broken, and the request is refused.
+    await waitFor("the resumption to be accepted", () =>
+      client.resume(id).catch((error: unknown) => {
+        if (error instanceof ApiError && error.code === "refused") return undefined;
+        throw error;
+      }),
+    );
   },
 };
 

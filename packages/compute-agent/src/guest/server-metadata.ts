@@ -4,8 +4,8 @@ import { parseXml, type XmlElement } from "./xml-element.ts";
 /** The namespace under which a guest's definition holds what its operators say of it, for policies. */
 export const METADATA_URI = "urn:drover:server:1";
 
-/** Those under which Nova describes the instance that it made the guest of: since Ussuri, and before. */
-const NOVA_URIS = ["http://openstack.org/xmlns/libvirt/nova/1.1", "http://openstack.org/xmlns/libvirt/nova/1.0"];
+/** That under which Nova describes the instance that it made the guest of, since Ussuri (2020). */
+const NOVA_URI = "http://openstack.org/xmlns/libvirt/nova/1.1";
 
 /** Names and values beyond these are left out: they are kept for each guest and sent with each report. */
 const MOST_ITEMS = 32;
@@ -18,11 +18,8 @@ type Metadata = Readonly<Record<string, string>>;
  * Nova's words. Empty where it says nothing, or nothing that can be read: a guest is not hidden for what somebody wrote about it.
  */
 export async function readServerMetadata(connection: LibvirtConnection, domain: Domain): Promise<Metadata> {
-  const [own, ...novas] = await Promise.all(
-    [METADATA_URI, ...NOVA_URIS].map((uri) => readElement(connection, domain, uri)),
-  );
-  const nova = novas.find((element) => element !== null) ?? null;
-  return { ...(nova === null ? {} : novaMetadataFrom(nova)), ...(own ? metadataFrom(own) : {}) };
+  const [own, nova] = await Promise.all([METADATA_URI, NOVA_URI].map((uri) => readElement(connection, domain, uri)));
+  return { ...(nova ? novaMetadataFrom(nova) : {}), ...(own ? metadataFrom(own) : {}) };
 }
 
 async function readElement(connection: LibvirtConnection, domain: Domain, uri: string): Promise<string | null> {
