@@ -6,9 +6,8 @@ import { apiConfig, startApi } from "@drover/api";
 import { type DroverClient, openDrover } from "@drover/api-client";
 import { openInProcessBus } from "@drover/bus";
 import { FaultyBus } from "@drover/bus/testing";
-import { type ComputeAgent, computeConfig, startComputeAgent } from "@drover/compute-agent";
+import { type ComputeAgent, computeConfig, noKnock, startComputeAgent } from "@drover/compute-agent";
 import { conductorConfig, startConductor } from "@drover/conductor";
-import { dial } from "@drover/libvirt";
 import { type GuestOptions, type RunningFleet, startSimulatedFleet } from "@drover/libvirt-sim";
 import { type Clock, defaultPolicy, type MigrationPolicy, silentLogger, systemClock } from "@drover/model";
 import { openMemoryProgress } from "@drover/progress";
@@ -109,19 +108,14 @@ export async function startSimulatedPlane(options: PlaneOptions = {}): Promise<S
 
   const stateFile = (name: HostName) => join(directory, `${name}.json`);
   const agents = new Map<HostName, ComputeAgent>();
-  /** Hosts reach each other's libvirtd by name, as on a network of theirs. */
-  const dialByName: typeof dial = (address, dialOptions) => {
-    if (address.transport === "unix") return dial(address, dialOptions);
-    const { driverUri } = address;
-    return dial({ transport: "unix", driverUri, socketPath: fleet.host(address.host).socketPath }, dialOptions);
-  };
   const startAgent = async (name: HostName) => {
     const { uri, peerUri } = fleet.host(name);
     const section = { host: name, libvirt_uri: uri, libvirt_migration_uri: peerUri };
     const compute = { ...computeConfig.parse({ ...section, live_migration_inbound_addr: "127.0.0.1" }) };
     const state_path = stateFile(name);
     const config = { ...compute, state_path };
-    agents.set(name, await startComputeAgent({ bus, progress, clock, logger, config, libvirt: { dial: dialByName } }));
+    const libvirt = { dial: fleet.dial };
+    agents.set(name, await startComputeAgent({ bus, progress, clock, logger, config, libvirt, knock: noKnock }));
   };
   const stopAgent = async (name: HostName) => {
     await agents.get(name)?.stop();

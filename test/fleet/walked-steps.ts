@@ -6,6 +6,7 @@ import type { CallContract, CastContract } from "@drover/bus";
 import {
   checkCanLiveMigrateDestination,
   checkCanLiveMigrateSource,
+  checkDestinationReach,
   findGuest,
   liveMigration,
   liveMigrationAbort,
@@ -87,6 +88,7 @@ export const walkedSteps: Readonly<Record<string, WalkedStep>> = {
       request(checkCanLiveMigrateSource, "some"),
       request(proveStorage, "some"),
       request(checkCanLiveMigrateDestination, "none"),
+      request(checkDestinationReach, "none"),
     ],
     writes: ["choose-destination"],
     undo: { requests: [], writes: ["undone"], course: preparationRefused },

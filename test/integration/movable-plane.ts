@@ -3,7 +3,7 @@ import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Bus, openBus } from "@drover/bus";
-import { computeConfig, startComputeAgent } from "@drover/compute-agent";
+import { computeConfig, noKnock, startComputeAgent } from "@drover/compute-agent";
 import { conductorConfig, startConductor } from "@drover/conductor";
 import { type RunningFleet, startSimulatedFleet } from "@drover/libvirt-sim";
 import { defaultPolicy, type Logger, silentLogger, systemClock } from "@drover/model";
@@ -81,8 +81,10 @@ export async function startMovablePlane(broker: Broker): Promise<MovablePlane> {
       libvirt_migration_uri: peerUri,
       live_migration_inbound_addr: "127.0.0.1",
     });
-    const options = { bus: agentBus, progress, clock, logger, config: { ...config, state_path: stateFile(name) } };
-    const agent = await startComputeAgent(options);
+    const agent = await startComputeAgent({
+      ...{ bus: agentBus, progress, clock, logger, config: { ...config, state_path: stateFile(name) } },
+      ...{ libvirt: { dial: fleet.dial }, knock: noKnock },
+    });
     own.defer(() => agent.stop());
     await agent.reported;
   };

@@ -166,6 +166,8 @@ export interface DroverClient {
   abort(migration: string | number): Promise<RequestAnswerView>;
   /** Resolves when the request is recorded: `tuning.answer` of the migration says what became of it. */
   tune(migration: string | number, options: TuneOptions): Promise<RequestAnswerView>;
+  /** Gives one that is queued another priority, -100 to 100: another place among those that wait. */
+  setPriority(migration: string | number, priority: number): Promise<RequestAnswerView>;
   /** Goes on with a broken post-copy. Resolves when the request is recorded: `resume.answer` says what became of it. */
   resume(migration: string | number): Promise<RequestAnswerView>;
   /** Messages that servers gave up on, the oldest first. */
@@ -233,6 +235,11 @@ function methodsOf(client: Client<paths>, url: string): DroverClient {
       answerOf(url, await client.POST("/v1/migrations/{migration}/abort", { params: pathOf(migration) })),
     tune: async (migration, body) =>
       answerOf(url, await client.POST("/v1/migrations/{migration}/tune", { params: pathOf(migration), body })),
+    setPriority: async (migration, priority) =>
+      answerOf(
+        url,
+        await client.POST("/v1/migrations/{migration}/priority", { params: pathOf(migration), body: { priority } }),
+      ),
     resume: async (migration) =>
       answerOf(url, await client.POST("/v1/migrations/{migration}/resume", { params: pathOf(migration) })),
     parked: async (filter = {}) => answerOf(url, await client.GET("/v1/bus/parked", { params: { query: filter } })),

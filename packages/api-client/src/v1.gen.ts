@@ -220,6 +220,22 @@ export interface paths {
       };
     };
   };
+  "/v1/migrations/{migration}/priority": {
+    /** Give one that is queued another priority, and with it another place among those that wait */
+    post: {
+      parameters: {
+        path: {
+          "migration": string;
+        };
+      };
+      requestBody: { content: { "application/json": components["schemas"]["PriorityRequestInput"] } };
+      responses: {
+        202: { content: { "application/json": components["schemas"]["RequestAnswer"] } };
+        "4XX": { content: { "application/json": components["schemas"]["Error"] } };
+        "5XX": { content: { "application/json": components["schemas"]["Error"] } };
+      };
+    };
+  };
   "/v1/migrations/{migration}/resume": {
     /** Resume a post-copy whose link broke; `resume.answer` says what became of it */
     post: {
@@ -492,6 +508,16 @@ export interface components {
       /** How many of the servers can move, each asked as if it were the only one. */
       "canMove": number;
       "cannotMove": number;
+      /** How many find room when all are to leave: what one takes, the next does not find. */
+      "canMoveTogether": number;
+      "cannotMoveTogether": number;
+      /** Where all of them together would go. */
+      "destinations": ({
+        "host": string;
+        "servers": number;
+        /** That they would take. */
+        "memoryKiB": number;
+      })[];
       "servers": ({
         "server": {
           "uuid": string;
@@ -500,6 +526,11 @@ export interface components {
         "canMove": boolean;
         "chosenHost": string | null;
         "reason": string;
+        /** Where it would go beside the others; the largest are given room first. */
+        "together": {
+          "host": string | null;
+          "reason": string;
+        };
       })[];
     };
     "HostFacts": {
@@ -521,6 +552,8 @@ export interface components {
       "libvirtUri": string;
       /** The host's own that others could reach; without it, the agent does not say (before 1.4). */
       "addresses"?: string[];
+      /** On which its QEMU takes guests in, by qemu.conf; without it, the agent does not say (before 1.4). */
+      "migrationPorts"?: components["schemas"]["MigrationPorts"];
     };
     "HostPreflight": {
       "host": string;
@@ -665,6 +698,10 @@ export interface components {
       /** What is done while the copy runs: in this order, each once. */
       "schedule": components["schemas"]["PolicyStep"][];
     };
+    "MigrationPorts": {
+      "min": number;
+      "max": number;
+    };
     "MigrationPreflight": {
       "server": {
         "uuid": string;
@@ -797,6 +834,10 @@ export interface components {
       "check": string;
       "passed": boolean;
       "message": string;
+    };
+    "PriorityRequestInput": {
+      /** Orders what waits for a slot: the larger goes first, and of equal ones the older. 0 unless it is said. */
+      "priority": number;
     };
     "RequestAnswer": {
       /** `ignored`: it was so already. */

@@ -8,6 +8,7 @@ import {
   hostMigrationPreflight,
   liveMigrateInstance,
   migrationPreflight,
+  setMigrationPriority,
   updateAggregate,
   updateHost,
   updateServer,
@@ -85,7 +86,10 @@ export async function openApiFixture(): Promise<ApiFixture> {
         }),
       ),
       handle(hostMigrationPreflight, async (request, info) =>
-        answer("host_migration_preflight", request, info, { ...request, canMove: 0, cannotMove: 0, servers: [] }),
+        answer("host_migration_preflight", request, info, {
+          ...{ ...request, canMove: 0, cannotMove: 0, canMoveTogether: 0, cannotMoveTogether: 0 },
+          ...{ destinations: [], servers: [] },
+        }),
       ),
       handle(updateHost, async (request, info) => {
         answer("update_host", request, info, undefined);
@@ -113,6 +117,9 @@ export async function openApiFixture(): Promise<ApiFixture> {
       }),
       handle(abortMigration, async (request, info) =>
         answer("live_migration_abort", request, info, { answer: "accepted" as const }),
+      ),
+      handle(setMigrationPriority, async (request, info) =>
+        answer("set_migration_priority", request, info, { answer: "accepted" as const }),
       ),
       handle(forceCompleteMigration, async (request, info) =>
         answer("live_migration_force_complete", request, info, { answer: "accepted" as const }),

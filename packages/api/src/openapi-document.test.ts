@@ -22,6 +22,7 @@ it("describes /v1 and nothing else", async () => {
     "/v1/migrations/{migration}",
     "/v1/migrations/{migration}/abort",
     "/v1/migrations/{migration}/force-complete",
+    "/v1/migrations/{migration}/priority",
     "/v1/migrations/{migration}/resume",
     "/v1/migrations/{migration}/tune",
     "/v1/server-groups",

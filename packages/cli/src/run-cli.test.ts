@@ -144,22 +144,81 @@ test("a priority reaches /v1, and what waits is listed with its place and why", 
   expect(shown.out).toMatch(/^priority: +10$/m);
 });
 
-test("host preflight tells first what cannot move, and why", async () => {
-  const servers = [
-    { server: { uuid: "u", name: "web" }, canMove: true, chosenHost: "host-3", reason: "web can move to host-3" },
-    { server: { uuid: "v", name: "db" }, canMove: false, chosenHost: null, reason: "db has a local disk" },
-  ];
-  const body = { host: "host-1", canMove: 1, cannotMove: 1, servers };
-  const shown = await drover({ "GET /v1/hosts/host-1/migration-preflight": { body } }, "host", "preflight", "host-1");
+const departures = (host: string) => ({
+  ...{ host, canMove: 2, cannotMove: 1, canMoveTogether: 1, cannotMoveTogether: 2 },
+  destinations: [{ host: "host-3", servers: 1, memoryKiB: 4_194_304 }],
+  servers: [
+    {
+      ...{ server: { uuid: "u", name: "web" }, canMove: true, chosenHost: "host-3", reason: "web can move to host-3" },
+      together: { host: "host-3", reason: "web can move to host-3" },
+    },
+    {
+      ...{ server: { uuid: "v", name: "db" }, canMove: false, chosenHost: null, reason: "db has a local disk" },
+      together: { host: null, reason: "db has a local disk" },
+    },
+    {
+      ...{ server: { uuid: "w", name: "app" }, canMove: true, chosenHost: "host-3", reason: "app can move to host-3" },
+      together: { host: null, reason: "host-3 has 6144 MiB, of which web would take 4096 MiB" },
+    },
+  ],
+});
+const stayingRows = [
+  "db       no         -        no         db has a local disk\n",
+  "app      yes        host-3   no         host-3 has 6144 MiB, of which web would take 4096 MiB\n",
+];
+const headings = "SERVER   CAN MOVE   TO       TOGETHER   WHY\n";
+
+test("host preflight tells first what cannot move, then what finds no room beside the others", async () => {
+  const script = { "GET /v1/hosts/host-1/migration-preflight": { body: departures("host-1") } };
+  const shown = await drover(script, "host", "preflight", "host-1");
   expect(shown.code).toBe(4);
   expect(shown.out).toBe(
     [
-      "host-1: 1 can move, 1 cannot; each was asked as if it were the only one\n\n",
-      "SERVER   CAN MOVE   TO       WHY\n",
-      "db       no         -        db has a local disk\n",
-      "web      yes        host-3   web can move to host-3\n",
+      "host-1: 2 can move and 1 cannot, each alone; 1 of 3 find room together: host-3 1 (4 GiB)\n\n",
+      headings,
+      ...stayingRows,
+      "web      yes        host-3   host-3     web can move to host-3\n",
     ].join(""),
   );
+});
+
+test("host preflight without a host tells of the whole fleet what could not leave, and why", async () => {
+  const free = { ...departures("host-2"), canMoveTogether: 3, cannotMoveTogether: 0 };
+  const script = {
+    "GET /v1/hosts": { body: { hosts: [sampleHost(), sampleHost({ name: "host-2" })] } },
+    "GET /v1/hosts/host-1/migration-preflight": { body: departures("host-1") },
+    "GET /v1/hosts/host-2/migration-preflight": { body: free },
+  };
+  const shown = await drover(script, "host", "preflight");
+  expect(shown.code).toBe(4);
+  expect(shown.out).toBe(
+    [
+      "host-1: 2 can move and 1 cannot, each alone; 1 of 3 find room together: host-3 1 (4 GiB)\n\n",
+      headings,
+      ...stayingRows,
+      "\n4 of 6 servers on 2 hosts could leave theirs, were it emptied\n",
+    ].join(""),
+  );
+  const json = await drover(script, "host", "preflight", "--json");
+  expect(
+    json.out
+      .trim()
+      .split("\n")
+      .map((line) => JSON.parse(line)),
+  ).toEqual([departures("host-1"), free]);
+});
+
+test("a queued migration is given another priority, below zero too", async () => {
+  const script = {
+    "GET /v1/migrations/12": { body: sampleDetail({ state: "queued" }) },
+    "POST /v1/migrations/12/priority": { status: 202, body: { answer: "accepted" } },
+  };
+  const raised = await drover(script, "migration", "priority", "12", "50");
+  expect(raised.requests).toContain('POST /v1/migrations/12/priority {"priority":50}');
+  expect(raised.out).toMatch(/^priority 50 of migration 12 of busy is requested/);
+  const lowered = await drover(script, "migration", "priority", "12", "-5");
+  expect(lowered.requests).toContain('POST /v1/migrations/12/priority {"priority":-5}');
+  expect(await drover(script, "migration", "priority", "12", "101")).toMatchObject({ code: 2, requests: [] });
 });
 
 test("server migrate without --watch says how to follow it", async () => {

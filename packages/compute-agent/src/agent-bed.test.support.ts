@@ -3,7 +3,6 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Bus, openInProcessBus } from "@drover/bus";
-import { dial } from "@drover/libvirt";
 import { type GuestOptions, type RunningFleet, startSimulatedFleet } from "@drover/libvirt-sim";
 import { type Clock, defaultPolicy, type MigrationPolicy, silentLogger, systemClock } from "@drover/model";
 import { openMemoryProgress, type ProgressCache } from "@drover/progress";
@@ -12,6 +11,7 @@ import { type ComputeAgent, startComputeAgent } from "./compute-agent.ts";
 import { type ComputeConfig, computeConfig } from "./compute-config.ts";
 import { stateFileOnDisk } from "./journal/state-file.ts";
 import type { StartCommand } from "./migration/migrations.ts";
+import { noKnock } from "./network/knock.ts";
 import { type RecordedConductor, recordConductor } from "./recorded-conductor.test.support.ts";
 import { type HostFiles, noFiles } from "./tls/host-files.ts";
 
@@ -47,13 +47,6 @@ export async function startAgentBed(options: { readonly clock?: Clock } = {}): P
   const conductor = await recordConductor(bus);
   const agents = new Map<string, ComputeAgent>();
 
-  /** Hosts reach each other's libvirtd by name, as on a network of theirs. */
-  const dialByName: typeof dial = (address, dialOptions) => {
-    if (address.transport === "unix") return dial(address, dialOptions);
-    const { driverUri } = address;
-    return dial({ transport: "unix", driverUri, socketPath: fleet.host(address.host).socketPath }, dialOptions);
-  };
-
   async function startAgent(host: string, options: AgentOptions = {}): Promise<ComputeAgent> {
     const handle = fleet.host(host);
     const section = { host, libvirt_uri: handle.uri, libvirt_migration_uri: handle.peerUri, ...options.section };
@@ -66,8 +59,7 @@ export async function startAgentBed(options: { readonly clock?: Clock } = {}): P
     const stateFile = { ...file, replace };
     const agent = await startComputeAgent({
       ...{ bus, progress, clock, config, stateFile, resolveAddress, hostFiles },
-      libvirt: { dial: dialByName },
-      logger: silentLogger,
+      ...{ logger: silentLogger, libvirt: { dial: fleet.dial }, knock: noKnock },
     });
     agents.set(host, agent);
     return agent;

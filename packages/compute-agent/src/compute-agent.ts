@@ -16,6 +16,7 @@ import { CommandFence } from "./migration/command-fence.ts";
 import { Migrations } from "./migration/migrations.ts";
 import { ProgressPublisher } from "./migration/progress-publisher.ts";
 import { type ResolveAddress, resolveByMachine } from "./network/inbound-address.ts";
+import { type Knock, knockByMachine } from "./network/knock.ts";
 import { Preparation } from "./preparation.ts";
 import { Folders } from "./storage/folders.ts";
 import { HostStorage } from "./storage/host-storage.ts";
@@ -37,6 +38,8 @@ export interface ComputeAgentOptions {
   readonly resolveAddress?: ResolveAddress;
   /** The host's configuration and certificates. @default the machine's; simulated hosts have none */
   readonly hostFiles?: HostFiles;
+  /** How ports of other hosts are tried. @default over the network; simulated hosts have none of their own */
+  readonly knock?: Knock;
 }
 
 export interface ComputeAgent extends RunningService {
@@ -57,6 +60,7 @@ export interface ComputeAgent extends RunningService {
  */
 export async function startComputeAgent(options: ComputeAgentOptions): Promise<ComputeAgent> {
   const { bus, progress, clock, config } = options;
+  const { resolveAddress = resolveByMachine, hostFiles = machineFiles, knock = knockByMachine } = options;
   const { host } = config;
   const logger = options.logger.child({ host });
   const journal = await Journal.open(options.stateFile ?? config.state_path);
@@ -70,7 +74,7 @@ export async function startComputeAgent(options: ComputeAgentOptions): Promise<C
   // A host's hardware and versions change only with its libvirtd: read once per connection.
   let facts: HostFacts | undefined;
   const readFacts = async (): Promise<HostFacts> => {
-    facts ??= await readHostFacts(link.questions, config);
+    facts ??= await readHostFacts(link.questions, config, hostFiles);
     return facts;
   };
   link.listen((event) => {
@@ -90,7 +94,6 @@ export async function startComputeAgent(options: ComputeAgentOptions): Promise<C
   });
   const inventory = new GuestInventory({ link, clock, logger, onChange: () => reporter.changed() });
   const fence = new CommandFence();
-  const { resolveAddress = resolveByMachine, hostFiles = machineFiles } = options;
   const migrations = new Migrations({
     link,
     journal,
@@ -125,6 +128,7 @@ export async function startComputeAgent(options: ComputeAgentOptions): Promise<C
   const parts = {
     ...{ link, inventory, journal, fence, migrations, preparation, storage, proofs },
     ...{ config, resolveAddress, hostFiles, clock },
+    ...{ knock, libvirt: options.libvirt },
   };
   const servers = await Promise.all([
     bus.serve({ topic: "compute", server: host, handlers: computeHandlers(parts) }),

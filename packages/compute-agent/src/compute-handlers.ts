@@ -2,6 +2,7 @@ import { handle, type RpcHandler } from "@drover/bus";
 import {
   checkCanLiveMigrateDestination,
   checkCanLiveMigrateSource,
+  checkDestinationReach,
   endStorageProof,
   findGuest,
   liveMigration,
@@ -16,8 +17,10 @@ import {
   rollbackLiveMigration,
   rollbackLiveMigrationAtDestination,
 } from "@drover/contracts";
+import type { ConnectionOptions } from "@drover/libvirt";
 import type { Clock } from "@drover/model";
 import { checkDestination } from "./checks/check-destination.ts";
+import { checkReach } from "./checks/check-reach.ts";
 import { checkSource } from "./checks/check-source.ts";
 import type { ComputeConfig } from "./compute-config.ts";
 import type { GuestInventory } from "./inventory/guest-inventory.ts";
@@ -27,6 +30,7 @@ import type { LibvirtLink } from "./libvirt/libvirt-link.ts";
 import type { CommandFence } from "./migration/command-fence.ts";
 import type { Migrations } from "./migration/migrations.ts";
 import type { ResolveAddress } from "./network/inbound-address.ts";
+import type { Knock } from "./network/knock.ts";
 import type { Preparation } from "./preparation.ts";
 import type { HostStorage } from "./storage/host-storage.ts";
 import type { StorageProofs } from "./storage/storage-proofs.ts";
@@ -45,6 +49,8 @@ export interface HandlerParts {
   readonly resolveAddress: ResolveAddress;
   readonly hostFiles: HostFiles;
   readonly clock: Clock;
+  readonly libvirt: ConnectionOptions | undefined;
+  readonly knock: Knock;
 }
 
 /** The topic `compute`: work, in the order of a migration. */
@@ -57,6 +63,7 @@ export function computeHandlers(parts: HandlerParts): readonly RpcHandler[] {
       proofs: await proofs.prove(migrationUuid, folders),
     })),
     handle(endStorageProof, ({ migrationUuid }) => proofs.end(migrationUuid)),
+    handle(checkDestinationReach, (request) => checkReach(parts, request)),
     handle(preLiveMigration, async (request) => {
       fence.admit(request);
       return await preparation.prepare(request);

@@ -1,4 +1,5 @@
 export { type ComputeAgent, type ComputeAgentOptions, startComputeAgent } from "./compute-agent.ts";
 export { type ComputeConfig, computeConfig } from "./compute-config.ts";
 export type { StateFile } from "./journal/state-file.ts";
+export { noKnock } from "./network/knock.ts";
 export { type HostFiles, noFiles } from "./tls/host-files.ts";

@@ -11,6 +11,7 @@ import {
   reportMigrationEvent,
   reportMigrationOutcome,
   resumeMigration,
+  setMigrationPriority,
   tuneMigration,
   updateHost,
 } from "@drover/contracts";
@@ -31,6 +32,7 @@ import { recordOperatorRequest } from "./requests/operator-request.ts";
 import { placementHandlers } from "./requests/placement-handlers.ts";
 import { fleetHandlers } from "./requests/read-fleet.ts";
 import { recordResume } from "./requests/resume-migration.ts";
+import { recordPriority } from "./requests/set-priority.ts";
 import { recordTuning } from "./requests/tune-migration.ts";
 import { recordHostSettings } from "./requests/update-host.ts";
 import { MigrationSignals } from "./work/migration-signals.ts";
@@ -124,6 +126,9 @@ function operatorHandlers(context: ConductorContext, work: MigrationWork): reado
       answer: await recordOperatorRequest(context, "force-complete", { ...request, requestId }),
     })),
     handle(tuneMigration, async (request, info) => ({ answer: await recordTuning(context, request, info.context) })),
+    handle(setMigrationPriority, async (request, info) => ({
+      answer: await recordPriority(context, request, info.context),
+    })),
     handle(resumeMigration, async (request, info) => ({ answer: await recordResume(context, request, info.context) })),
   ];
 }

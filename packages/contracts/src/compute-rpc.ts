@@ -7,8 +7,8 @@
  * those that are copied and says which they are and on which address it listens, fetches the content of read-only ones, and
  * both sides say what they have for TLS; 1.3 limits of a running copy are changed, a broken post-copy is resumed, and a
  * force-complete may name how, and a destination says where guests' consoles
- * listen and what it calls networks; 1.4 hosts are proved to see the same storage, and disks on it stay where they are.
- * Agents are upgraded before conductors.
+ * listen and what it calls networks; 1.4 hosts are proved to see the same storage, and disks on it stay where they are; a source
+ * tries to reach a destination, and says what its libvirt is. Agents are upgraded before conductors.
  */
 import { defineCall, defineCast } from "@drover/bus";
 import { z } from "zod";
@@ -20,6 +20,7 @@ import {
   guestStanding,
   hostName,
   migrationCommand,
+  migrationPorts,
   nothing,
   observedGuest,
   preCheck,
@@ -82,6 +83,7 @@ const guestRequirements = z
     virtType: z.string().describe("libvirt's virt type: `kvm` or `qemu`."),
     machineType: z.string(),
     hypervisorVersion: z.number().int(),
+    libvirtVersion: z.number().int().optional().describe("Without it, the source does not say (before 1.4)."),
     hostUuid: uuid.describe("libvirt's uuid of the source: a host cannot migrate to itself under another name."),
     disks: z.array(guestDisk).default([]),
     proofs: z.array(storageProof).readonly().optional().describe("What `prove_storage` has answered. Since 1.4."),
@@ -183,6 +185,24 @@ export const endStorageProof = defineCast({
   access: "command",
   description: "Removes the volumes that `prove_storage` has made for the migration.",
   request: z.object({ migrationUuid: uuid }),
+});
+
+export const checkDestinationReach = defineCall({
+  ...work,
+  method: "check_destination_reach",
+  access: "read",
+  deadlineMs: 15_000,
+  idempotent: true,
+  description:
+    "Can this host, the source, reach that destination over the network? Its libvirtd is dialled, with TLS where its URI says " +
+    "so, and the first of its migration ports is tried. Asks nothing there, and changes nothing.",
+  request: z.object({
+    destinationHost: hostName,
+    libvirtUri: z.string().describe("Where the source's libvirtd reaches the destination's."),
+    inboundAddress: z.string().describe("Where the destination takes memory and disks in."),
+    migrationPorts: migrationPorts.optional().describe("Without them no port is tried."),
+  }),
+  response: z.object({ checks: z.array(preCheck) }),
 });
 
 export const preLiveMigration = defineCall({

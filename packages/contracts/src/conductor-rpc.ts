@@ -84,6 +84,13 @@ export const tuneMigration = defineCall({
   request: steering.request.extend(tuningLimits),
 });
 
+export const setMigrationPriority = defineCall({
+  ...steering,
+  method: "set_migration_priority",
+  description: "Gives a migration that is `queued` another priority, and with it another place among those that wait.",
+  request: steering.request.extend({ priority: migrationPriority }),
+});
+
 export const resumeMigration = defineCall({
   ...steering,
   method: "live_migration_resume",

@@ -5,7 +5,8 @@
  * `get_migration`, so that a service needs no HTTP beside the bus; 1.2 `report_held_migrations`; 1.3
  * `migration_preflight`, `host_migration_preflight` and `update_host`, `priority` and `policy` of
  * `live_migrate_instance`, a method with `live_migration_force_complete`, `live_migration_tune` and `live_migration_resume`;
- * 1.4 server groups, aggregates, zones and maintenance, `addresses` in a host's facts.
+ * 1.4 server groups, aggregates, zones and maintenance, `addresses` in a host's facts,
+ * `set_migration_priority`.
  */
 export const conductorTopic = { topic: "conductor", version: "1.4" } as const;
 

@@ -1,6 +1,7 @@
 export {
   checkCanLiveMigrateDestination,
   checkCanLiveMigrateSource,
+  checkDestinationReach,
   endStorageProof,
   findGuest,
   type GuestRequirements,
@@ -31,6 +32,7 @@ export {
   reportMigrationEvent,
   reportMigrationOutcome,
   resumeMigration,
+  setMigrationPriority,
   tuneMigration,
 } from "./conductor-rpc.ts";
 export { hostSettings, updateHost } from "./host-rpc.ts";

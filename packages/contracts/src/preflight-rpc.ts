@@ -54,12 +54,22 @@ export const hostDeparturesView = z
     host: z.string(),
     canMove: count.describe("How many of the servers can move, each asked as if it were the only one."),
     cannotMove: count,
+    canMoveTogether: count.describe(
+      "How many find room when all are to leave: what one takes, the next does not find.",
+    ),
+    cannotMoveTogether: count,
+    destinations: z
+      .array(z.object({ host: z.string(), servers: count, memoryKiB: count.describe("That they would take.") }))
+      .describe("Where all of them together would go."),
     servers: z.array(
       z.object({
         server: serverName,
         canMove: z.boolean(),
         chosenHost: z.string().nullable(),
         reason: z.string(),
+        together: z
+          .object({ host: z.string().nullable(), reason: z.string() })
+          .describe("Where it would go beside the others; the largest are given room first."),
       }),
     ),
   })
@@ -88,8 +98,8 @@ export const hostMigrationPreflight = defineCall({
   ...asking,
   method: "host_migration_preflight",
   description:
-    "Which servers of this host could move elsewhere, and why the others cannot. Each is asked as if it were the only one: " +
-    "that all of them together find room is not said. Claims and changes nothing.",
+    "Which servers of this host could move elsewhere, and why the others cannot: each as if it were the only one, and all of " +
+    "them together, the largest first. Claims and changes nothing.",
   errors: { "not-found": "No such host.", unavailable: "No scheduler answers." },
   request: z.strictObject({ host: hostName }),
   response: hostDeparturesView,

@@ -66,6 +66,10 @@ export const migrationProgress = z
   })
   .meta({ id: "ObservedProgress" }) satisfies z.ZodType<MigrationProgress>;
 
+const port = z.int().min(1).max(65_535);
+/** TCP ports on which a host's QEMU takes guests in. */
+export const migrationPorts = z.object({ min: port, max: port }).meta({ id: "MigrationPorts" });
+
 export const hostFacts = z
   .object({
     host: hostName,
@@ -84,6 +88,9 @@ export const hostFacts = z
       .readonly()
       .optional()
       .describe("The host's own that others could reach; without it, the agent does not say (before 1.4)."),
+    migrationPorts: migrationPorts
+      .optional()
+      .describe("On which its QEMU takes guests in, by qemu.conf; without it, the agent does not say (before 1.4)."),
   })
   .meta({ id: "HostFacts" }) satisfies z.ZodType<HostFacts>;
 

@@ -38,6 +38,11 @@ export const guestDisk = z
       .string()
       .optional()
       .describe("Why libvirt on the source refuses to leave the file where it is, in its words. Since 1.4."),
+    servers: z
+      .array(z.object({ address: z.string(), port: z.number().int() }))
+      .readonly()
+      .optional()
+      .describe("Of `stays`: where its storage is served over TCP; any of them is enough. Since 1.4."),
     reason: z.string(),
   })
   .meta({ id: "GuestDisk" }) satisfies z.ZodType<DiskToMove>;

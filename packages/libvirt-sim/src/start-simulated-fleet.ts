@@ -1,7 +1,8 @@
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import type { Duplex } from "node:stream";
-import { type Clock, type Logger, silentLogger, systemClock } from "@drover/model";
+import { type ConnectionOptions, dial } from "@drover/libvirt";
+import { type Clock, DroverError, type Logger, silentLogger, systemClock } from "@drover/model";
 import type { FaultBoard } from "./fault-board.ts";
 import { FleetFile, restoreFleet, snapshotFleet } from "./fleet-file.ts";
 import { type GuestOptions, guestDefinition } from "./guest-spec.ts";
@@ -66,6 +67,8 @@ export interface RunningFleet {
   host(name: string): SimulatedHostHandle;
   /** Serves a client of `host` on a stream of its own; cuts it at once while nobody answers there. */
   accept(host: string, stream: Duplex): void;
+  /** Opens a stream to a host as another of the fleet does, by its name in `peerUri`; by path as everybody does. */
+  readonly dial: NonNullable<ConnectionOptions["dial"]>;
   /** Pauses a guest where it runs, as a person does with `virsh suspend`. */
   suspend(uuid: string): void;
   /** The host's libvirtd would answer a client now. */
@@ -149,6 +152,15 @@ export async function startSimulatedFleet(options: SimulatedFleetOptions): Promi
       return handles.find((handle) => handle.name === known) ?? unreachable(name);
     },
     accept: (name, stream) => (servers.get(fleet.host(name).name) ?? unreachable(name)).accept(stream),
+    dial: async (address, dialOptions) => {
+      if (address.transport === "unix") return await dial(address, dialOptions);
+      const handle = handles.find(({ name }) => name === address.host);
+      if (handle === undefined) {
+        throw new DroverError("unavailable", `libvirtd at ${address.host} cannot be reached: no host has that name`);
+      }
+      const { driverUri } = address;
+      return await dial({ transport: "unix", driverUri, socketPath: handle.socketPath }, dialOptions);
+    },
     suspend: (uuid) => {
       for (const host of fleet.hosts.values()) {
         const guest = host.findByUuid(uuid);

@@ -25,6 +25,8 @@ export interface DiskToMove {
   readonly folders?: readonly string[] | undefined;
   /** Why libvirt on the source refuses to leave the file where it is, in its words; left out where it does not. */
   readonly unsafe?: string | undefined;
+  /** Of `stays`: where its storage is served over TCP; any of them is enough. */
+  readonly servers?: readonly { readonly address: string; readonly port: number }[];
   readonly reason: string;
 }
 

@@ -17,6 +17,8 @@ export interface HostFacts {
   readonly libvirtUri: string;
   /** The host's own addresses that others could reach; left out by an agent that does not say. */
   readonly addresses?: readonly string[] | undefined;
+  /** TCP ports on which its QEMU takes guests in; left out by an agent that does not say. */
+  readonly migrationPorts?: { readonly min: number; readonly max: number } | undefined;
 }
 
 /** Somebody works on the host: no guest comes to it until its maintenance ends. */

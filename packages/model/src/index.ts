@@ -62,6 +62,7 @@ export type {
   PostCopyResume,
 } from "./migration.ts";
 export {
+  answerPriority,
   answerRequest,
   answerResume,
   answerTuning,

@@ -105,6 +105,19 @@ function answerForceComplete(migration: RequestedMigration, method: ForceComplet
   }
 }
 
+/**
+ * A priority orders what waits; of anything else it would change nothing. One that waits for a destination looks at it now and
+ * then, and is `preparing` for that moment: it waits all the same.
+ */
+export function answerPriority(
+  migration: { readonly state: MigrationState; readonly priority: number; readonly waitsForHosts: readonly string[] },
+  priority: number,
+): RequestAnswer {
+  const waits = migration.state === "queued" || (migration.state === "preparing" && migration.waitsForHosts.length > 0);
+  if (!waits) return refuse(`the migration is ${migration.state}: a priority orders those that are queued`);
+  return migration.priority === priority ? { kind: "ignore" } : { kind: "send" };
+}
+
 function refuse(reason: string): RequestAnswer {
   return { kind: "refuse", reason };
 }

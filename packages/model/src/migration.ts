@@ -138,6 +138,8 @@ export interface Migration {
   readonly priority: number;
   /** What a queued one gave its slot back for, so that it keeps none from others; null while it waits for a slot. */
   readonly waitsFor: "destination" | null;
+  /** The hosts that had no incoming slot for it when it last looked; it keeps its place at them until it has a claim. */
+  readonly waitsForHosts: readonly string[];
   /** Why it waits, failed, was cancelled or is in error; null while there is nothing to say. */
   readonly reason: string | null;
   readonly failure: SerializedError | null;

@@ -2,8 +2,8 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Bus } from "@drover/bus";
-import { type ComputeAgent, computeConfig, noFiles, startComputeAgent } from "@drover/compute-agent";
-import { demoFleet, type SimulatedHostHandle, startSimulatedFleet } from "@drover/libvirt-sim";
+import { type ComputeAgent, computeConfig, noFiles, noKnock, startComputeAgent } from "@drover/compute-agent";
+import { demoFleet, type RunningFleet, type SimulatedHostHandle, startSimulatedFleet } from "@drover/libvirt-sim";
 import type { Clock, Logger } from "@drover/model";
 import type { ProgressCache } from "@drover/progress";
 import type { RunningService } from "@drover/service-kit";
@@ -42,7 +42,7 @@ export async function startSimulatedHosts(options: SimulatedHostsOptions): Promi
     started.defer(async () => {
       await Promise.all(agents.map((agent) => agent.stop()));
     });
-    const starting = await Promise.allSettled(fleet.hosts.map((host) => startAgent(host, options)));
+    const starting = await Promise.allSettled(fleet.hosts.map((host) => startAgent(host, fleet.dial, options)));
     // Those that did start are stopped when another did not.
     agents.push(...starting.flatMap((agent) => (agent.status === "fulfilled" ? [agent.value] : [])));
     for (const agent of starting) if (agent.status === "rejected") throw agent.reason;
@@ -58,7 +58,11 @@ export async function startSimulatedHosts(options: SimulatedHostsOptions): Promi
   }
 }
 
-async function startAgent(host: SimulatedHostHandle, options: SimulatedHostsOptions): Promise<ComputeAgent> {
+async function startAgent(
+  host: SimulatedHostHandle,
+  dial: RunningFleet["dial"],
+  options: SimulatedHostsOptions,
+): Promise<ComputeAgent> {
   const config = computeConfig.parse({
     host: host.name,
     libvirt_uri: host.uri,
@@ -75,5 +79,7 @@ async function startAgent(host: SimulatedHostHandle, options: SimulatedHostsOpti
     logger,
     config: { ...config, state_path },
     hostFiles: noFiles,
+    libvirt: { dial },
+    knock: noKnock,
   });
 }

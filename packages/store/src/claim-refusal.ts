@@ -6,6 +6,8 @@ export interface ClaimLimits {
   /** Its memory less what its guests use, KiB. */
   readonly memoryKiB: number;
   readonly maxIncoming: number;
+  /** Migrations that leave a host at the same time where it has no limit of its own. @default no limit */
+  readonly maxOutgoing?: number | undefined;
   /** Servers that are to be kept apart from the one that is to come. @default none */
   readonly apart?: ServersApart | undefined;
 }

@@ -2,9 +2,12 @@ import { DroverError, HOLDS_DESTINATION_CLAIM, INACTIVE_STATES } from "@drover/m
 import { type Selectable, sql, type Transaction } from "kysely";
 import { type ClaimLimits, claimRefusal, type ServersApart } from "./claim-refusal.ts";
 import type { Database } from "./database.ts";
+import { isInProgress } from "./in-progress.ts";
 import { unknownMigration } from "./migration-records.ts";
-import { migrationFromRow } from "./rows.ts";
-import type { Tables } from "./schema/tables.ts";
+import { comesBefore } from "./queue-order.ts";
+import { fromJson, migrationFromRow } from "./rows.ts";
+import type { MigrationRow, Tables } from "./schema/tables.ts";
+import { freeSlots } from "./source-slots.ts";
 import type { ClaimStore, DestinationClaim } from "./store.ts";
 
 export function destinationClaims(database: Database): ClaimStore {
@@ -38,7 +41,7 @@ async function claimDestination(database: Database, claim: DestinationClaim, lim
   const { migrationUuid, host, memoryKiB } = claim;
   await database.transact(`claiming ${host} for migration ${migrationUuid}`, async (transaction) => {
     await database.driver.lock(transaction, `destination-claims ${host}`);
-    await requireHolder(database, transaction, migrationUuid);
+    const migration = await requireHolder(database, transaction, migrationUuid);
     const rows = await transaction.selectFrom("destination_claims").selectAll().where("host", "=", host).execute();
     const claims = rows.map(claimFromRow);
     if (claims.some((other) => other.migrationUuid === migrationUuid)) return;
@@ -50,6 +53,9 @@ async function claimDestination(database: Database, claim: DestinationClaim, lim
     const maxIncoming = own?.max_incoming ?? limits.maxIncoming;
     const refusal = claimRefusal(claim, claims, { ...limits, maxIncoming });
     if (refusal !== undefined) throw refusal;
+    const nowMs = database.now().getTime();
+    const before = await waitingBefore(transaction, migration, nowMs, host, limits.maxOutgoing);
+    if (before.length >= maxIncoming - claims.length) throw notItsTurn(claim, before);
     if (limits.apart !== undefined) await requireApart(database, transaction, host, limits.apart);
     await transaction
       .insertInto("destination_claims")
@@ -57,7 +63,7 @@ async function claimDestination(database: Database, claim: DestinationClaim, lim
         migration_uuid: migrationUuid,
         host,
         memory_kib: memoryKiB,
-        claimed_at: database.now().getTime(),
+        claimed_at: nowMs,
       })
       .onConflict((conflict) =>
         conflict.column("migration_uuid").doUpdateSet({
@@ -68,6 +74,58 @@ async function claimDestination(database: Database, claim: DestinationClaim, lim
       )
       .execute();
   });
+}
+
+interface WaitingRow {
+  readonly id: number;
+  readonly uuid: string;
+}
+
+/**
+ * Those that wait for an incoming slot of `host`, are before the migration in the queue, and could take one now: somebody
+ * works on them, and they have their source's slot or it has one free. One that does not need the host any more finds that
+ * out when it is told that it is its turn, and then keeps nothing from anybody.
+ */
+async function waitingBefore(
+  transaction: Transaction<Tables>,
+  migration: MigrationRow,
+  nowMs: number,
+  host: string,
+  maxOutgoing = Number.POSITIVE_INFINITY,
+): Promise<readonly WaitingRow[]> {
+  const rows = await transaction
+    .selectFrom("migrations")
+    .select(["id", "uuid", "state", "source_host", "waits_for_hosts"])
+    .where(isInProgress())
+    .where("state", "in", ["queued", "preparing"])
+    .where("waits_for_hosts", "like", `%${JSON.stringify(host)}%`)
+    .where("lease_expires_at", ">", nowMs)
+    .where("uuid", "not in", (e) => e.selectFrom("destination_claims").select("migration_uuid"))
+    .where(comesBefore(migration))
+    .orderBy("priority", "desc")
+    .orderBy("created_at")
+    .orderBy("id")
+    .execute();
+  if (rows.length === 0) return [];
+  const takeAt = await freeSlots(transaction, maxOutgoing);
+  return rows.filter(
+    (row) =>
+      row.waits_for_hosts !== null &&
+      // An underscore in a name stands for any character above.
+      fromJson<readonly string[]>(row.waits_for_hosts).includes(host) &&
+      (row.state === "preparing" || takeAt(row.source_host)),
+  );
+}
+
+function notItsTurn({ host }: DestinationClaim, before: readonly WaitingRow[]): DroverError {
+  const ids = before.map(({ id }) => id).join(", ");
+  return new DroverError(
+    "refused",
+    `what ${host} can take in now is for others before it in the queue: migration ${ids}`,
+    {
+      details: { host, limit: "maxIncoming", next: before[0]?.uuid ?? null },
+    },
+  );
 }
 
 /** Two of a group that choose one host at the same time are told apart here, under the host's lock. */
@@ -97,12 +155,16 @@ async function requireApart(
  * A claim of a migration that is over would never be given back. The row stays locked until the claim is written: whoever
  * ends the migration meanwhile comes after it, and releases it.
  */
-async function requireHolder(database: Database, transaction: Transaction<Tables>, uuid: string): Promise<void> {
+async function requireHolder(
+  database: Database,
+  transaction: Transaction<Tables>,
+  uuid: string,
+): Promise<MigrationRow> {
   const query = transaction.selectFrom("migrations").selectAll().where("uuid", "=", uuid);
   const row = await database.driver.keepFromWriters(query).executeTakeFirst();
   if (row === undefined) throw unknownMigration(uuid);
   const { state } = migrationFromRow(row);
-  if (HOLDS_DESTINATION_CLAIM.has(state)) return;
+  if (HOLDS_DESTINATION_CLAIM.has(state)) return row;
   throw new DroverError("conflict", `migration ${uuid} is ${state} and may hold no claim on a destination`, {
     details: { migrationUuid: uuid, state },
   });

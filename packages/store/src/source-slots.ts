@@ -1,9 +1,10 @@
 import { HOLDS_SOURCE_SLOT } from "@drover/model";
-import { type ExpressionBuilder, type SqlBool, sql, type Transaction } from "kysely";
+import type { ExpressionBuilder, Transaction } from "kysely";
 import type { Database } from "./database.ts";
 import { isInProgress } from "./in-progress.ts";
 import { compareAndSet, requireVersion } from "./migration-records.ts";
-import type { MigrationRow, Tables } from "./schema/tables.ts";
+import { comesBefore, type InQueue } from "./queue-order.ts";
+import type { Tables } from "./schema/tables.ts";
 import type { ExpectedVersion, LogLine, MigrationChange, SlotAnswer, SlotLimits } from "./store.ts";
 
 /**
@@ -46,18 +47,13 @@ export async function takeSourceSlot(
   });
 }
 
-type InQueue = Pick<MigrationRow, "id" | "priority" | "created_at">;
-
-function precedes({ id, priority, created_at }: InQueue, nowMs: number) {
+function precedes(migration: InQueue, nowMs: number) {
   return (e: ExpressionBuilder<Tables, "migrations">) =>
     e.and([
       e("state", "=", "queued"),
       e("waits_for", "is", null),
       e("lease_expires_at", ">", nowMs),
-      e.or([
-        e("priority", ">", priority),
-        e.and([e("priority", "=", priority), sql<SqlBool>`(created_at, id) < (${created_at}, ${id})`]),
-      ]),
+      comesBefore(migration)(e),
     ]);
 }
 
@@ -104,17 +100,28 @@ async function whoseFleetSlot(
     .orderBy("id")
     .execute();
   if (before.length < freeInFleet) return undefined;
-  const taken = await takenBySource(transaction);
-  const limits = await outgoingLimits(transaction);
-  const freeAt = new Map<string, number>();
+  const takeAt = await freeSlots(transaction, maxOutgoing);
   const ready: string[] = [];
   for (const { uuid, source_host: source } of before) {
-    const free = freeAt.get(source) ?? (limits.get(source) ?? maxOutgoing) - (taken.get(source) ?? 0);
-    freeAt.set(source, free - 1);
-    if (free > 0) ready.push(uuid);
+    if (takeAt(source)) ready.push(uuid);
     if (ready.length >= freeInFleet) return ready[0];
   }
   return undefined;
+}
+
+/** Takes one of a source's free slots, in thought: false when none is left. */
+export async function freeSlots(
+  transaction: Transaction<Tables>,
+  maxOutgoing: number,
+): Promise<(source: string) => boolean> {
+  const taken = await takenBySource(transaction);
+  const limits = await outgoingLimits(transaction);
+  const freeAt = new Map<string, number>();
+  return (source) => {
+    const free = freeAt.get(source) ?? (limits.get(source) ?? maxOutgoing) - (taken.get(source) ?? 0);
+    freeAt.set(source, free - 1);
+    return free > 0;
+  };
 }
 
 async function limitOf(transaction: Transaction<Tables>, host: string): Promise<number | null> {

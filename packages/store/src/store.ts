@@ -91,7 +91,6 @@ export type MigrationChange = Partial<
     | "requestedHost"
     | "blockMigration"
     | "memoryKiB"
-    | "priority"
     | "generation"
     | "requestedBy"
     | "projectId"
@@ -208,6 +207,9 @@ export interface ClaimStore {
    *
    * @param limits.memoryKiB what may be claimed on the host in all: its memory less what its guests use. A limit that an
    *   operator set for the host counts before `limits.maxIncoming`.
+   * A slot is kept for those that are before it in the queue and wait for this host (`waitsForHosts`), as long as somebody
+   * works on them and their source could send them: the refusal names the first as `details.next`.
+   *
    * @throws `refused` with which limit stood in the way, in the message and as `details.limit`; what the migration held
    *   on another host it still holds. `conflict` for a migration in a state that holds no claim
    *   (`HOLDS_DESTINATION_CLAIM`), over ones among them; `not-found` for an unknown migration.

@@ -1,5 +1,5 @@
 import { type Bus, openInProcessBus } from "@drover/bus";
-import { computeConfig, noFiles, startComputeAgent } from "@drover/compute-agent";
+import { computeConfig, noFiles, noKnock, startComputeAgent } from "@drover/compute-agent";
 import { conductorConfig, startConductor } from "@drover/conductor";
 import type { ConnectionOptions } from "@drover/libvirt";
 import { type GuestOptions, type RunningFleet, startSimulatedFleet } from "@drover/libvirt-sim";
@@ -140,8 +140,8 @@ export class ChaosPlane {
       startTimer: (ms, run) => clock.after(ms, () => process.reach(run)),
       dial: (address) =>
         process.deal(1, async () => {
-          const path = address.transport === "unix" ? address.socketPath : "";
-          const host = this.fleet.hosts.find(({ socketPath }) => socketPath === path);
+          const path = address.transport === "unix" ? address.socketPath : address.host;
+          const host = this.fleet.hosts.find(({ name, socketPath }) => socketPath === path || name === path);
           if (host === undefined) throw new DroverError("internal", `no host listens at ${path}`);
           if (!this.fleet.answers(host.name)) {
             throw new DroverError("unavailable", `libvirtd at ${path} cannot be reached`);
@@ -192,6 +192,7 @@ export class ChaosPlane {
       libvirt: this.connectionOptions(process),
       resolveAddress: async () => [],
       hostFiles: noFiles,
+      knock: noKnock,
     });
   }
 

@@ -6,12 +6,13 @@ import {
   migrationView,
   requestAnswer,
   resumeMigration,
+  setMigrationPriority,
   tuneMigration,
 } from "@drover/contracts";
 import { z } from "zod";
 import { askConductor } from "../ask-conductor.ts";
 import { LOCAL_IDENTITY, rpcContext } from "../identity.ts";
-import { forceCompleteRequest, migrationParams, migrationQuery, tuneRequest } from "./schemas.ts";
+import { forceCompleteRequest, migrationParams, migrationQuery, priorityRequest, tuneRequest } from "./schemas.ts";
 import { errorAnswers, type V1App, type V1Context } from "./v1-context.ts";
 
 /** `/v1/migrations` */
@@ -71,6 +72,13 @@ export function migrationRoutes(app: V1App, context: V1Context): void {
     contract: tuneMigration,
   });
   requestRoute(app, context, {
+    path: "priority",
+    operationId: "setMigrationPriority",
+    summary: "Give one that is queued another priority, and with it another place among those that wait",
+    body: priorityRequest,
+    contract: setMigrationPriority,
+  });
+  requestRoute(app, context, {
     path: "resume",
     operationId: "resumeMigration",
     summary: "Resume a post-copy whose link broke; `resume.answer` says what became of it",
@@ -98,7 +106,7 @@ function requestRoute<Asked>(app: V1App, { fleet, dependencies }: V1Context, rou
         tags: ["migrations"],
         summary,
         params: migrationParams,
-        ...(body === undefined ? {} : { body: body.nullish() }),
+        ...(body === undefined ? {} : { body: body.safeParse({}).success ? body.nullish() : body }),
         response: { 202: requestAnswer, ...errorAnswers },
       },
     },

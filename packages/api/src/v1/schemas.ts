@@ -48,6 +48,8 @@ export const tuneRequest = z
   })
   .meta({ id: "TuneRequest" });
 
+export const priorityRequest = z.strictObject({ priority: migrationPriority }).meta({ id: "PriorityRequest" });
+
 export const serverParams = z.object({ server: z.string().min(1).max(255).describe("Uuid or unambiguous name.") });
 export const migrationParams = z.object({ migration: z.string().min(1).max(36).describe("Number or uuid.") });
 

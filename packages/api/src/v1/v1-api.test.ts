@@ -38,6 +38,17 @@ describe("PATCH /v1/hosts/:host", () => {
   });
 });
 
+describe("POST /v1/migrations/:migration/priority", () => {
+  it("asks the conductor, and refuses what is no priority", async () => {
+    const { uuid } = await api.fleet.queued(S1);
+    expect(await api.v1("POST", `/migrations/${uuid}/priority`, { priority: -7 })).toMatchObject({ status: 202 });
+    expect(api.calls).toMatchObject([{ request: { migrationUuid: uuid, priority: -7, requestedBy: "admin" } }]);
+    for (const wrong of [{ priority: 101 }, {}, undefined, { priority: 1, now: true }]) {
+      expect((await api.v1("POST", `/migrations/${uuid}/priority`, wrong)).status).toBe(400);
+    }
+  });
+});
+
 describe("migration-preflight", () => {
   it("asks the conductor about a server, and about a host", async () => {
     const report = await api.v1("GET", "/servers/vm1/migration-preflight?host=hostb");

@@ -21,15 +21,35 @@ export function addHostCommands(program: Command, host: CommandHost): void {
   addSettingCommands(group, host);
   group
     .command("preflight")
-    .description("which servers of a host could move elsewhere, and why the others cannot; claims and changes nothing")
-    .argument("<host>", "name of the host", parseName)
+    .description(
+      "which servers could leave a host, each alone and all together, and why not; claims and changes nothing",
+    )
+    .argument("[host]", "name of the host; without it, what cannot leave is told of every host", parseName)
     .action(
       runCommand(host, async (context, name) => {
+        if (name === "") return await preflightFleet(context);
         const report = await context.client().preflightHost(name);
-        context.answer(report, departuresText);
-        return report.cannotMove === 0 ? EXIT.ok : EXIT.refused;
+        context.answer(report, (found) => departuresText(found));
+        return report.cannotMoveTogether === 0 ? EXIT.ok : EXIT.refused;
       }),
     );
+}
+
+/** One host after the other, as if it alone were to be emptied; with `--json` a document for each. */
+async function preflightFleet(context: CommandContext): Promise<number> {
+  const client = context.client();
+  const { hosts } = await client.hosts();
+  let servers = 0;
+  let staying = 0;
+  for (const { name } of hosts) {
+    const report = await client.preflightHost(name);
+    servers += report.servers.length;
+    staying += report.cannotMoveTogether;
+    context.answer(report, () => (report.cannotMoveTogether === 0 ? "" : `${departuresText(report, "staying")}\n`));
+  }
+  const total = `${servers - staying} of ${servers} servers on ${hosts.length} hosts could leave theirs, were it emptied`;
+  if (!context.json) context.io.stdout.write(`${total}\n`);
+  return staying === 0 ? EXIT.ok : EXIT.refused;
 }
 
 type MigrationLimit = number | "default";

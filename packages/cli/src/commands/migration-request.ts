@@ -7,6 +7,7 @@ import { stateWords } from "../format/migration-words.ts";
 import { printable } from "../format/printable.ts";
 import { standstillWords } from "../format/standstill-words.ts";
 import { parseName } from "../parse-name.ts";
+import { parsePriority } from "../parse-priority.ts";
 import { parseWhole } from "../policy-options.ts";
 import { runCommand } from "../run-command.ts";
 import { watchCommand } from "../watch/watch-command.ts";
@@ -27,7 +28,7 @@ interface SetOptions {
   downtimeMs: number;
 }
 
-/** What is asked of a migration under way: force-complete, abort, set, resume. */
+/** What is asked of a migration under way: force-complete, abort, set, priority, resume. */
 export function addRequestCommands(group: Command, host: CommandHost): void {
   addForceComplete(group, host);
   addAbort(group, host);
@@ -46,6 +47,20 @@ export function addRequestCommands(group: Command, host: CommandHost): void {
         const detail = await findMigration(client, address, "active");
         const answer = await client.tune(detail.migration.id, { bandwidthMiBps: bandwidthMibps, downtimeMs });
         context.answer(answer, () => requestWords("the change", detail, answer));
+        return EXIT.ok;
+      }),
+    );
+  group
+    .command("priority")
+    .description("give one that is queued another place among those that wait: the larger goes first")
+    .argument("<migration>", ADDRESS, parseName)
+    .argument("<n>", "-100 to 100", parsePriority)
+    .action(
+      runCommand(host, async (context, address, _options, priority) => {
+        const client = context.client();
+        const detail = await findMigration(client, address, "active");
+        const answer = await client.setPriority(detail.migration.id, Number(priority));
+        context.answer(answer, () => requestWords(`priority ${priority}`, detail, answer));
         return EXIT.ok;
       }),
     );

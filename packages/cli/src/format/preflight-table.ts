@@ -1,5 +1,6 @@
 import type { HostDeparturesView, MigrationPreflightView } from "@drover/api-client";
 import { printable } from "./printable.ts";
+import { formatBytes } from "./quantity.ts";
 import { formatTable } from "./table.ts";
 
 type Checks = MigrationPreflightView["checks"];
@@ -15,19 +16,34 @@ export function preflightText(report: MigrationPreflightView): string {
   return sections.join("\n");
 }
 
-/** `drover host preflight` for people; what cannot move comes first. */
-export function departuresText({ host, canMove, cannotMove, servers }: HostDeparturesView): string {
+/**
+ * `drover host preflight` for people; what cannot move comes first, then what finds no room beside the others.
+ *
+ * @param rows Which servers are listed. @default all
+ */
+export function departuresText(report: HostDeparturesView, rows: "all" | "staying" = "all"): string {
+  const { host, canMove, cannotMove, canMoveTogether, servers, destinations } = report;
   if (servers.length === 0) return `${printable(host)} has no servers.\n`;
-  const rows = servers.toSorted((a, b) => Number(a.canMove) - Number(b.canMove));
+  const listed = servers
+    .filter(({ together }) => rows === "all" || together.host === null)
+    .toSorted(
+      (a, b) =>
+        Number(a.canMove) - Number(b.canMove) || Number(a.together.host !== null) - Number(b.together.host !== null),
+    );
+  const room = destinations
+    .map((one) => `${one.host} ${one.servers} (${formatBytes(one.memoryKiB * 1024)})`)
+    .join(", ");
+  const together = `${canMoveTogether} of ${servers.length} find room together${room === "" ? "" : `: ${room}`}`;
   return [
-    `${printable(`${host}: ${canMove} can move, ${cannotMove} cannot; each was asked as if it were the only one`)}\n\n`,
+    `${printable(`${host}: ${canMove} can move and ${cannotMove} cannot, each alone; ${together}`)}\n\n`,
     formatTable(
-      ["SERVER", "CAN MOVE", "TO", "WHY"],
-      rows.map(({ server, chosenHost, reason, ...row }) => [
-        server.name,
+      ["SERVER", "CAN MOVE", "TO", "TOGETHER", "WHY"],
+      listed.map((row) => [
+        row.server.name,
         row.canMove ? "yes" : "no",
-        chosenHost ?? "",
-        reason,
+        row.chosenHost ?? "",
+        row.together.host ?? "no",
+        row.together.host === null ? row.together.reason : row.reason,
       ]),
     ),
   ].join("");

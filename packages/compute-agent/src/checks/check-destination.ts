@@ -6,7 +6,9 @@ import { readHostCapabilities } from "../guest/host-capabilities.ts";
 import type { GuestInventory } from "../inventory/guest-inventory.ts";
 import type { LibvirtLink } from "../libvirt/libvirt-link.ts";
 import { findInbound, type ResolveAddress } from "../network/inbound-address.ts";
+import type { Knock } from "../network/knock.ts";
 import type { HostStorage } from "../storage/host-storage.ts";
+import { storageNotReached } from "../storage/storage-reach.ts";
 import type { HostFiles } from "../tls/host-files.ts";
 import { libvirtTlsCheck } from "../tls/libvirt-certificates.ts";
 import { nativeTlsCheck } from "../tls/native-tls.ts";
@@ -24,6 +26,7 @@ export interface DestinationHost {
   readonly resolveAddress: ResolveAddress;
   readonly hostFiles: HostFiles;
   readonly clock: Clock;
+  readonly knock: Knock;
 }
 
 /** Asks this host whether it can take the guest, and answers every check. Changes nothing. */
@@ -31,18 +34,31 @@ export async function checkDestination(host: DestinationHost, request: Request):
   const { questions } = host.link;
   const { inboundAddress, libvirtUri } = inboundEndpoint(host.config);
   const consoleAddress = host.config.console_listen_addr ?? host.config.host;
-  const [capabilitiesXml, hypervisorVersion, node, domains, cpu, inbound, consoles, certificates, disks] =
-    await Promise.all([
-      questions.connect.getCapabilities(),
-      questions.connect.getVersion(),
-      questions.connect.nodeGetInfo(),
-      questions.domain.listAll(),
-      compareCpu(questions, request.requirements),
-      findInbound(inboundAddress, host.resolveAddress),
-      findInbound(consoleAddress, host.resolveAddress),
-      readQemuCertificates(host.hostFiles, host.config.live_migration_with_native_tls),
-      host.storage.plan({ ...request, ...request.requirements }),
-    ]);
+  const [
+    capabilitiesXml,
+    hypervisorVersion,
+    libvirtVersion,
+    node,
+    domains,
+    cpu,
+    inbound,
+    consoles,
+    certificates,
+    disks,
+    unreached,
+  ] = await Promise.all([
+    questions.connect.getCapabilities(),
+    questions.connect.getVersion(),
+    questions.connect.getLibVersion(),
+    questions.connect.nodeGetInfo(),
+    questions.domain.listAll(),
+    compareCpu(questions, request.requirements),
+    findInbound(inboundAddress, host.resolveAddress),
+    findInbound(consoleAddress, host.resolveAddress),
+    readQemuCertificates(host.hostFiles, host.config.live_migration_with_native_tls),
+    host.storage.plan({ ...request, ...request.requirements }),
+    storageNotReached(request.requirements.disks, host.knock),
+  ]);
   const reservedKiB = host.config.reserved_host_memory_mb * 1024;
   const memoryAvailableKiB = Number(node.memory) - reservedKiB - host.inventory.activeMemoryKiB();
   const checks = destinationChecks({
@@ -53,6 +69,7 @@ export async function checkDestination(host: DestinationHost, request: Request):
     requirements: request.requirements,
     capabilities: readHostCapabilities(capabilitiesXml),
     hypervisorVersion,
+    libvirtVersion,
     memoryAvailableKiB,
     nameHolder: domains.find((domain) => domain.name === request.serverName)?.uuid ?? null,
     uuidTaken: domains.some((domain) => domain.uuid === request.serverUuid),
@@ -64,6 +81,7 @@ export async function checkDestination(host: DestinationHost, request: Request):
     networks: host.config.networks,
     disks,
     blockMigration: request.blockMigration ?? null,
+    unreached,
   });
   const pair = { host: host.config.host, sourceHost: request.sourceHost, nowMs: host.clock.now().getTime() };
   const libvirtTls = await libvirtTlsCheck({

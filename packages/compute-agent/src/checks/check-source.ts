@@ -57,9 +57,10 @@ export async function checkSource({ link, config, hostFiles }: SourceHost, reque
   const unsafe = asksLibvirt
     ? await link.withBlockingConnection((connection) => whyUnsafe(connection, domain, movable))
     : new Map<string, string>();
-  const [capabilitiesXml, hypervisorVersion, disks, certificates, libvirtTls] = await Promise.all([
+  const [capabilitiesXml, hypervisorVersion, libvirtVersion, disks, certificates, libvirtTls] = await Promise.all([
     questions.connect.getCapabilities(),
     questions.connect.getVersion(),
+    questions.connect.getLibVersion(),
     disksToMove(questions, domain, movable, { contentUri: libvirtUri, storageIsProved, unsafe }),
     readQemuCertificates(hostFiles, config.live_migration_with_native_tls),
     readSourceLibvirtTls(hostFiles, libvirtUri),
@@ -74,6 +75,7 @@ export async function checkSource({ link, config, hostFiles }: SourceHost, reque
       virtType: definition.virtType,
       machineType: definition.machineType,
       hypervisorVersion,
+      libvirtVersion,
       hostUuid: capabilities.hostUuid,
       disks,
       libvirtTls,

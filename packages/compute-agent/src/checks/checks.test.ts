@@ -6,7 +6,7 @@ import { type SourceFacts, sourceChecks } from "./source-checks.ts";
 
 const networkDisk: GuestDisk = {
   ...{ target: "vda", device: "disk", type: "network", format: "raw", source: "pool/web", protocol: "rbd" },
-  ...{ readOnly: false, shareable: false, transient: false, encrypted: false, servers: [], backing: [] },
+  ...{ readOnly: false, shareable: false, transient: false, encrypted: false, servers: [], endpoints: [], backing: [] },
 };
 
 const definition: GuestDefinition = {
@@ -96,6 +96,7 @@ const destination: DestinationFacts = {
     virtType: "kvm",
     machineType: "pc-q35-7.2",
     hypervisorVersion: 7_002_000,
+    libvirtVersion: 9_000_000,
     hostUuid: "aaaaaaaa-0000-4000-8000-000000000001",
     disks: [],
   },
@@ -108,6 +109,7 @@ const destination: DestinationFacts = {
     offered: [{ arch: "x86_64", virtTypes: ["kvm"], machineTypes: { kvm: ["pc-q35-7.2"] } }],
   },
   hypervisorVersion: 7_002_000,
+  libvirtVersion: 9_000_000,
   memoryAvailableKiB: 1_048_576,
   nameHolder: null,
   uuidTaken: false,
@@ -119,9 +121,62 @@ const destination: DestinationFacts = {
   networks: { prod: "br-prod" },
   disks: [],
   blockMigration: null,
+  unreached: [],
 };
 
 const required = destination.requirements;
+const copied: DestinationFacts["requirements"] = {
+  ...required,
+  disks: [
+    {
+      ...{ target: "vda", need: "copy", path: "/images/a", format: "qcow2", reason: "it is a local file" },
+      ...{ capacityBytes: 1, writtenBytes: 1 },
+    },
+  ],
+};
+const encrypted: DestinationFacts["requirements"] = {
+  ...required,
+  libvirtVersion: 3_001_000,
+  nativeTls: { required: true, missing: null, authorityPem: null, clientPem: null },
+};
+
+describe("what releases cannot do together", () => {
+  test.each([
+    [
+      "a machine type that is newer than the destination's QEMU",
+      { requirements: { ...required, machineType: "pc-q35-9.0" } },
+      "QEMU on h2 does not offer the machine type pc-q35-9.0; it came with QEMU 9.0.0, and 7.2.0 is there: upgrade it",
+    ],
+    [
+      "one that QEMU has dropped",
+      { requirements: { ...required, machineType: "pc-i440fx-2.3" }, hypervisorVersion: 10_000_000 },
+      "QEMU on h2 does not offer the machine type pc-i440fx-2.3; it came with QEMU 2.3.0, and 10.0.0 has it no more: give " +
+        "the guest a newer one while it is shut off",
+    ],
+    [
+      "a distribution's own",
+      { requirements: { ...required, machineType: "pc-q35-rhel8.6.0" } },
+      "QEMU on h2 does not offer the machine type pc-q35-rhel8.6.0; install a QEMU that has it",
+    ],
+    [
+      "a libvirt that is too old on both hosts",
+      { requirements: { ...copied, libvirtVersion: 1_002_010 }, libvirtVersion: 1_002_009 },
+      "copying some of a guest's disks (migrate_disks) needs libvirt 1.2.17, and h1 has 1.2.10; copying some of a guest's " +
+        "disks (migrate_disks) needs libvirt 1.2.17, and h2 has 1.2.9: upgrade it",
+    ],
+  ])("%s is told with both versions", (_, change, message) => {
+    const [failed] = failedChecks(destinationChecks({ ...destination, ...change }));
+    expect(failed?.message).toBe(message);
+  });
+
+  test("an older libvirt is named, and bars nothing", () => {
+    const checks = destinationChecks({ ...destination, libvirtVersion: 8_000_000 });
+    expect(checks.find(({ check }) => check === "libvirt-version")).toMatchObject({
+      passed: true,
+      message: expect.stringMatching(/9\.0\.0 on h1 and 8\.0\.0 on h2; an older one may not know/),
+    });
+  });
+});
 
 describe("destinationChecks", () => {
   test.each<[string, Partial<DestinationFacts>, string[]]>([
@@ -160,11 +215,23 @@ describe("destinationChecks", () => {
     ["a network without one", { requirements: { ...required, networks: ["prod", "dmz"] } }, ["networks"]],
     ["a copy that was asked for, of no disk", { blockMigration: true }, ["block-migration"]],
     ["no copy, of no disk", { blockMigration: false }, []],
+    ["an older libvirt that can do all that is needed", { libvirtVersion: 8_000_000 }, []],
+    [
+      "a libvirt that copies all disks or none",
+      { libvirtVersion: 1_002_016, requirements: copied },
+      ["libvirt-version"],
+    ],
+    ["a libvirt without TLS where it is demanded", { requirements: encrypted }, ["libvirt-version"]],
+    [
+      "network storage out of reach",
+      { unreached: ["vda: of the 1 servers of its storage none answers"] },
+      ["storage-reach"],
+    ],
     ["an address nobody knows", { inbound: { problem: "does not resolve" } }, ["inbound-address"]],
   ])("%s", (_, change, failed) => {
     const checks = destinationChecks({ ...destination, ...change });
     expect(failedChecks(checks).map(({ check }) => check)).toEqual(failed);
-    expect(checks).toHaveLength(13);
+    expect(checks).toHaveLength(15);
     expect(checks.every(({ message }) => message.length > 10)).toBe(true);
   });
 });

@@ -5,6 +5,7 @@ import type { NetworkNames } from "../guest/interface-network.ts";
 import type { Inbound } from "../network/inbound-address.ts";
 import { blockMigrationProblem } from "../storage/block-migration-problem.ts";
 import type { DiskPlan } from "../storage/plan-disk.ts";
+import { beyondLibvirt, machineTypeSince } from "./known-incompatibilities.ts";
 
 /** virCPUCompareResult, or why libvirt could not tell. */
 export type CpuAnswer =
@@ -20,6 +21,7 @@ export interface DestinationFacts {
   readonly requirements: GuestRequirements;
   readonly capabilities: HostCapabilities;
   readonly hypervisorVersion: number;
+  readonly libvirtVersion: number;
   readonly memoryAvailableKiB: number;
   /** UUID of the guest here that has the name, if one has. */
   readonly nameHolder: string | null;
@@ -34,6 +36,8 @@ export interface DestinationFacts {
   readonly disks: readonly DiskPlan[];
   /** What the requester asked for; null leaves it to Drover. */
   readonly blockMigration: boolean | null;
+  /** Of its network storage: what this host does not reach, a sentence each. */
+  readonly unreached: readonly string[];
 }
 
 /** Can this host take the guest? Every check is answered. */
@@ -47,11 +51,13 @@ export function destinationChecks(facts: DestinationFacts): readonly PreCheck[] 
     virtTypeOffered(facts),
     machineTypeOffered(facts),
     hypervisorNotOlder(facts),
+    libvirtsCan(facts),
     inboundAddressUsable(facts),
     consolesUsable(facts),
     networksNamed(facts),
     disksFit(facts),
     movesAsAsked(facts),
+    storageReached(facts),
   ];
 }
 
@@ -126,15 +132,25 @@ function virtTypeOffered({ host, requirements, capabilities }: DestinationFacts)
   );
 }
 
-function machineTypeOffered({ host, requirements, capabilities }: DestinationFacts): PreCheck {
+function machineTypeOffered({ host, requirements, capabilities, hypervisorVersion }: DestinationFacts): PreCheck {
   const { machineType, virtType } = requirements;
   const offered = offersFor(capabilities, virtType)?.machineTypes[virtType] ?? [];
   return answer(
     "machine-type",
     offered.includes(machineType),
     `${host} offers the machine type ${machineType}`,
-    `QEMU on ${host} does not offer the machine type ${machineType}; install a QEMU that has it`,
+    `QEMU on ${host} does not offer the machine type ${machineType}; ${machineTypeRemedy(machineType, hypervisorVersion)}`,
   );
+}
+
+/** A type is missing because QEMU is older than it, or because QEMU, years later, has dropped it. */
+function machineTypeRemedy(machineType: string, hypervisorVersion: number): string {
+  const since = machineTypeSince(machineType);
+  if (since === null) return "install a QEMU that has it";
+  const has = dotted(hypervisorVersion);
+  return hypervisorVersion < since
+    ? `it came with QEMU ${dotted(since)}, and ${has} is there: upgrade it`
+    : `it came with QEMU ${dotted(since)}, and ${has} has it no more: give the guest a newer one while it is shut off`;
 }
 
 function hypervisorNotOlder({ host, sourceHost, requirements, hypervisorVersion }: DestinationFacts): PreCheck {
@@ -144,6 +160,32 @@ function hypervisorNotOlder({ host, sourceHost, requirements, hypervisorVersion 
     `the hypervisor of ${host} (${dotted(hypervisorVersion)}) is not older than that of ${sourceHost}`,
     `the hypervisor of ${host} (${dotted(hypervisorVersion)}) is older than that of ${sourceHost} ` +
       `(${dotted(requirements.hypervisorVersion)}): a guest cannot move to an older one; upgrade ${host}`,
+  );
+}
+
+/** libvirt itself refuses no other release; what one of the two cannot do would end the copy at its start. */
+function libvirtsCan({ host, sourceHost, requirements, libvirtVersion }: DestinationFacts): PreCheck {
+  const of = { host: sourceHost, version: requirements.libvirtVersion ?? null };
+  const both = [of, { host, version: libvirtVersion }];
+  const beyond = both.flatMap(({ host: at, version }) =>
+    version === null
+      ? []
+      : beyondLibvirt(version, requirements).map(
+          ({ what, sinceLibvirt }) => `${what} needs libvirt ${dotted(sinceLibvirt)}, and ${at} has ${dotted(version)}`,
+        ),
+  );
+  const said = both
+    .flatMap((one) => (one.version === null ? [] : `${dotted(one.version)} on ${one.host}`))
+    .join(" and ");
+  const older = of.version !== null && libvirtVersion < of.version;
+  const doubt = older
+    ? "; an older one may not know all of the guest's definition, and then refuses it at the start"
+    : "";
+  return answer(
+    "libvirt-version",
+    beyond.length === 0,
+    `libvirt can do what the move needs: ${said}${doubt}`,
+    `${beyond.join("; ")}: upgrade it`,
   );
 }
 
@@ -197,6 +239,18 @@ function movesAsAsked({ host, disks, blockMigration }: DestinationFacts): PreChe
   const problem = blockMigrationProblem(host, disks, blockMigration);
   if (problem !== undefined) return failed("block-migration", problem);
   return passed("block-migration", `the guest's disks can move to ${host} in the way that was asked for`);
+}
+
+function storageReached({ host, requirements, unreached }: DestinationFacts): PreCheck {
+  const tried = requirements.disks.filter(({ servers = [] }) => servers.length > 0).map(({ target }) => target);
+  return answer(
+    "storage-reach",
+    unreached.length === 0,
+    tried.length === 0
+      ? `the guest has no network storage that ${host} could try`
+      : `${host} reaches the storage of ${tried.join(", ")}`,
+    `${host} does not reach the guest's network storage: ${unreached.join("; ")}`,
+  );
 }
 
 function answer(check: string, good: boolean, goodMessage: string, badMessage: string): PreCheck {

@@ -64,14 +64,18 @@ describe("readGuestDefinition", () => {
       <disk type='file'><source file='/secret'><encryption format='luks'/></source><target dev='vde'/><transient/></disk>`),
     );
     const plain = {
-      ...{ device: "disk", type: "file", format: "raw", protocol: null, servers: [], backing: [] },
+      ...{ device: "disk", type: "file", format: "raw", protocol: null, servers: [], endpoints: [], backing: [] },
       ...{ readOnly: false, shareable: false, transient: false, encrypted: false },
     };
     const backing = ["/base/b.qcow2", "/base/c.raw"].map((source) => ({ type: "file", source }));
     const network = { ...plain, type: "network" };
     expect(disks).toEqual([
       { ...plain, target: "vda", format: "qcow2", source: "/var/lib/a.qcow2", backing },
-      { ...network, target: "vdb", protocol: "rbd", source: "pool/b", servers: ["mon1", "mon2"] },
+      {
+        ...{ ...network, target: "vdb", protocol: "rbd", source: "pool/b", servers: ["mon1", "mon2"] },
+        // The other monitor may listen on either of two ports.
+        endpoints: [{ address: "mon1", port: 6789 }],
+      },
       { ...network, target: "vdc", protocol: "nbd", source: "network", servers: ["/run/nbd"] },
       { ...plain, target: "sdd", device: "lun", type: "block", source: "/dev/sdc", shareable: true },
       { ...plain, target: "sda", device: "cdrom", source: "/iso", readOnly: true },

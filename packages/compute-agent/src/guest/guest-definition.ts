@@ -1,4 +1,5 @@
-import { DroverError } from "@drover/model";
+import { type DiskToMove, DroverError } from "@drover/model";
+import { storageServer } from "../storage/storage-server.ts";
 import { childrenNamed, find, formatXml, parseXml, type XmlElement } from "./xml-element.ts";
 
 export interface GuestDisk {
@@ -23,6 +24,8 @@ export interface GuestDisk {
   readonly protocol: string | null;
   /** Of a network disk: the servers' names and addresses; a unix socket by its path. */
   readonly servers: readonly string[];
+  /** Those of them that can be tried by TCP. */
+  readonly endpoints: NonNullable<DiskToMove["servers"]>;
   /** Images that its own one only holds the changes to, from the nearest on. */
   readonly backing: readonly BackingImage[];
 }
@@ -100,6 +103,8 @@ function readDisk(disk: XmlElement): GuestDisk {
   const type = disk.attributes.type ?? "file";
   const named = sourceName(source);
   const isNetwork = type === "network";
+  const protocol = isNetwork ? (source?.attributes.protocol ?? null) : null;
+  const hosts = isNetwork ? childrenNamed(source, "host") : [];
   return {
     target: find(disk, "target")?.attributes.dev ?? "?",
     device: disk.attributes.device ?? "disk",
@@ -110,8 +115,9 @@ function readDisk(disk: XmlElement): GuestDisk {
     transient: find(disk, "transient") !== undefined,
     encrypted: find(disk, "encryption") !== undefined || find(source, "encryption") !== undefined,
     source: source === undefined ? null : (named ?? disk.attributes.type ?? "unnamed"),
-    protocol: isNetwork ? (source?.attributes.protocol ?? null) : null,
-    servers: isNetwork ? childrenNamed(source, "host").map(serverName) : [],
+    protocol,
+    servers: hosts.map(serverName),
+    endpoints: hosts.flatMap(({ attributes }) => storageServer(protocol, attributes) ?? []),
     backing: backingImages(disk),
   };
 }

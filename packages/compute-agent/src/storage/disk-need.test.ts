@@ -5,7 +5,7 @@ import { diskNeed } from "./disk-need.ts";
 const file: GuestDisk = {
   ...{ target: "vda", device: "disk", type: "file", format: "qcow2", source: "/var/lib/libvirt/images/web.qcow2" },
   ...{ readOnly: false, shareable: false, transient: false, encrypted: false },
-  ...{ protocol: null, servers: [], backing: [] },
+  ...{ protocol: null, servers: [], endpoints: [], backing: [] },
 };
 const network: GuestDisk = { ...file, type: "network", format: "raw", source: "pool/web", protocol: "rbd" };
 const block: GuestDisk = { ...file, type: "block", format: "raw" };

@@ -36,6 +36,7 @@ export async function disksToMove(
           ...size,
           ...(need === "content" && { contentUri }),
           ...(storageIsProved && folders && { folders: [...folders], unsafe: unsafe.get(disk.target) }),
+          ...(need === "stays" && { servers: disk.endpoints }),
         },
       ];
     }),

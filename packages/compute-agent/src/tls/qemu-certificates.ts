@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { errorChain } from "@drover/model";
 import { type HostFiles, readIfThere } from "./host-files.ts";
-import { type QemuTlsSettings, readQemuConf } from "./qemu-conf.ts";
+import { QEMU_CONF, type QemuTlsSettings, readQemuConf } from "./qemu-conf.ts";
 
 /** What a host's QEMU has for TLS of migrations. Certificates are public; keys are only known to be there. */
 export interface QemuCertificates {
@@ -18,7 +18,6 @@ export interface QemuCertificates {
   readonly verifiesClients: boolean;
 }
 
-const QEMU_CONF = "/etc/libvirt/qemu.conf";
 /** Where libvirt looks if it exists (3.0.0), when `migrate_tls_x509_cert_dir` is not set. */
 const MIGRATION_FOLDER = "/etc/pki/libvirt-migrate";
 

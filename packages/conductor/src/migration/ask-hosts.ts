@@ -2,6 +2,7 @@ import type { Bus, RpcContext } from "@drover/bus";
 import {
   checkCanLiveMigrateDestination,
   checkCanLiveMigrateSource,
+  checkDestinationReach,
   endStorageProof,
   type GuestRequirements,
   proveStorage,
@@ -110,7 +111,8 @@ export async function recordedLibvirtUri(store: Store, host: string): Promise<st
 }
 
 /**
- * What the agent of `host` answers; a host that does not answer fails the check `agent-answers`.
+ * What the agent of `host` answers, and what the source finds when it tries to reach that host; one of the two that does not
+ * answer fails the check `agent-answers`.
  *
  * @throws {DroverError} `unavailable` when the broker is away; what `asking.signal` was aborted with.
  */
@@ -122,17 +124,40 @@ export async function checkDestination(
 ): Promise<CheckedHost> {
   const { uuid: migrationUuid, serverUuid, serverName, sourceHost, blockMigration } = move;
   const sourceLibvirtUri = await recordedLibvirtUri(asking.store, sourceHost);
+  const [answer, reach] = await Promise.all([
+    unlessSilent(asking, () =>
+      asking.bus.call(
+        checkCanLiveMigrateDestination,
+        { migrationUuid, serverUuid, serverName, sourceHost, requirements, blockMigration, sourceLibvirtUri },
+        { server: host, context: asking.context, signal: asking.signal },
+      ),
+    ),
+    unlessSilent(asking, () => checkReach(asking, sourceHost, host)),
+  ]);
+  const memoryAvailableKiB = "memoryAvailableKiB" in answer ? answer.memoryAvailableKiB : 0;
+  return { host, checks: [...answer.checks, ...reach.checks], memoryAvailableKiB };
+}
+
+async function checkReach(asking: Asking, sourceHost: string, host: string) {
+  const known = await asking.store.hosts.get(host);
+  if (known === undefined) return { checks: [] };
+  const { libvirtUri, inboundAddress, migrationPorts } = known.facts;
+  return await asking.bus.call(
+    checkDestinationReach,
+    { destinationHost: host, libvirtUri, inboundAddress, migrationPorts },
+    { server: sourceHost, context: asking.context, signal: asking.signal },
+  );
+}
+
+/** One silent agent is an answer about that host; a stop or a change of the record is not. */
+async function unlessSilent<Answer>(
+  asking: Asking,
+  ask: () => Promise<Answer>,
+): Promise<Answer | { readonly checks: readonly PreCheck[] }> {
   try {
-    const answer = await asking.bus.call(
-      checkCanLiveMigrateDestination,
-      { migrationUuid, serverUuid, serverName, sourceHost, requirements, blockMigration, sourceLibvirtUri },
-      { server: host, context: asking.context, signal: asking.signal },
-    );
-    return { host, ...answer };
+    return await ask();
   } catch (error) {
-    // One silent candidate is that host's answer; a stop or a change of the record is not.
     if (asking.signal.aborted || isDroverError(error, "unavailable")) throw error;
-    const check = { check: "agent-answers", passed: false, message: errorChain(error) };
-    return { host, checks: [check], memoryAvailableKiB: 0 };
+    return { checks: [{ check: "agent-answers", passed: false, message: errorChain(error) }] };
   }
 }

@@ -55,7 +55,7 @@ async function chooseFrom(
 ): Promise<StepResult> {
   const asking = askingOf(context, migration);
   const eliminated: EliminatedHost[] = [...selection.eliminated];
-  let waitsForSlot = false;
+  const waitsForHosts: string[] = [];
   const apart = await serversApart(context, migration);
   const ranked = selection.candidates.map((candidate) => candidate.host);
   const weightsOf = new Map(selection.candidates.map(({ host, weights }) => [host, weights]));
@@ -71,17 +71,27 @@ async function chooseFrom(
         const why = whyPreferred(weightsOf.get(host) ?? [], ranked.length);
         return {
           kind: "done",
-          change: { destinationHost: host, outputs: { ...migration.outputs, disks, proofs: proofs ?? [] } },
+          change: {
+            destinationHost: host,
+            outputs: { ...migration.outputs, disks, proofs: proofs ?? [] },
+            waitsForHosts: [],
+          },
           message: `${host} passed every check and is claimed: ${why}`,
         };
       }
-      waitsForSlot ||= claim !== undefined && claim.details.limit === "maxIncoming";
+      if (claim?.details.limit === "maxIncoming") waitsForHosts.push(candidate.host);
+      // Whoever is before it may be another conductor's, and need not have heard that there is a slot.
+      if (typeof claim?.details.next === "string") context.signals.changed(claim.details.next);
       eliminated.push(...(failed ?? [{ host: candidate.host, by: "claim", reason: errorChain(claim) }]));
     }
   }
   // Such a host is busy, not unfit: the migration waits for it, and blocks nobody else at its source.
-  if (waitsForSlot) {
-    return { kind: "queue", message: `waits for a host to take in ${migration.serverName}: ${reasonsOf(eliminated)}` };
+  if (waitsForHosts.length > 0) {
+    return {
+      kind: "queue",
+      hosts: waitsForHosts,
+      message: `waits for a host to take in ${migration.serverName}: ${reasonsOf(eliminated)}`,
+    };
   }
   throw noHostLeft(migration, eliminated);
 }
@@ -133,6 +143,7 @@ async function tryClaim(
       {
         memoryKiB: candidate.memoryAvailableKiB,
         maxIncoming: context.config.max_concurrent_incoming_migrations,
+        maxOutgoing: context.config.max_concurrent_live_migrations,
         apart,
       },
     );

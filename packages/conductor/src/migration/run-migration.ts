@@ -172,7 +172,13 @@ async function runStep(context: StepContext, migration: Migration): Promise<Next
         await write(context, migration, result.change, { event: step.name, message: result.message });
         return lookAgain;
       case "queue":
-        await move(context, migration, "wait", { reason: result.message, waitsFor: "destination" }, result.message);
+        await move(
+          context,
+          migration,
+          "wait",
+          { reason: result.message, waitsFor: "destination", waitsForHosts: result.hosts },
+          result.message,
+        );
         return { kind: "wait", ms: QUEUE_LOOK_MS, wakers: ["incoming"], precedence: migration };
       case "lost":
         await move(context, migration, "lose", { reason: result.message }, result.message);

@@ -16,13 +16,14 @@ export interface StepContext extends ConductorContext {
  * - `done`: `change` is stored before the next step starts, so a restart goes on from there.
  * - `again`: `change` is stored and the same step runs again: what it is about to do is a fact first.
  * - `wait`: a report will move the record on; look again after `ms` at the latest.
- * - `queue`: it has to wait for others, and gives its source's slot back meanwhile; only while nothing is held.
+ * - `queue`: it has to wait for a slot of one of `hosts`, and gives its source's back meanwhile; only while nothing is held.
  * - `lost`: contact is lost and the guest may be on either host: the reconciler asks.
  */
 export type StepResult =
   | { readonly kind: "done" | "again"; readonly change: MigrationChange; readonly message: string }
   | { readonly kind: "wait"; readonly ms: number }
-  | { readonly kind: "queue" | "lost"; readonly message: string };
+  | { readonly kind: "queue"; readonly hosts: readonly string[]; readonly message: string }
+  | { readonly kind: "lost"; readonly message: string };
 
 export type StepWork = (context: StepContext, migration: Migration) => Promise<StepResult>;
 

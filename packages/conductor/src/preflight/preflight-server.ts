@@ -24,6 +24,7 @@ import {
   whereItIsNow,
 } from "../requests/request-checks.ts";
 import { inParallel } from "./in-parallel.ts";
+import type { Departing, PlannedDepartures } from "./planned-departures.ts";
 
 type HostPreflight = MigrationPreflightView["hosts"][number];
 
@@ -40,10 +41,18 @@ export interface PreflightOptions {
   readonly host: string | null;
   /** Stop at the best hosts that can take the server, as a migration does. Otherwise every host is asked. */
   readonly untilFit: boolean;
+  /** Where others are to go, who take their room with them. @default nobody */
+  readonly plan?: PlannedDepartures;
+}
+
+/** The report, and what it does not show. */
+export interface ServerPreflight extends MigrationPreflightView {
+  /** Memory that the chosen host has for this server alone, KiB; 0 without one. */
+  readonly memoryLeftKiB: number;
 }
 
 /** A server that is in a migration is not moved by a second one. */
-interface MovableServer extends Server {
+interface MovableServer extends Server, Departing {
   readonly migration: { readonly id: number } | null;
 }
 
@@ -57,8 +66,8 @@ export async function preflightServer(
   context: ConductorContext,
   asking: Asking,
   server: MovableServer,
-  { host: requestedHost, untilFit }: PreflightOptions,
-): Promise<MigrationPreflightView> {
+  { host: requestedHost, untilFit, plan }: PreflightOptions,
+): Promise<ServerPreflight> {
   const sourceHost = await whereItIsNow(context.store, server);
   const move: MoveQuestion = {
     uuid: randomUUID(),
@@ -82,9 +91,12 @@ export async function preflightServer(
   const source = failedChecks(known).length > 0 ? undefined : await askSource(asking, move);
   const checks = [...known, ...(source?.checks ?? [])];
   const requirements = source?.requirements ?? null;
+  const besides = (host: string, memoryLeftKiB: number) => plan?.checks(host, server, memoryLeftKiB) ?? [];
   try {
-    const asked = await askHosts(context, asking, move, requirements, untilFit);
-    return { server: { uuid: server.uuid, name: server.name }, ...verdict(move, checks, asked) };
+    const asked = await askHosts(context, asking, move, requirements, untilFit, besides);
+    const report = verdict(move, checks, asked);
+    const memoryLeftKiB = report.chosenHost === null ? 0 : (asked.memoryLeftKiB.get(report.chosenHost) ?? 0);
+    return { server: { uuid: server.uuid, name: server.name }, ...report, memoryLeftKiB };
   } finally {
     await endProofs(asking, move, requirements?.proofs);
   }
@@ -114,6 +126,8 @@ interface AskedHosts {
   readonly hosts: readonly HostPreflight[];
   /** How many the scheduler let pass, asked or not. */
   readonly candidates: number;
+  /** What those that were asked have for guests, less what others have claimed, KiB. */
+  readonly memoryLeftKiB: ReadonlyMap<string, number>;
 }
 
 async function askHosts(
@@ -122,6 +136,7 @@ async function askHosts(
   move: MoveQuestion,
   requirements: SourceAnswer["requirements"],
   untilFit: boolean,
+  besides: (host: string, memoryLeftKiB: number) => readonly PreCheck[],
 ): Promise<AskedHosts> {
   const [selection, claims, known] = await Promise.all([
     askScheduler(asking, move, { everyReason: true }),
@@ -131,23 +146,30 @@ async function askHosts(
   const ownLimits = new Map(known.map(({ facts, maxIncomingMigrations }) => [facts.host, maxIncomingMigrations]));
   const entries = entriesOf(selection);
   const claimsOn = Map.groupBy(claims, (claim) => claim.host);
+  const memoryLeftKiB = new Map<string, number>();
   const ask = async (entry: HostPreflight): Promise<HostPreflight> => {
     if (entry.checks.some(({ check }) => NOT_THERE.has(check))) return judged(entry, []);
     if (requirements === null) return entry.rank === null ? judged(entry, []) : { ...entry, verdict: "not-asked" };
     const answer = await checkDestination(asking, move, entry.host, requirements);
     const others = claimsOn.get(entry.host) ?? [];
     const maxIncoming = ownLimits.get(entry.host) ?? context.config.max_concurrent_incoming_migrations;
-    return judged(entry, [...answer.checks, ...claimChecks(move, answer, others, maxIncoming)]);
+    const leftKiB = answer.memoryAvailableKiB - others.reduce((sum, claim) => sum + claim.memoryKiB, 0);
+    memoryLeftKiB.set(entry.host, leftKiB);
+    return judged(entry, [
+      ...answer.checks,
+      ...claimChecks(move, answer, others, maxIncoming),
+      ...besides(entry.host, leftKiB),
+    ]);
   };
   const candidates = selection.candidates.length;
-  if (!untilFit) return { hosts: await inParallel(entries, HOSTS_ASKED_TOGETHER, ask), candidates };
+  if (!untilFit) return { hosts: await inParallel(entries, HOSTS_ASKED_TOGETHER, ask), candidates, memoryLeftKiB };
   const asked: HostPreflight[] = [];
   for (const entry of entries) {
     // What a filter rejects needs no agent's word where only the verdict is wanted.
     asked.push(entry.rank === null ? judged(entry, []) : await ask(entry));
     if (requirements === null || asked.at(-1)?.verdict === "fit") break;
   }
-  return { hosts: asked, candidates };
+  return { hosts: asked, candidates, memoryLeftKiB };
 }
 
 /** The ranked hosts, then those that fell out, each with its filters as failed checks. */

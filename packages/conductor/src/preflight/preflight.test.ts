@@ -92,6 +92,18 @@ it("a host that does not answer is that host's failed check", async () => {
   expect(report.chosenHost).toBe("beta");
 });
 
+it("a host that the source does not reach cannot take the server, in a preflight and in a migration", async () => {
+  const report = await preflight({ alpha: { reachChecks: fails("libvirtd-reachable") } });
+  expect(report.hosts.map(({ host, verdict, checks }) => [host, verdict, failedOf(checks)])).toEqual([
+    ["beta", "unfit", ["libvirtd-reachable"]],
+  ]);
+  const { migrationUuid } = await plane.bus.call(
+    liveMigrateInstance,
+    liveMigrateInstance.request.parse({ serverUuid: guest.uuid, requestedBy: "olga", projectId: "admin" }),
+  );
+  expect((await plane.until(migrationUuid, "failed")).reason).toBe(report.reason);
+});
+
 it("a host that takes in as many as it may is busy, and would be waited for", async () => {
   plane = await startPlane({}, { max_concurrent_incoming_migrations: 1 });
   const { migrationUuid } = await plane.bus.call(liveMigrateInstance, {
@@ -147,4 +159,49 @@ it("tells for every server of a host whether it can leave, and why not", async (
   // The best can take it, so the others were not asked.
   expect(report.servers[1]?.reason).toBe("web can move to beta: the best of 2 by the scheduler's weights");
   await expect(plane.bus.call(hostMigrationPreflight, { host: "delta" })).rejects.toMatchObject({ code: "not-found" });
+});
+
+it("servers that leave together take their room with them, the largest first", async () => {
+  const ranked: SchedulerScript = { candidates: ["beta", "gamma"] };
+  plane = await startPlane({
+    beta: { memoryAvailableKiB: 300_000 },
+    gamma: { memoryAvailableKiB: 262_144 },
+    scheduler: ranked,
+  });
+  const small = { ...guest, uuid: "6f6e0c5c-0000-4000-8000-000000000003", name: "tiny", memoryKiB: 30_000 };
+  await plane.store.guests.replaceSightings("alpha", [guest, otherGuest, small]);
+  const report = await plane.bus.call(hostMigrationPreflight, { host: "alpha" });
+  expect(report).toMatchObject({
+    ...{ canMove: 3, cannotMove: 0, canMoveTogether: 3, cannotMoveTogether: 0 },
+    destinations: [
+      { host: "beta", servers: 2, memoryKiB: 292_144 },
+      { host: "gamma", servers: 1, memoryKiB: 262_144 },
+    ],
+    servers: [
+      { server: { name: "db" }, chosenHost: "beta", together: { host: "beta" } },
+      { server: { name: "tiny" }, chosenHost: "beta", together: { host: "beta" } },
+      { server: { name: "web" }, chosenHost: "beta", together: { host: "gamma" } },
+    ],
+  });
+});
+
+it("a server that finds no room beside the others says who takes it", async () => {
+  plane = await startPlane({ beta: { memoryAvailableKiB: 300_000 } });
+  const report = await plane.bus.call(hostMigrationPreflight, { host: "alpha" });
+  expect(report).toMatchObject({ canMove: 2, canMoveTogether: 1, cannotMoveTogether: 1 });
+  expect(report.servers[1]?.together).toEqual({
+    host: null,
+    reason: "no host can take web (beta: beta has 292 MiB, of which db would take 256 MiB; web needs 256 MiB)",
+  });
+});
+
+it("servers that are to be apart are not planned onto one host", async () => {
+  plane = await startPlane({});
+  await plane.store.serverGroups.create({
+    ...{ name: "pair", policy: "anti-affinity", maxServersPerHost: 1 },
+    servers: [guest.uuid, otherGuest.uuid],
+  });
+  const report = await plane.bus.call(hostMigrationPreflight, { host: "alpha" });
+  expect(report.servers.map(({ together }) => together.host)).toEqual(["beta", null]);
+  expect(report.servers[1]?.together.reason).toContain("the group pair is to be apart, and db would go to beta");
 });

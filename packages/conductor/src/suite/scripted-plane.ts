@@ -6,6 +6,7 @@ import { type Bus, handle, openInProcessBus, type RpcHandler } from "@drover/bus
 import {
   checkCanLiveMigrateDestination,
   checkCanLiveMigrateSource,
+  checkDestinationReach,
   endStorageProof,
   findGuest,
   liveMigration,
@@ -60,6 +61,10 @@ export interface AgentScript {
   readonly destinationChecks?: readonly { check: string; passed: boolean; message: string }[];
   /** Of the guest. @default it has none that must be told */
   readonly disks?: readonly DiskToMove[];
+  /** @default 1 GiB */
+  readonly memoryAvailableKiB?: number;
+  /** Of whatever destination it is to reach. */
+  readonly reachChecks?: readonly { check: string; passed: boolean; message: string }[];
   readonly prepare?: (signal: AbortSignal) => Promise<void>;
   readonly start?: (command: StartCommand, agent: ScriptedAgent) => Promise<void>;
   readonly abort?: (command: StartCommand, agent: ScriptedAgent) => Promise<void>;
@@ -159,8 +164,12 @@ class ScriptedAgent {
       }),
       handle(checkCanLiveMigrateDestination, async ({ requirements: { proofs = [] } }) => {
         this.received.push(["check-destination", ...proofs.map(({ folder }) => folder)].join(" "));
-        return { checks: [...(script.destinationChecks ?? [])], memoryAvailableKiB: 1_048_576 };
+        return {
+          checks: [...(script.destinationChecks ?? [])],
+          memoryAvailableKiB: script.memoryAvailableKiB ?? 1_048_576,
+        };
       }),
+      handle(checkDestinationReach, async () => ({ checks: [...(script.reachChecks ?? [])] })),
       handle(preLiveMigration, async ({ proofs = [] }, { signal }) => {
         this.received.push(["prepare", ...proofs.map(({ folder }) => folder)].join(" "));
         await script.prepare?.(signal);
@@ -233,9 +242,17 @@ export interface Plane {
   close(): Promise<void>;
 }
 
+export interface PlaneScripts {
+  readonly alpha?: AgentScript;
+  readonly beta?: AgentScript;
+  /** An agent that answers, of a host that never reported. @default none */
+  readonly gamma?: AgentScript;
+  readonly scheduler?: SchedulerScript;
+}
+
 /** `web` and `db` run on alpha; beta is the only other host. */
 export async function startPlane(
-  scripts: { readonly alpha?: AgentScript; readonly beta?: AgentScript; readonly scheduler?: SchedulerScript } = {},
+  scripts: PlaneScripts = {},
   config: Readonly<Record<string, number>> = {},
 ): Promise<Plane> {
   const bus = openInProcessBus({ logger: silentLogger, clock: systemClock });
@@ -245,6 +262,7 @@ export async function startPlane(
   const beta = new ScriptedAgent("beta", bus, scripts.beta ?? {});
   await alpha.serve();
   await beta.serve();
+  if (scripts.gamma !== undefined) await new ScriptedAgent("gamma", bus, scripts.gamma).serve();
   await bus.serve({
     topic: "scheduler",
     server: "scheduler-1",

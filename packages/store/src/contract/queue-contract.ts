@@ -86,6 +86,57 @@ export function queueContract(context: () => ContractContext): void {
     });
   });
 
+  describe("a destination that is full", () => {
+    const atWest = { memoryKiB: 1_000, maxIncoming: 1, maxOutgoing: 1 };
+    /** As one that has looked at west and went back to the queue. */
+    const waitAtWest = async (priority: number, sourceHost: string) => {
+      const { uuid, ...version } = await wait(priority, sourceHost);
+      const change = { waitsFor: "destination", waitsForHosts: ["north", "west"] } as const;
+      return await context().store.migrations.update(uuid, version, change);
+    };
+    const preparing = ({ uuid, ...version }: Migration) =>
+      context().store.migrations.update(uuid, version, { state: "preparing", waitsFor: null });
+    const claim = ({ uuid }: Migration, limits = atWest) =>
+      context().store.claims.claim({ migrationUuid: uuid, host: "west", memoryKiB: 1 }, limits);
+
+    it("keeps its next slot for the first that waits for it, whoever comes", async () => {
+      const [high, low] = [await waitAtWest(5, "east"), await preparing(await wait(0, "south"))];
+      await lease();
+      await expect(claim(low)).rejects.toMatchObject({
+        code: "refused",
+        details: { limit: "maxIncoming", next: high.uuid },
+      });
+      await claim(low, { ...atWest, maxIncoming: 2 });
+      const current = await preparing(high);
+      await expect(claim(current)).rejects.toMatchObject({ details: { claims: 1 } });
+      await context().store.claims.release(low.uuid);
+      await claim(current);
+    });
+
+    it("keeps none for one that it was given, that nobody works on, or that its source cannot send", async () => {
+      const [high, low] = [await waitAtWest(5, "east"), await preparing(await wait(0, "south"))];
+      await claim(low);
+      await context().store.claims.release(low.uuid);
+      await lease();
+      await take(await wait(0, "east"), { maxOutgoing: 1, maxFleet: 100 });
+      await claim(low);
+      await context().store.claims.release(low.uuid);
+      await expect(claim(low, { ...atWest, maxOutgoing: 2 })).rejects.toMatchObject({ details: { next: high.uuid } });
+      await claim(await preparing(high), { ...atWest, maxIncoming: 2 });
+      await claim(low, { ...atWest, maxIncoming: 2 });
+    });
+
+    it("has its order changed with a priority", async () => {
+      const [first, second] = [await waitAtWest(5, "east"), await waitAtWest(0, "south")];
+      await lease();
+      const { migrations } = context().store;
+      const raised = await migrations.update(second.uuid, second, { priority: 9 });
+      expect((await migrations.queue()).map(({ uuid }) => uuid)).toEqual([second.uuid, first.uuid]);
+      await expect(claim(await preparing(first))).rejects.toMatchObject({ details: { next: second.uuid } });
+      await claim(await preparing(raised));
+    });
+  });
+
   describe("what an operator sets for a host", () => {
     it("stays over its reports, and what is not named stays as it is", async () => {
       const { hosts } = context().store;

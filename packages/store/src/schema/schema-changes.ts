@@ -5,6 +5,7 @@ import { queue } from "./0004-queue.ts";
 import { policies } from "./0005-policies.ts";
 import { logRequests } from "./0006-log-requests.ts";
 import { placement } from "./0007-placement.ts";
+import { destinationQueue } from "./0008-destination-queue.ts";
 import type { SchemaChange } from "./schema-change.ts";
 
 /** Every change in order; the last one's number is the version that this code works with. */
@@ -16,4 +17,5 @@ export const schemaChanges: readonly SchemaChange[] = [
   policies,
   logRequests,
   placement,
+  destinationQueue,
 ];

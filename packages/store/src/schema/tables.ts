@@ -85,6 +85,7 @@ export interface MigrationTable {
   readonly block_migration: number | null;
   readonly priority: Generated<number>;
   readonly waits_for: string | null;
+  readonly waits_for_hosts: string | null;
   readonly policy_origins: Generated<string>;
   readonly force_complete_method: string | null;
   readonly tuning: string | null;
