@@ -71,8 +71,7 @@ export function computeHandlers(parts: HandlerParts): readonly RpcHandler[] {
     handle(liveMigration, (request) => migrations.start(request)),
     handle(postLiveMigrationAtDestination, async (request) => {
       fence.admit(request);
-      await preparation.settleArrived(request);
-      return {};
+      return await preparation.settleArrived(request);
     }),
     handle(postLiveMigration, async (request) => {
       fence.admit(request);

@@ -18,7 +18,14 @@ import { type ComputeConfig, inboundEndpoint } from "./compute-config.ts";
 import { readHostCapabilities } from "./guest/host-capabilities.ts";
 import type { Journal } from "./journal/journal.ts";
 import type { JournalEntry, PreparedEntry } from "./journal/journal-entry.ts";
-import { domainOf, readGuest, readStanding, unlessGone, type WhereItStands } from "./libvirt/guest-facts.ts";
+import {
+  domainOf,
+  isSetRunningByMigration,
+  readGuest,
+  readStanding,
+  unlessGone,
+  type WhereItStands,
+} from "./libvirt/guest-facts.ts";
 import type { LibvirtLink } from "./libvirt/libvirt-link.ts";
 import type { CommandFence } from "./migration/command-fence.ts";
 import { postCopyObstacle } from "./migration/post-copy-obstacle.ts";
@@ -146,7 +153,7 @@ export class Preparation {
   }
 
   /** Destination, after arrival. @throws {DroverError} `outcome-unknown` when the guest does not run here. */
-  async settleArrived(command: Command): Promise<void> {
+  async settleArrived(command: Command): Promise<{ readonly runsByMigration: boolean }> {
     const { link, journal, config, logger } = this.#options;
     const found = await readGuest(link.questions, domainOf(command));
     if (found === null || !isActive(found.guest.powerState)) {
@@ -156,7 +163,9 @@ export class Preparation {
     if (!found.guest.persistent) {
       logger.info({ migrationId: command.migrationUuid }, "the guest is transient here, as it was on its source");
     }
+    const runsByMigration = isSetRunningByMigration(await link.questions.domain.getState(domainOf(command)));
     await journal.settlePrepared(command.migrationUuid);
+    return { runsByMigration };
   }
 
   /**
@@ -176,7 +185,7 @@ export class Preparation {
     if (entry === undefined || entry.settled) return;
     if (isRemnant(found) && command.removeRemnant) await this.#destroy(command, doing);
     await this.#undefineUnlessActive(command, doing);
-    if (command.removeCopiedDisks) await this.#deleteCopiedDisks(entry);
+    if (command.removeCopiedDisks) await this.#deleteCopiedDisks(entry, command.copiesAreWhole);
     await this.#deleteBrought(entry);
     await journal.update(command.migrationUuid, { settled: true });
   }
@@ -239,16 +248,16 @@ export class Preparation {
 
   /**
    * The step before has proved that the guest runs on the destination: what is here would be in the way of the next migration
-   * back. Only libvirt's own word says that all of the disks had been copied then: a person may have started the guest there
-   * on a part of them.
+   * back. Only libvirt's own word, here or there, says that all of the disks had been copied then: a person may have started the
+   * guest there on a part of them.
    */
-  async #deleteCopiedDisks(owner: JournalEntry): Promise<void> {
+  async #deleteCopiedDisks(owner: JournalEntry, copiesAreWhole = false): Promise<void> {
     const { migrationUuid, destination, ended } = owner;
     const { storage, logger } = this.#options;
     const copied = (destination.disks ?? []).filter(({ action }) => action === "copy");
     const paths = copied.flatMap(({ path }) => (path === null ? [] : [path]));
     if (paths.length === 0) return;
-    if (ended?.outcome === "arrived") {
+    if (ended?.outcome === "arrived" || copiesAreWhole) {
       await storage.deleteCopied(paths);
       return await this.#removeGuestFolders(paths, owner);
     }

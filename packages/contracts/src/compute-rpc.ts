@@ -264,7 +264,15 @@ export const postLiveMigrationAtDestination = defineCall({
   description: "Settles the guest's definition on the host it arrived on.",
   errors: { ...fromLibvirt, ...fenced, "outcome-unknown": "The guest does not run here." },
   request: migrationCommand,
-  response: nothing,
+  response: z.object({
+    runsByMigration: z
+      .boolean()
+      .optional()
+      .describe(
+        "libvirt here says that a migration set the guest running, which it does only when all of it has come: its disks are " +
+          "whole. Since 1.4.",
+      ),
+  }),
 });
 
 export const postLiveMigration = defineCall({
@@ -281,6 +289,12 @@ export const postLiveMigration = defineCall({
       .default(false)
       .describe(
         "The destination has settled the guest, which runs there on copies: what they were copied from is deleted.",
+      ),
+    copiesAreWhole: z
+      .boolean()
+      .optional()
+      .describe(
+        "The destination's libvirt says so (`runsByMigration`), whatever this agent saw of the copy's end. Since 1.4.",
       ),
   }),
   response: nothing,

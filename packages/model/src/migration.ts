@@ -27,6 +27,8 @@ export interface MigrationStepOutputs {
   readonly proofs?: readonly StorageProof[];
   /** Where the destination takes the copy in: from `pre_live_migration`. */
   readonly destination?: DestinationPreparation;
+  /** The destination's libvirt says that a migration set the guest running there: all of its disks have come. */
+  readonly runsByMigration?: boolean;
   /** The start command as it was first sent; it is sent again unchanged. */
   readonly move?: { readonly generation: number; readonly notAfterMs: number };
 }

@@ -135,6 +135,18 @@ export async function readWhereabouts(connection: LibvirtConnection, domain: Dom
   }
 }
 
+/**
+ * A migration set it running here, and nobody has stopped it since. libvirt does so when the source's libvirt has told it that
+ * memory and disks are all sent (`qemuMigrationDstFinishActive`, 9.0.0), and in post-copy when memory is; a guest that a person
+ * started, or resumed, has another reason.
+ */
+export function isSetRunningByMigration(state: { readonly state: number; readonly reason: number }): boolean {
+  return (
+    state.state === VIR_DOMAIN_STATE.VIR_DOMAIN_RUNNING &&
+    state.reason === VIR_DOMAIN_RUNNING_REASON.VIR_DOMAIN_RUNNING_MIGRATED
+  );
+}
+
 /** The source's copy of a guest that post-copy moved away (1.3.3). */
 export function isLeftInPostCopy(state: { readonly state: number; readonly reason: number }): boolean {
   const standing = standingOf(state);

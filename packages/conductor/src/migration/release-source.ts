@@ -19,7 +19,7 @@ export async function releaseSource(context: StepContext, migration: Migration):
     const removeRemnant = migration.proof?.finding === "foundOnDestination";
     await context.bus.call(
       postLiveMigration,
-      { ...commandOf(migration), removeRemnant, removeCopiedDisks },
+      { ...commandOf(migration), removeRemnant, removeCopiedDisks, copiesAreWhole: migration.outputs.runsByMigration },
       { server: host, context: rpcContextOf(migration), signal: context.signal },
     );
     return `nothing is left on ${host}`;
