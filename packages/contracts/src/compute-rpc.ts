@@ -80,6 +80,13 @@ const guestRequirements = z
     memoryKiB: z.number().int().nonnegative(),
     vcpus: z.number().int().nonnegative(),
     cpuXml: z.string().nullable().describe("The live `<cpu>` element of the guest; null when it has none."),
+    cpuOf: z
+      .enum(["guest", "host"])
+      .optional()
+      .describe(
+        "`host`: `cpuXml` is the source's own processor, which the guest was given, to be compared with the destination's own. " +
+          "`guest`, and without it: with what its hypervisor can give. Since 1.4.",
+      ),
     virtType: z.string().describe("libvirt's virt type: `kvm` or `qemu`."),
     machineType: z.string(),
     hypervisorVersion: z.number().int(),

@@ -1,5 +1,5 @@
 import type { checkCanLiveMigrateDestination, GuestRequirements } from "@drover/contracts";
-import { isLibvirtError, type LibvirtConnection, VIR_CPU_COMPARE } from "@drover/libvirt";
+import { type DomainCapabilitiesQuery, isLibvirtError, type LibvirtConnection, VIR_CPU_COMPARE } from "@drover/libvirt";
 import type { Clock } from "@drover/model";
 import { type ComputeConfig, inboundEndpoint } from "../compute-config.ts";
 import { readHostCapabilities } from "../guest/host-capabilities.ts";
@@ -99,21 +99,36 @@ export async function checkDestination(host: DestinationHost, request: Request):
   return { checks: [...checks, libvirtTls, nativeTls], memoryAvailableKiB };
 }
 
-/** What a guest gets is the hypervisor's CPU; an older libvirt (before 4.4.0) can only compare with the host's. */
+/**
+ * What a guest gets is the hypervisor's CPU, or its host's own where it was given that; an older libvirt (before 4.4.0) can
+ * only compare with the host's.
+ */
 async function compareCpu(connection: LibvirtConnection, requirements: GuestRequirements): Promise<CpuAnswer> {
-  const { cpuXml, machineType, virtType } = requirements;
+  const { cpuXml, cpuOf, machineType, virtType } = requirements;
   if (cpuXml === null) return { kind: "not-asked" };
-  try {
-    const query = { machine: machineType, virtType };
-    return cpuAnswer(await connection.connect.compareHypervisorCPU(cpuXml, query));
-  } catch (error) {
-    if (!isLibvirtError(error)) throw error;
+  if (cpuOf !== "host") {
+    const answer = await compareWithHypervisor(connection, cpuXml, { machine: machineType, virtType });
+    if (answer !== null) return answer;
   }
   try {
     return cpuAnswer(await connection.connect.compareCPU(cpuXml));
   } catch (error) {
     if (!isLibvirtError(error)) throw error;
     return { kind: "unsupported", reason: error.text };
+  }
+}
+
+/** Null where libvirt cannot. */
+async function compareWithHypervisor(
+  { connect }: LibvirtConnection,
+  cpuXml: string,
+  query: DomainCapabilitiesQuery,
+): Promise<CpuAnswer | null> {
+  try {
+    return cpuAnswer(await connect.compareHypervisorCPU(cpuXml, query));
+  } catch (error) {
+    if (!isLibvirtError(error)) throw error;
+    return null;
   }
 }
 

@@ -71,7 +71,7 @@ export async function checkSource({ link, config, hostFiles }: SourceHost, reque
     requirements: {
       memoryKiB: found.guest.memoryKiB,
       vcpus: found.guest.vcpus,
-      cpuXml: cpuToCompare(definition, capabilities.cpuXml),
+      ...cpuToCompare(definition, capabilities.cpuXml),
       virtType: definition.virtType,
       machineType: definition.machineType,
       hypervisorVersion,

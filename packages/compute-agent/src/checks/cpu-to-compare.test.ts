@@ -21,8 +21,8 @@ describe.each(processors)("on a host with $model", ({ model, vendor, features, c
 
   it.each(["host-passthrough", "maximum"])("a KVM guest with %s needs all of it on the destination", (mode) => {
     const definition = guest("kvm", `<cpu mode='${mode}' check='none' migratable='on'/>`);
-    expect(cpuToCompare(definition, host.cpuXml)).toBe(host.cpuXml);
-    expect(cpuToCompare(definition, null)).toBeNull();
+    expect(cpuToCompare(definition, host.cpuXml)).toEqual({ cpuXml: host.cpuXml, cpuOf: "host" });
+    expect(cpuToCompare(definition, null)).toEqual({ cpuXml: null, cpuOf: "host" });
   });
 
   it("a guest whose host-model became a model of its own needs that, and not the host's", () => {
@@ -32,7 +32,8 @@ describe.each(processors)("on a host with $model", ({ model, vendor, features, c
       `<cpu mode='custom' match='exact' check='full'><model fallback='forbid'>${model}</model>` +
         `<vendor>${vendor}</vendor><feature policy='require' name='${first}'/></cpu>`,
     );
-    const asked = cpuToCompare(definition, host.cpuXml);
+    const { cpuXml: asked, cpuOf } = cpuToCompare(definition, host.cpuXml);
+    expect(cpuOf).toBe("guest");
     expect(asked).toBe(definition.cpuXml);
     expect(asked).not.toBe(host.cpuXml);
     expect(asked).toContain(first);
@@ -40,6 +41,6 @@ describe.each(processors)("on a host with $model", ({ model, vendor, features, c
 });
 
 it("a guest without a <cpu>, or with QEMU's own, is compared with nothing", () => {
-  expect(cpuToCompare(guest("kvm", ""), "<cpu/>")).toBeNull();
-  expect(cpuToCompare(guest("qemu", "<cpu mode='maximum'/>"), "<cpu/>")).toBeNull();
+  expect(cpuToCompare(guest("kvm", ""), "<cpu/>").cpuXml).toBeNull();
+  expect(cpuToCompare(guest("qemu", "<cpu mode='maximum'/>"), "<cpu/>").cpuXml).toBeNull();
 });
