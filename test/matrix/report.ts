@@ -1,7 +1,7 @@
 /** docs/migration-matrix.md, from results. */
 import { writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { BOOTS, type Cell, cellName, impossible, OPERATIONS, VARIANTS } from "./cells.ts";
+import { allCells, BOOTS, type Cell, cellName, impossible, OPERATIONS, VARIANTS } from "./cells.ts";
 import type { RecordedResult } from "./results.ts";
 
 const PAGE = fileURLToPath(new URL("../../docs/migration-matrix.md", import.meta.url));
@@ -44,7 +44,7 @@ export async function writeReport(results: readonly RecordedResult[], commit: st
     "",
     "| cell | flags | memory, MiB | disks, MiB | SHA-256 |",
     "| --- | --- | --- | --- | --- |",
-    ...results.map(({ cell, flags, memoryBytes, diskBytes, sha256 }) => {
+    ...inOrder(results).map(({ cell, flags, memoryBytes, diskBytes, sha256 }) => {
       const columns = [cell, flags.join(", ") || "–", mib(memoryBytes), mib(diskBytes), sha256?.slice(0, 16) ?? "–"];
       return `| ${columns.join(" | ")} |`;
     }),
@@ -60,6 +60,11 @@ function shown(cell: Cell, results: readonly RecordedResult[]): string {
   const result = results.find((one) => one.cell === cellName(cell));
   if (result === undefined) return "not run";
   return result.passed ? `pass, ${result.tookS} s` : "**fail**";
+}
+
+/** They may have been run in another. */
+function inOrder(results: readonly RecordedResult[]): readonly RecordedResult[] {
+  return allCells().flatMap((cell) => results.find((result) => result.cell === cellName(cell)) ?? []);
 }
 
 function whatCannotBe(): readonly string[] {

@@ -71,7 +71,7 @@ export async function runCell(matrix: MatrixPlane, cell: Cell): Promise<CellResu
     passed: problems.length === 0,
     problems,
     state: migration?.state ?? null,
-    flags: (migration?.flags ?? []).filter((flag) => !USUAL.has(flag.name)).map(describeFlag),
+    flags: (migration?.flags ?? []).filter(({ name, value }) => !USUAL.has(name) && value !== false).map(describeFlag),
     memoryBytes: progress?.memoryProcessedBytes ?? 0,
     diskBytes: progress?.diskProcessedBytes ?? 0,
     sha256,
