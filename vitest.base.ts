@@ -34,7 +34,7 @@ export function testsIn(sources: string, { servicesAtOnce = 1 }: { readonly serv
   return defineConfig({
     test: {
       passWithNoTests: true,
-      testTimeout: 30_000,
+      testTimeout: 60_000,
       hookTimeout: 120_000,
       reporters: ["default", ["json", { outputFile: `.vitest/report-${wanted.replaceAll(",", "-")}.json` }]],
       projects: [...unit, ...others].map(({ groupOrder, ...project }) => ({
