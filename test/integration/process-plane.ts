@@ -69,6 +69,8 @@ export async function startProcessPlane(options: ProcessPlaneOptions): Promise<P
   const fleet = await startSimulatedFleet({
     directory,
     hosts: HOSTS.map((name) => ({ name })),
+    // The agents are processes on this machine, and try what their hosts would have to reach.
+    networkDisks: false,
     defaultLinkMiBps: HELD_BACK_MIBPS,
     timings: { prepareMs: 100 },
   });
@@ -103,13 +105,14 @@ export async function startProcessPlane(options: ProcessPlaneOptions): Promise<P
     return startDroverProcess({ service, label, folder, env });
   };
   const startAgent = (name: HostName) => {
-    const { uri, peerUri } = fleet.host(name);
+    const { uri } = fleet.host(name);
     const env = {
       ...shared,
       DROVER_BUS_URL: urlFor({ role: "agent", host: name }),
       DROVER_COMPUTE_HOST: name,
       DROVER_COMPUTE_LIBVIRT_URI: uri,
-      DROVER_COMPUTE_LIBVIRT_MIGRATION_URI: peerUri,
+      // By its socket: no network knows the simulated hosts' names.
+      DROVER_COMPUTE_LIBVIRT_MIGRATION_URI: uri,
       DROVER_COMPUTE_LIVE_MIGRATION_INBOUND_ADDR: "127.0.0.1",
     };
     return startDroverProcess({ service: "compute-agent", label: `agent-${name}`, folder, env });

@@ -17,6 +17,8 @@ export interface GuestOptions {
   readonly workingSetMiB?: number;
   /** How fast it writes there, MiB/s of whole pages. @default 4 */
   readonly dirtyMiBps?: number;
+  /** A disk on the network, which no host has to reach: the simulator reads none. @default true */
+  readonly networkDisk?: boolean;
   /** Writable raw disks beside its network disk, by their paths; the files are put there with `putFile`. @default none */
   readonly localDisks?: readonly string[];
   /** A read-only raw disk, such as a config drive, by its path; the same holds for its file. @default none */
@@ -69,13 +71,7 @@ function guestXml(options: GuestOptions, memoryMiB: number): string {
   <on_crash>destroy</on_crash>
   <devices>
     <emulator>/usr/bin/qemu-system-x86_64</emulator>
-    <disk type="network" device="disk">
-      <driver name="qemu" type="raw" cache="none"/>
-      <source protocol="nbd" name="${options.name}">
-        <host name="storage" port="10809"/>
-      </source>
-      <target dev="vda" bus="virtio"/>
-    </disk>${(options.localDisks ?? []).map((path, index) => localDisk(path, `vd${"bcdefgh"[index]}`)).join("")}${
+    ${options.networkDisk === false ? "" : networkDisk(options.name)}${(options.localDisks ?? []).map((path, index) => localDisk(path, `vd${"bcdefgh"[index]}`)).join("")}${
       options.readOnlyDisk === undefined ? "" : localDisk(options.readOnlyDisk, "vdz", "\n      <readonly/>")
     }
     <interface type="bridge">
@@ -89,6 +85,16 @@ function guestXml(options: GuestOptions, memoryMiB: number): string {
     <memballoon model="none"/>
   </devices>
 </domain>`;
+}
+
+function networkDisk(name: string): string {
+  return `<disk type="network" device="disk">
+      <driver name="qemu" type="raw" cache="none"/>
+      <source protocol="nbd" name="${name}">
+        <host name="storage" port="10809"/>
+      </source>
+      <target dev="vda" bus="virtio"/>
+    </disk>`;
 }
 
 function localDisk(path: string, target: string, more = ""): string {

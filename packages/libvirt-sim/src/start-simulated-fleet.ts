@@ -20,6 +20,8 @@ const NOWHERE = "/simulated";
 export interface FleetSpec {
   readonly hosts: readonly HostOptions[];
   readonly guests?: readonly GuestOptions[];
+  /** Whether guests that say nothing of it have a disk on the network, also those that are added later. @default true */
+  readonly networkDisks?: boolean;
   /** What each pair of hosts can carry between them; pairs not named get {@link defaultLinkMiBps}. */
   readonly links?: readonly LinkSpec[];
   /** MiB/s in one direction. @default 1000, about a 10 Gbit/s network */
@@ -113,7 +115,9 @@ export async function startSimulatedFleet(options: SimulatedFleetOptions): Promi
   });
   const file = options.stateFile === undefined ? null : new FleetFile(options.stateFile);
   const saved = (await file?.read()) ?? null;
-  if (saved === null) for (const guest of options.guests ?? []) addGuest(fleet, guest);
+  const { networkDisks: networkDisk = true } = options;
+  const define = (guest: GuestOptions) => addGuest(fleet, { networkDisk, ...guest });
+  if (saved === null) for (const guest of options.guests ?? []) define(guest);
   else restoreFleet(fleet, saved);
   if (file !== null) {
     fleet.onChange(() => file.save(() => snapshotFleet(fleet)));
@@ -169,7 +173,7 @@ export async function startSimulatedFleet(options: SimulatedFleetOptions): Promi
     },
     answers: (name) => fleet.host(name).answers,
     guests: () => [...fleet.hosts.values()].flatMap((host) => host.guests().map((guest) => truthOf(host, guest))),
-    addGuest: (guest) => addGuest(fleet, guest),
+    addGuest: define,
     setGuestLoad: (uuid, load) => fleet.setGuestLoad(uuid, load),
     putFile: (host, path, content) => fleet.host(host).files.put(path, content),
     shareFolders: (folders, { knownAsShared = true } = {}) => {
