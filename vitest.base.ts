@@ -14,12 +14,11 @@ const real = { services: "**/*.contract.test.ts", hypervisors: "**/*.lab.test.ts
 
 /**
  * @param sources Where the tests are.
- * @param servicesAtOnce How many files with real servers run at once: more where they wait more than they work. Those with
- *   real hosts have the machine for themselves.
+ * @param atOnce How many files run at once: more where they wait more than they work. By default one with real servers, and
+ *   as many unit tests as there are processors but one. Those with real hosts have the machine for themselves.
  */
-export function testsIn(sources: string, { servicesAtOnce = 1 }: { readonly servicesAtOnce?: number } = {}) {
-  const workersOf = (project: string) =>
-    project === "unit" ? {} : { maxWorkers: project === "services" ? servicesAtOnce : 1 };
+export function testsIn(sources: string, atOnce: { readonly unit?: number; readonly services?: number } = {}) {
+  const workers: Readonly<Record<string, number | undefined>> = { services: 1, hypervisors: 1, ...atOnce };
   const unit = tiers.has("unit")
     ? [{ name: "unit", include: [`${sources}/*.test.ts`], exclude: Object.values(real), groupOrder: 0 }]
     : [];
@@ -39,7 +38,7 @@ export function testsIn(sources: string, { servicesAtOnce = 1 }: { readonly serv
       reporters: ["default", ["json", { outputFile: `.vitest/report-${wanted.replaceAll(",", "-")}.json` }]],
       projects: [...unit, ...others].map(({ groupOrder, ...project }) => ({
         extends: true,
-        test: { ...project, ...workersOf(project.name), sequence: { groupOrder } },
+        test: { ...project, maxWorkers: workers[project.name], sequence: { groupOrder } },
       })),
     },
   });

@@ -54,17 +54,15 @@ console.log(`${counts.passed} passed, ${counts.failed + reasons.length} failed`)
 process.exitCode = counts.failed + reasons.length === 0 ? 0 : 1;
 
 /**
- * Runs the tests of these tiers: those of the whole beside those of the packages, for they take about as long as all of
- * these together. Tests with real servers wait more than they work, so that two packages run at a time; those with real
- * machines share two processors badly.
+ * Runs the tests of these tiers, in two lanes that take about as long. Tests with real servers wait more than they work,
+ * so that two packages of a lane run at a time; those with real machines share two processors badly.
  */
 async function runTests(these: readonly string[], packagesAtOnce: number): Promise<boolean> {
-  const options = ["--continue", "--output-logs=new-only", "--ui=stream"];
+  const options = [`--concurrency=${packagesAtOnce}`, "--continue", "--output-logs=new-only", "--ui=stream"];
+  const lane = ["@drover/system-tests", "@drover/testkit"];
+  const filters = [lane.map((name) => `--filter=${name}`), lane.map((name) => `--filter=!${name}`)];
   const env = { DROVER_TEST_TIERS: these.join(",") };
-  const codes = await Promise.all([
-    turbo(["test", "--filter=@drover/system-tests", ...options], env),
-    turbo(["test", "--filter=!@drover/system-tests", `--concurrency=${packagesAtOnce}`, ...options], env),
-  ]);
+  const codes = await Promise.all(filters.map((filter) => turbo(["test", ...filter, ...options], env)));
   return codes.every((code) => code === 0);
 }
 

@@ -1,4 +1,4 @@
 import { testsIn } from "../../vitest.base.ts";
 
 // Its tests wait more than they work: for brokers to start, to be missed, to come back.
-export default testsIn("src/**", { servicesAtOnce: 3 });
+export default testsIn("src/**", { services: 3 });
