@@ -117,7 +117,11 @@ async function droverOver(
     busUrl: services.rabbitMq.url,
     progressUrl: services.redis.url,
     storeUrl: await services.postgres.createDatabase(),
-    env: { DROVER_POLICY_LIVE_MIGRATION_BANDWIDTH: String(BANDWIDTH_MIBPS) },
+    env: {
+      DROVER_POLICY_LIVE_MIGRATION_BANDWIDTH: String(BANDWIDTH_MIBPS),
+      // Compressed, what the busy one writes would fit through.
+      DROVER_POLICY_LIVE_MIGRATION_COMPRESSION: "none",
+    },
   });
 }
 
