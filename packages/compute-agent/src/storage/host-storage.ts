@@ -158,9 +158,9 @@ export class HostStorage {
   }
 
   /**
-   * Removes what was made for a copy that did not arrive. What a copy has written to goes only if `stayed` proves that the
-   * guest is elsewhere; the paths of the others are returned. Content that was brought is on the source, too: it goes as soon
-   * as the guest is `notHere`.
+   * Removes what was made for a copy that did not arrive, once the guest is `notHere`: a small disk may look empty, and be
+   * the guest's. What a copy has written to goes only if `stayed` proves that the guest is elsewhere; the paths of the others
+   * are returned. Content that was brought is on the source, too.
    */
   async removeMade(volumes: readonly MadeVolume[], stayed: boolean, notHere: boolean): Promise<readonly string[]> {
     const left: string[] = [];
@@ -175,7 +175,7 @@ export class HostStorage {
         const isEmpty = isContent
           ? info.capacity === 0n
           : Number(info.allocation) < EMPTY_BELOW_BYTES && Number(info.capacity) === volume.capacityBytes;
-        if (isEmpty || (volume.made && (stayed || (isContent && notHere)))) return undefined;
+        if (notHere && (isEmpty || (volume.made && (stayed || isContent)))) return undefined;
         return volume.made ? "holds-data" : "not-ours";
       });
       if (removal === "holds-data") left.push(volume.path);

@@ -41,7 +41,10 @@ export async function discardPreparation(context: StepContext, migration: Migrat
   const host = destinationOf(migration);
   const begun = migration.outputs.move !== undefined;
   const source = begun ? await askHost(context, migration, migration.sourceHost) : undefined;
-  const onSource = source?.kind === "answered" && source.standing !== "absent";
+  // Off on both, the newer one is where it ran last, and nobody says which that is: nothing goes.
+  const offOnBoth =
+    source?.kind === "answered" && source.standing === "off" && migration.proof?.destination?.standing === "off";
+  const onSource = source?.kind === "answered" && source.standing !== "absent" && !offOnBoth;
   const elsewhere = onSource || migration.proof?.finding === "foundElsewhere";
   const command = {
     ...commandOf(migration),

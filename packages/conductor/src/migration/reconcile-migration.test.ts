@@ -47,6 +47,8 @@ describe("what both hosts say proves where the guest is", () => {
     ["stands still where it was", says("paused"), says("absent"), "foundOnSource"],
     ["stands still where it was, the destination silent", says("paused"), silent, "unclear"],
     ["stopped by libvirt and never started there", says("paused-by-migration"), says("absent"), "foundOnSource"],
+    ["ran there and is off: what stands still here is older", says("paused-by-migration"), says("off"), "foundOnBoth"],
+    ["off on both", says("off"), says("off"), "foundOff"],
     ["arrived, a remnant here", says("paused-by-migration"), says("running"), "foundOnDestination"],
     ["arrived, what we suspended still here", says("paused"), says("running"), "foundOnDestination"],
     ["arrived", says("absent"), says("running"), "foundOnDestination"],

@@ -77,7 +77,8 @@ type Proved = Finding & { readonly kind: "proved" };
  * | running | silent | `foundOnSource`: nothing is being copied, and libvirt lets only one of both run |
  * | paused, by whomever | anything, and a third host runs it | `foundOnBoth`: a person has started it there |
  * | paused, by whomever | running, no job | `foundOnDestination`; the source's copy is a remnant |
- * | paused, by whomever | off or absent; never started, with no job | `foundOnSource` |
+ * | paused, by whomever | absent; never started, with no job | `foundOnSource` |
+ * | paused, by whomever | off: it has run there | `foundOnBoth`: a person undefines the one that is wrong |
  * | paused, by whomever | paused by a person | `foundOnBoth`: both were started once, and neither runs |
  * | left in post-copy, no job | running, no job | `foundOnDestination` |
  * | off, absent or silent | running, no job | `foundOnDestination` |
@@ -182,10 +183,11 @@ function fromPausedSource(source: Answered, destination: Answered, { elsewhere }
       "the guest runs on the destination; what stands still on the source is a remnant",
     );
   }
-  if (isGone(destination) || destination.standing === "paused-by-migration") {
+  if (destination.standing === "absent" || destination.standing === "paused-by-migration") {
     return proved("foundOnSource", "the guest stands still on the source, and was never started on the destination");
   }
-  return destination.standing === "paused"
+  // A definition comes with a copy that has arrived: it ran there, and what stands still here is older.
+  return destination.standing === "paused" || destination.standing === "off"
     ? both(source, destination)
     : unclear("the destination is finishing the copy");
 }
@@ -205,6 +207,12 @@ function fromLeftSource(source: Answered, destination: Answered, { elsewhere }: 
   }
   if (elsewhere !== null)
     return proved("foundElsewhere", `the guest runs on ${elsewhere}: it was moved outside Drover`);
+  if (source.standing === "off" && destination.standing === "off") {
+    return proved(
+      "foundOff",
+      "the guest is shut off on both hosts: what is on the destination may be newer, and stays there",
+    );
+  }
   if (source.standing === "off") return proved("foundOff", "the guest was shut off while it was moved, on its source");
   if (destination.standing === "off") return proved("foundOff", "the guest is shut off, on the destination");
   return proved("foundNowhere", "neither host knows the guest: look for it on other hosts, or define it anew");
