@@ -35,9 +35,12 @@ const outdatedPages = ["config", "rpc"].filter((page) => {
 });
 let allRan = await runTests(
   tiers.filter((tier) => tier !== "hypervisors"),
-  2,
+  { lane: ["@drover/system-tests"], packagesAtOnce: 2 },
 );
-if (tiers.includes("hypervisors")) allRan = (await runTests(["hypervisors"], 1)) && allRan;
+if (tiers.includes("hypervisors")) {
+  const lane = ["@drover/system-tests", "@drover/testkit"];
+  allRan = (await runTests(["hypervisors"], { lane, packagesAtOnce: 1 })) && allRan;
+}
 const counts = countTests();
 const reasons = [
   ...(checks === 0 ? [] : ["build, types or lint failed; see above"]),
@@ -54,12 +57,14 @@ console.log(`${counts.passed} passed, ${counts.failed + reasons.length} failed`)
 process.exitCode = counts.failed + reasons.length === 0 ? 0 : 1;
 
 /**
- * Runs the tests of these tiers, in two lanes that take about as long. Tests with real servers wait more than they work,
- * so that two packages of a lane run at a time; those with real machines share two processors badly.
+ * Runs the tests of these tiers: those of the packages in `lane` beside all others, which takes both about as long. Tests
+ * with real servers wait more than they work; those with real machines share two processors badly.
  */
-async function runTests(these: readonly string[], packagesAtOnce: number): Promise<boolean> {
+async function runTests(
+  these: readonly string[],
+  { lane, packagesAtOnce }: { readonly lane: readonly string[]; readonly packagesAtOnce: number },
+): Promise<boolean> {
   const options = [`--concurrency=${packagesAtOnce}`, "--continue", "--output-logs=new-only", "--ui=stream"];
-  const lane = ["@drover/system-tests", "@drover/testkit"];
   const filters = [lane.map((name) => `--filter=${name}`), lane.map((name) => `--filter=!${name}`)];
   const env = { DROVER_TEST_TIERS: these.join(",") };
   const codes = await Promise.all(filters.map((filter) => turbo(["test", ...filter, ...options], env)));
