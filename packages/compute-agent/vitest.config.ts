@@ -1,4 +1,1 @@
-import { testsIn } from "../../vitest.base.ts";
-
-// Its tests wait more than they work: for simulated copies to go on.
-export default testsIn("src/**", { unit: 3 });
+export { default } from "../../vitest.base.ts";
