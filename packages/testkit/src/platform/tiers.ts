@@ -70,6 +70,7 @@ async function hypervisorsAvailability(): Promise<TierAvailability> {
     () => false,
   );
   if (!namespaces) return unavailable("this machine does not allow new network and mount namespaces");
+  if (!existsSync("/dev/fuse")) return unavailable("this machine has no /dev/fuse, for storage that hosts share");
   return withPackages("hypervisors");
 }
 
