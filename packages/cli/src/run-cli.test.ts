@@ -1,27 +1,13 @@
-import { afterEach, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { runCli } from "./run-cli.ts";
 import { capturedIo } from "./testing/captured-io.ts";
+import { runDrover } from "./testing/run-drover.ts";
 import { sampleDetail, sampleHost, sampleMigration, sampleParked, sampleServer } from "./testing/sample-views.ts";
-import { type ApiScript, openScriptedApi, refusal, type ScriptedApi } from "./testing/scripted-api.ts";
-
-const opened: ScriptedApi[] = [];
-
-afterEach(async () => {
-  await Promise.all(opened.splice(0).map((api) => api.close()));
-});
-
-/** One invocation against a scripted API, through DROVER_URL. */
-async function drover(script: ApiScript, ...argv: string[]) {
-  const api = await openScriptedApi(script);
-  opened.push(api);
-  const io = capturedIo({ DROVER_URL: api.url });
-  const code = await runCli(argv, io);
-  return { code, out: io.out(), err: io.err(), requests: api.requests };
-}
+import { openScriptedApi, refusal } from "./testing/scripted-api.ts";
 
 test("host list is a table for people and /v1's JSON for programs", async () => {
   const body = { hosts: [sampleHost(), sampleHost({ name: "host-2", enabled: false, disabledReason: "bad fan" })] };
-  const table = await drover({ "GET /v1/hosts": { body } }, "host", "list");
+  const table = await runDrover({ "GET /v1/hosts": { body } }, "host", "list");
   expect(table.out).toBe(
     [
       "HOST     STATE   ENABLED       SERVERS   CPUS   MEMORY   HYPERVISOR   LIBVIRT   LAST SEEN\n",
@@ -29,17 +15,17 @@ test("host list is a table for people and /v1's JSON for programs", async () => 
       "host-2   up      no: bad fan   4         16     64 GiB   QEMU 7.2.0   9.0.0     3.0 s ago\n",
     ].join(""),
   );
-  const json = await drover({ "GET /v1/hosts": { body } }, "host", "list", "--json");
+  const json = await runDrover({ "GET /v1/hosts": { body } }, "host", "list", "--json");
   expect(JSON.parse(json.out)).toEqual(body);
 });
 
 test("filters reach /v1", async () => {
   const body = { migrations: [sampleMigration()] };
   const script = { "GET /v1/migrations": { body }, "GET /v1/servers": { body: { servers: [] } } };
-  const listed = await drover(script, "migration", "list", "--server", "busy", "--active", "--limit", "5");
+  const listed = await runDrover(script, "migration", "list", "--server", "busy", "--active", "--limit", "5");
   expect(listed.requests).toEqual(["GET /v1/migrations?server=busy&limit=5&active=true"]);
   expect(listed.out).toMatch(/^12 +busy +running +host-1 +host-2/m);
-  const servers = await drover(script, "--json", "server", "list", "--host", "host-1");
+  const servers = await runDrover(script, "--json", "server", "list", "--host", "host-1");
   expect(servers.requests).toEqual(["GET /v1/servers?host=host-1"]);
 });
 
@@ -74,7 +60,7 @@ test("server preflight shows the hosts side by side, every check, and ends with 
     ],
   };
   const path = "GET /v1/servers/web/migration-preflight";
-  const shown = await drover({ [path]: { body } }, "server", "preflight", "web");
+  const shown = await runDrover({ [path]: { body } }, "server", "preflight", "web");
   expect(shown.code).toBe(0);
   expect(shown.out).toBe(
     [
@@ -95,7 +81,7 @@ test("server preflight shows the hosts side by side, every check, and ends with 
     ].join(""),
   );
   const cannot = { ...body, canMove: false, chosenHost: null, reason: "web cannot leave host-1" };
-  const json = await drover({ [path]: { body: cannot } }, "server", "preflight", "web", "--to", "host-3", "--json");
+  const json = await runDrover({ [path]: { body: cannot } }, "server", "preflight", "web", "--to", "host-3", "--json");
   expect(json).toMatchObject({ code: 4, requests: [`${path}?host=host-3`] });
   expect(JSON.parse(json.out)).toEqual(cannot);
 });
@@ -103,7 +89,7 @@ test("server preflight shows the hosts side by side, every check, and ends with 
 test("what is allowed on a host is set with the words of /v1", async () => {
   const path = "PATCH /v1/hosts/host-1";
   const script = { [path]: { body: { host: sampleHost({ maxOutgoingMigrations: 4 }) } } };
-  const sent = async (...words: readonly string[]) => (await drover(script, "host", ...words)).requests;
+  const sent = async (...words: readonly string[]) => (await runDrover(script, "host", ...words)).requests;
   expect(await sent("disable", "host-1", "--reason", "new fan")).toEqual([
     `${path} {"enabled":false,"disabledReason":"new fan"}`,
   ]);
@@ -111,11 +97,11 @@ test("what is allowed on a host is set with the words of /v1", async () => {
   expect(await sent("limit", "host-1", "--max-outgoing", "4", "--max-incoming", "default")).toEqual([
     `${path} {"maxOutgoingMigrations":4,"maxIncomingMigrations":null}`,
   ]);
-  const shown = await drover(script, "host", "limit", "host-1", "--max-outgoing", "4");
+  const shown = await runDrover(script, "host", "limit", "host-1", "--max-outgoing", "4");
   expect(shown.out).toContain("MAX OUT   MAX IN");
   expect(shown.out).toMatch(/host-1 +up +yes +4 +default/);
   for (const wrong of [[], ["--max-incoming", "-1"], ["--max-outgoing", "many"], ["--max-outgoing", "1001"]]) {
-    expect(await drover(script, "host", "limit", "host-1", ...wrong)).toMatchObject({ code: 2, requests: [] });
+    expect(await runDrover(script, "host", "limit", "host-1", ...wrong)).toMatchObject({ code: 2, requests: [] });
   }
 });
 
@@ -132,14 +118,14 @@ test("a priority reaches /v1, and what waits is listed with its place and why", 
     "GET /v1/migrations": { body: { migrations: [waiting, sampleMigration()] } },
     "GET /v1/migrations/12": { body: { migration: waiting, log: [] } },
   };
-  const asked = await drover(script, "server", "migrate", "busy", "--priority", "10");
+  const asked = await runDrover(script, "server", "migrate", "busy", "--priority", "10");
   expect(asked.requests).toEqual([
     `POST /v1/servers/busy/migrations {"host":null,"blockMigration":null,"priority":10}`,
   ]);
-  expect((await drover(script, "server", "migrate", "busy", "--priority", "101")).code).toBe(2);
-  const listed = await drover(script, "migration", "list");
+  expect((await runDrover(script, "server", "migrate", "busy", "--priority", "101")).code).toBe(2);
+  const listed = await runDrover(script, "migration", "list");
   expect(listed.out).toMatch(/2 of 5 to leave host-1 +waits for a slot: host-1 sends 2 at a time$/m);
-  const shown = await drover(script, "migration", "show", "12");
+  const shown = await runDrover(script, "migration", "show", "12");
   expect(shown.out).toMatch(/^place in queue: +2 of 5 to leave host-1$/m);
   expect(shown.out).toMatch(/^priority: +10$/m);
 });
@@ -170,7 +156,7 @@ const headings = "SERVER   CAN MOVE   TO       TOGETHER   WHY\n";
 
 test("host preflight tells first what cannot move, then what finds no room beside the others", async () => {
   const script = { "GET /v1/hosts/host-1/migration-preflight": { body: departures("host-1") } };
-  const shown = await drover(script, "host", "preflight", "host-1");
+  const shown = await runDrover(script, "host", "preflight", "host-1");
   expect(shown.code).toBe(4);
   expect(shown.out).toBe(
     [
@@ -189,7 +175,7 @@ test("host preflight without a host tells of the whole fleet what could not leav
     "GET /v1/hosts/host-1/migration-preflight": { body: departures("host-1") },
     "GET /v1/hosts/host-2/migration-preflight": { body: free },
   };
-  const shown = await drover(script, "host", "preflight");
+  const shown = await runDrover(script, "host", "preflight");
   expect(shown.code).toBe(4);
   expect(shown.out).toBe(
     [
@@ -199,7 +185,7 @@ test("host preflight without a host tells of the whole fleet what could not leav
       "\n4 of 6 servers on 2 hosts could leave theirs, were it emptied\n",
     ].join(""),
   );
-  const json = await drover(script, "host", "preflight", "--json");
+  const json = await runDrover(script, "host", "preflight", "--json");
   expect(
     json.out
       .trim()
@@ -213,18 +199,18 @@ test("a queued migration is given another priority, below zero too", async () =>
     "GET /v1/migrations/12": { body: sampleDetail({ state: "queued" }) },
     "POST /v1/migrations/12/priority": { status: 202, body: { answer: "accepted" } },
   };
-  const raised = await drover(script, "migration", "priority", "12", "50");
+  const raised = await runDrover(script, "migration", "priority", "12", "50");
   expect(raised.requests).toContain('POST /v1/migrations/12/priority {"priority":50}');
   expect(raised.out).toMatch(/^priority 50 of migration 12 of busy is requested/);
-  const lowered = await drover(script, "migration", "priority", "12", "-5");
+  const lowered = await runDrover(script, "migration", "priority", "12", "-5");
   expect(lowered.requests).toContain('POST /v1/migrations/12/priority {"priority":-5}');
-  expect(await drover(script, "migration", "priority", "12", "101")).toMatchObject({ code: 2, requests: [] });
+  expect(await runDrover(script, "migration", "priority", "12", "101")).toMatchObject({ code: 2, requests: [] });
 });
 
 test("server migrate without --watch says how to follow it", async () => {
   const queued = { status: 202, body: { migration: sampleMigration({ state: "queued", destinationHost: null }) } };
   const script = { "POST /v1/servers/busy/migrations": queued };
-  const { code, out, requests } = await drover(script, "server", "migrate", "busy", "--to", "host-2");
+  const { code, out, requests } = await runDrover(script, "server", "migrate", "busy", "--to", "host-2");
   expect(code).toBe(0);
   expect(out).toBe("migration 12 of busy is queued (host-1 -> ?); drover migration watch 12 shows how it goes\n");
   expect(requests).toEqual(['POST /v1/servers/busy/migrations {"host":"host-2","blockMigration":null,"priority":0}']);
@@ -232,7 +218,7 @@ test("server migrate without --watch says how to follow it", async () => {
 
 test("server migrate says whether local disks are to be copied", async () => {
   const script = { "POST /v1/servers/busy/migrations": { status: 202, body: { migration: sampleMigration({}) } } };
-  const migrate = (wanted: string) => drover(script, "server", "migrate", "busy", "--block-migration", wanted);
+  const migrate = (wanted: string) => runDrover(script, "server", "migrate", "busy", "--block-migration", wanted);
   expect((await migrate("true")).requests.at(-1)).toContain('"blockMigration":true');
   expect((await migrate("false")).requests.at(-1)).toContain('"blockMigration":false');
   expect((await migrate("auto")).requests.at(-1)).toContain('"blockMigration":null');
@@ -248,11 +234,11 @@ test("a migration is addressed by id, or by the server it moves", async () => {
     "POST /v1/migrations/12/abort": { status: 202, body: { answer: "accepted" } },
     "POST /v1/migrations/12/force-complete": { status: 202, body: { answer: "ignored" } },
   };
-  const abort = await drover(script, "migration", "abort", "busy");
+  const abort = await runDrover(script, "migration", "abort", "busy");
   expect(abort).toMatchObject({ code: 0, err: "" });
   expect(abort.out).toContain("abort of migration 12 of busy is requested");
   expect(abort.requests.at(-1)).toBe("POST /v1/migrations/12/abort");
-  const force = await drover(script, "migration", "force-complete", "12", "--json");
+  const force = await runDrover(script, "migration", "force-complete", "12", "--json");
   expect(JSON.parse(force.out)).toEqual({ answer: "ignored" });
 });
 
@@ -265,11 +251,11 @@ test("an abort that is watched says by its exit code whether it was one", async 
     ],
     "POST /v1/migrations/12/abort": accepted,
   });
-  expect((await drover(ending("cancelled"), "migration", "abort", "12", "--watch")).code).toBe(0);
-  const late = await drover(ending("completed"), "migration", "abort", "12", "--watch");
+  expect((await runDrover(ending("cancelled"), "migration", "abort", "12", "--watch")).code).toBe(0);
+  const late = await runDrover(ending("completed"), "migration", "abort", "12", "--watch");
   expect(late.code).toBe(4);
   expect(late.err).toContain("the abort came too late: it had ended");
-  expect((await drover(ending("failed"), "migration", "abort", "12", "--watch")).code).toBe(5);
+  expect((await runDrover(ending("failed"), "migration", "abort", "12", "--watch")).code).toBe(5);
 });
 
 test("what a force-complete costs is said before it is asked for", async () => {
@@ -278,11 +264,11 @@ test("what a force-complete costs is said before it is asked for", async () => {
     "GET /v1/migrations/12": { body: sampleDetail({ expectedStandstill }) },
     "POST /v1/migrations/12/force-complete": { status: 202, body: { answer: "accepted" } },
   };
-  const paused = await drover(script, "migration", "force-complete", "12", "--pause");
+  const paused = await runDrover(script, "migration", "force-complete", "12", "--pause");
   expect(paused.err).toMatch(/by pausing: the server stands still .* about 12/);
   expect(paused.requests.at(-1)).toBe('POST /v1/migrations/12/force-complete {"method":"pause"}');
-  expect((await drover(script, "migration", "force-complete", "12")).err).toMatch(/by post-copy/);
-  expect((await drover(script, "migration", "force-complete", "12", "--pause", "--post-copy")).code).toBe(2);
+  expect((await runDrover(script, "migration", "force-complete", "12")).err).toMatch(/by post-copy/);
+  expect((await runDrover(script, "migration", "force-complete", "12", "--pause", "--post-copy")).code).toBe(2);
 });
 
 test("limits are changed and a broken post-copy is resumed by command", async () => {
@@ -291,10 +277,10 @@ test("limits are changed and a broken post-copy is resumed by command", async ()
     "POST /v1/migrations/12/tune": { status: 202, body: { answer: "accepted" } },
     "POST /v1/migrations/12/resume": { status: 202, body: { answer: "accepted" } },
   };
-  const set = await drover(script, "migration", "set", "12", "--bandwidth-mibps", "200");
+  const set = await runDrover(script, "migration", "set", "12", "--bandwidth-mibps", "200");
   expect(set.requests.at(-1)).toBe('POST /v1/migrations/12/tune {"bandwidthMiBps":200,"downtimeMs":null}');
-  expect(await drover(script, "migration", "set", "12")).toMatchObject({ code: 2 });
-  expect(await drover(script, "migration", "resume", "12")).toMatchObject({ code: 0 });
+  expect(await runDrover(script, "migration", "set", "12")).toMatchObject({ code: 2 });
+  expect(await runDrover(script, "migration", "resume", "12")).toMatchObject({ code: 0 });
 });
 
 test("a server that is not being moved has nothing to abort, but its last migration can be shown", async () => {
@@ -303,16 +289,16 @@ test("a server that is not being moved has nothing to abort, but its last migrat
     "GET /v1/migrations": { body: { migrations: [sampleMigration({ id: 3 }), sampleMigration({ id: 12 })] } },
     "GET /v1/migrations/12": { body: sampleDetail({ state: "completed" }) },
   };
-  const abort = await drover(script, "migration", "abort", "busy");
+  const abort = await runDrover(script, "migration", "abort", "busy");
   expect(abort.code).toBe(3);
   expect(abort.err).toMatch(/^drover: no migration of busy is under way; `drover migration list .*\n$/);
-  const shown = await drover(script, "migration", "show", "busy");
+  const shown = await runDrover(script, "migration", "show", "busy");
   expect(shown.out).toMatch(/^migration: +12 .*$/m);
   expect(shown.out).toMatch(/VIR_MIGRATE_LIVE +- +the guest is running/);
 });
 
 test("an unknown number that is no server's name either gives the first answer", async () => {
-  const { code, err } = await drover({}, "migration", "show", "99");
+  const { code, err } = await runDrover({}, "migration", "show", "99");
   expect(code).toBe(3);
   expect(err).toBe("drover: there is no GET /v1/migrations/99\n");
 });
@@ -331,7 +317,7 @@ test.each([
   ["something-newer", 418, 1],
 ])("an answer of %s (%i) ends with %i", async (errorCode, status, exitCode) => {
   const script = { "POST /v1/servers/vm/migrations": refusal(status, errorCode, "this is why") };
-  const { code, err, out } = await drover(script, "server", "migrate", "vm", "--json");
+  const { code, err, out } = await runDrover(script, "server", "migrate", "vm", "--json");
   expect(code).toBe(exitCode);
   expect(err).toMatch(/^drover: this is why.*\n$/);
   expect(JSON.parse(out)).toMatchObject({ error: { code: errorCode, message: "this is why", requestId: "req-9" } });
@@ -346,14 +332,14 @@ test("failed checks are told, each once, on the one line", async () => {
   const script = {
     "POST /v1/servers/vm/migrations": refusal(400, "pre-check-failed", "vm cannot move to host-2", { checks }),
   };
-  const { err } = await drover(script, "server", "migrate", "vm");
+  const { err } = await runDrover(script, "server", "migrate", "vm");
   expect(err).toBe("drover: vm cannot move to host-2; host-2 lacks avx512f; host-2 has 1 GiB free\n");
 });
 
 test("parked messages are a table for people, and /v1's JSON for programs", async () => {
   const unreadable = sampleParked({ id: "c3d4", queue: "conductor", method: null, tries: 1 });
   const body = { parked: [sampleParked(), unreadable] };
-  const table = await drover({ "GET /v1/bus/parked": { body } }, "bus", "parked", "--limit", "2");
+  const table = await runDrover({ "GET /v1/bus/parked": { body } }, "bus", "parked", "--limit", "2");
   expect(table.requests).toEqual(["GET /v1/bus/parked?limit=2"]);
   expect(table.out).toBe(
     [
@@ -362,9 +348,9 @@ test("parked messages are a table for people, and /v1's JSON for programs", asyn
       "c3d4   conductor        unreadable       1       1 min 00 s ago   libvirt: libvirtd said no\n",
     ].join(""),
   );
-  const json = await drover({ "GET /v1/bus/parked": { body } }, "bus", "parked", "--json");
+  const json = await runDrover({ "GET /v1/bus/parked": { body } }, "bus", "parked", "--json");
   expect(JSON.parse(json.out)).toEqual(body);
-  const none = await drover({ "GET /v1/bus/parked": { body: { parked: [] } } }, "bus", "parked");
+  const none = await runDrover({ "GET /v1/bus/parked": { body: { parked: [] } } }, "bus", "parked");
   expect(none).toMatchObject({ code: 0, out: "Nothing is parked.\n" });
 });
 
@@ -374,12 +360,12 @@ test("a parked message is sent again or thrown away by its id", async () => {
     "DELETE /v1/bus/parked/a1b2": { body: { id: "a1b2", released: "discarded" } },
     "DELETE /v1/bus/parked/gone": refusal(404, "not-found", "no message gone is parked"),
   };
-  const sent = await drover(script, "bus", "parked", "send-again", "a1b2");
+  const sent = await runDrover(script, "bus", "parked", "send-again", "a1b2");
   expect(sent).toMatchObject({ code: 0, err: "", out: "a1b2 was sent to its queue again\n" });
-  const discarded = await drover(script, "bus", "parked", "discard", "a1b2", "--json");
+  const discarded = await runDrover(script, "bus", "parked", "discard", "a1b2", "--json");
   expect(JSON.parse(discarded.out)).toEqual({ id: "a1b2", released: "discarded" });
   expect(discarded.requests).toEqual(["DELETE /v1/bus/parked/a1b2"]);
-  const gone = await drover(script, "bus", "parked", "discard", "gone");
+  const gone = await runDrover(script, "bus", "parked", "discard", "gone");
   expect(gone).toMatchObject({ code: 3, err: "drover: no message gone is parked\n" });
 });
 
@@ -429,6 +415,6 @@ test("--version is the package's version and ends with 0", async () => {
 
 test("a name cannot steer the terminal", async () => {
   const body = { servers: [sampleServer({ name: "\u001b[2Jevil\u202e\nname" })] };
-  const { out } = await drover({ "GET /v1/servers": { body } }, "server", "list");
+  const { out } = await runDrover({ "GET /v1/servers": { body } }, "server", "list");
   expect(out).toContain("?[2Jevil? name");
 });

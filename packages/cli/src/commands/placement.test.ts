@@ -1,21 +1,6 @@
-import { afterEach, expect, test } from "vitest";
-import { runCli } from "../run-cli.ts";
-import { capturedIo } from "../testing/captured-io.ts";
+import { expect, test } from "vitest";
+import { runDrover } from "../testing/run-drover.ts";
 import { sampleHost, sampleServer } from "../testing/sample-views.ts";
-import { type ApiScript, openScriptedApi, type ScriptedApi } from "../testing/scripted-api.ts";
-
-const opened: ScriptedApi[] = [];
-afterEach(async () => {
-  await Promise.all(opened.splice(0).map((api) => api.close()));
-});
-
-async function drover(script: ApiScript, ...argv: string[]) {
-  const api = await openScriptedApi(script);
-  opened.push(api);
-  const io = capturedIo({ DROVER_URL: api.url });
-  const code = await runCli(argv, io);
-  return { code, out: io.out(), err: io.err(), requests: api.requests };
-}
 
 const group = {
   uuid: "g",
@@ -44,8 +29,8 @@ test("server groups are made, changed, listed and deleted", async () => {
     "PATCH /v1/server-groups/pair": { body: { group } },
     "DELETE /v1/server-groups/pair": { body: { deleted: "pair" } },
   };
-  const sent = async (...words: readonly string[]) => (await drover(script, "server-group", ...words)).requests;
-  expect((await drover(script, "server-group", "list")).out).toBe(
+  const sent = async (...words: readonly string[]) => (await runDrover(script, "server-group", ...words)).requests;
+  expect((await runDrover(script, "server-group", "list")).out).toBe(
     [
       "GROUP   POLICY                      SERVERS\n",
       "pair    anti-affinity, 2 per host   web-1 (host-1), u2 (no host has it)\n",
@@ -57,13 +42,16 @@ test("server groups are made, changed, listed and deleted", async () => {
   expect(await sent("set", "pair", "--add", "web-3")).toEqual([
     'PATCH /v1/server-groups/pair {"addServers":["web-3"],"removeServers":[]}',
   ]);
-  expect(await drover(script, "server-group", "delete", "pair")).toMatchObject({ code: 0, out: "pair is deleted\n" });
+  expect(await runDrover(script, "server-group", "delete", "pair")).toMatchObject({
+    code: 0,
+    out: "pair is deleted\n",
+  });
   for (const wrong of [
     ["create", "pair"],
     ["create", "pair", "--policy", "near"],
     ["set", "pair"],
   ]) {
-    expect(await drover(script, "server-group", ...wrong)).toMatchObject({ code: 2, requests: [] });
+    expect(await runDrover(script, "server-group", ...wrong)).toMatchObject({ code: 2, requests: [] });
   }
 });
 
@@ -74,8 +62,8 @@ test("aggregates are made, changed, listed and deleted", async () => {
     "PATCH /v1/aggregates/rack-1": { body: { aggregate } },
     "DELETE /v1/aggregates/rack-1": { body: { deleted: "rack-1" } },
   };
-  const sent = async (...words: readonly string[]) => (await drover(script, "aggregate", ...words)).requests;
-  expect((await drover(script, "aggregate", "list")).out).toBe(
+  const sent = async (...words: readonly string[]) => (await runDrover(script, "aggregate", ...words)).requests;
+  expect((await runDrover(script, "aggregate", "list")).out).toBe(
     ["AGGREGATE   ZONE   HOSTS            METADATA\n", "rack-1      az1    host-1, host-2   ssd=true\n"].join(""),
   );
   expect(await sent("create", "rack-1", "--zone", "az1", "--host", "host-1", "--metadata", "ssd=true")).toEqual([
@@ -84,30 +72,33 @@ test("aggregates are made, changed, listed and deleted", async () => {
   expect(await sent("set", "rack-1", "--without-zone", "--remove-host", "host-2")).toEqual([
     'PATCH /v1/aggregates/rack-1 {"availabilityZone":null,"addHosts":[],"removeHosts":["host-2"]}',
   ]);
-  expect(await drover(script, "aggregate", "delete", "rack-1")).toMatchObject({ code: 0, out: "rack-1 is deleted\n" });
+  expect(await runDrover(script, "aggregate", "delete", "rack-1")).toMatchObject({
+    code: 0,
+    out: "rack-1 is deleted\n",
+  });
   for (const wrong of [["set", "rack-1"], ["set", "rack-1", "--metadata", "ssd"], ["create"]]) {
-    expect(await drover(script, "aggregate", ...wrong)).toMatchObject({ code: 2, requests: [] });
+    expect(await runDrover(script, "aggregate", ...wrong)).toMatchObject({ code: 2, requests: [] });
   }
 });
 
 test("a server is held to a zone, and let go again", async () => {
   const script = { "PATCH /v1/servers/busy": { body: { server: sampleServer({ availabilityZone: "az1" }) } } };
-  const held = await drover(script, "server", "zone", "busy", "--to", "az1");
+  const held = await runDrover(script, "server", "zone", "busy", "--to", "az1");
   expect(held.requests).toEqual(['PATCH /v1/servers/busy {"availabilityZone":"az1"}']);
   expect(held.out).toMatch(/^zone: +az1$/m);
-  const free = await drover(script, "server", "zone", "busy", "--any");
+  const free = await runDrover(script, "server", "zone", "busy", "--any");
   expect(free.requests).toEqual(['PATCH /v1/servers/busy {"availabilityZone":null}']);
-  expect(await drover(script, "server", "zone", "busy")).toMatchObject({ code: 2, requests: [] });
+  expect(await runDrover(script, "server", "zone", "busy")).toMatchObject({ code: 2, requests: [] });
 });
 
 test("maintenance begins with a reason and ends", async () => {
   const path = "PATCH /v1/hosts/host-1";
   const maintenance = { reason: "new fan", since: "2026-03-01T12:00:00.000Z" };
   const script = { [path]: { body: { host: sampleHost({ maintenance, aggregates: ["rack-1"] }) } } };
-  const begun = await drover(script, "host", "maintenance", "host-1", "--reason", "new fan");
+  const begun = await runDrover(script, "host", "maintenance", "host-1", "--reason", "new fan");
   expect(begun.requests).toEqual([`${path} {"maintenanceReason":"new fan"}`]);
   expect(begun.out).toMatch(/host-1 +up +no: maintenance: new fan +nova +rack-1/);
-  const ended = await drover(script, "host", "maintenance", "host-1", "--end");
+  const ended = await runDrover(script, "host", "maintenance", "host-1", "--end");
   expect(ended.requests).toEqual([`${path} {"maintenanceReason":null}`]);
-  expect(await drover(script, "host", "maintenance", "host-1")).toMatchObject({ code: 2, requests: [] });
+  expect(await runDrover(script, "host", "maintenance", "host-1")).toMatchObject({ code: 2, requests: [] });
 });
