@@ -258,6 +258,39 @@ describe("a volume's content", () => {
     expect(await connection.connect.getHostname()).toBe("host-1");
   });
 
+  test("that a signal aborts while it opens is aborted once it has, and the connection goes on", async () => {
+    const opening = Promise.withResolvers<void>();
+    const opened = Promise.withResolvers<void>();
+    const ends: string[] = [];
+    await using server = await fakeLibvirtd(
+      withHostname({
+        storageVolUpload: async () => {
+          opening.resolve();
+          await opened.promise;
+          return async (data) => {
+            try {
+              for await (const _ of data);
+              ends.push("whole");
+            } catch (error) {
+              ends.push("aborted");
+              throw error;
+            }
+          };
+        },
+      }),
+    );
+    await using connection = await LibvirtConnection.open(server.uri);
+    const stop = new AbortController();
+    const uploading = rejectionOf(connection.storageVol.upload(vol, [content(10)], { signal: stop.signal }));
+    await opening.promise;
+    stop.abort(new Error("enough"));
+    await turns(10);
+    opened.resolve();
+    expect(await uploading).toMatchObject({ message: "enough" });
+    expect(ends).toEqual(["aborted"]);
+    expect(await connection.connect.getHostname()).toBe("host-1");
+  });
+
   test("that its source cannot bring is aborted, and the source's error passed on", async () => {
     const volume = memoryVolume();
     await using server = await fakeLibvirtd(volume.handlers);

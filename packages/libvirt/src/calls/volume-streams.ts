@@ -13,7 +13,7 @@ export type OpenStream = (
   options?: StreamOptions,
 ) => Promise<RpcStream>;
 
-/** What a transfer accepts. `deadlineMs` bounds its opening; `signal` aborts it at any time. */
+/** What a transfer accepts. `deadlineMs` bounds its opening; `signal` aborts it at any time, and the connection stays. */
 export interface TransferOptions extends CallOptions {
   /** Where in the volume to begin, bytes. @default 0 */
   readonly offsetBytes?: number;
@@ -109,12 +109,17 @@ async function send(
   return bytes;
 }
 
-/** Opens a stream that is aborted when its scope is left before it was finished, and that a signal stops. */
+/**
+ * Opens a stream that is aborted when its scope is left before it was finished, and that a signal stops: one that comes
+ * while it opens as soon as it has, so that the connection can be used on.
+ */
 async function begin(open: OpenStream, name: StreamProcedureName, vol: StorageVol, options: Transfer) {
-  const { offsetBytes = 0, lengthBytes = 0, signal, sparse } = options;
+  const { offsetBytes = 0, lengthBytes = 0, signal, ...opening } = options;
+  signal?.throwIfAborted();
+  const { sparse } = opening;
   const flags = sparse ? VIR_STORAGE_VOL_SPARSE_STREAM : 0;
   const args = { vol, offset: BigInt(offsetBytes), length: BigInt(lengthBytes), flags };
-  const stream = await open(name, args, options);
+  const stream = await open(name, args, opening);
   const onAbort = () => stream.stop(signal?.reason);
   signal?.addEventListener("abort", onAbort, { once: true });
   if (signal?.aborted === true) onAbort();

@@ -39,7 +39,8 @@ export interface RpcChannelOptions {
   readonly startTimer?: StartTimer;
 }
 
-export interface StreamOptions extends CallOptions {
+/** Of the opening. It hears no signal: who gives it up in the middle would lose the connection; see {@link RpcStream.stop}. */
+export interface StreamOptions extends Pick<CallOptions, "deadlineMs"> {
   /** The call's flags tell libvirtd that there may be holes. @default false */
   readonly sparse?: boolean;
 }
@@ -118,8 +119,8 @@ export class RpcChannel {
   }
 
   /**
-   * Makes a call that opens a stream. If the call is given up after it was sent, the channel is closed: libvirtd would
-   * fill it with data that nobody reads.
+   * Makes a call that opens a stream. If its deadline passes, the channel is closed: libvirtd would fill it with data that
+   * nobody reads.
    */
   async openStream<Args>(
     name: string,
@@ -127,7 +128,6 @@ export class RpcChannel {
     args: Args,
     { sparse = false, ...options }: StreamOptions = {},
   ): Promise<RpcStream> {
-    options.signal?.throwIfAborted();
     const serial = this.#nextSerial();
     const stream = new RpcStream(
       name,
