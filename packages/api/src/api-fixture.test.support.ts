@@ -39,6 +39,8 @@ export interface ApiFixture {
   readonly calls: ConductorCall[];
   /** The conductor's next answer is this error. */
   refuseNext(error: DroverError): void;
+  /** What the next preflight says otherwise than that the server can move to hostb. */
+  nextPreflight(report: object): void;
   /** A request under `/v2.1` at version 2.`minor`; parsed body, or undefined when it is empty. */
   nova(
     method: Method,
@@ -57,6 +59,7 @@ export async function openApiFixture(): Promise<ApiFixture> {
   const bus = openInProcessBus();
   const calls: ConductorCall[] = [];
   let refusal: DroverError | undefined;
+  let preflight: object = {};
   function answer<Answer>(method: string, request: unknown, info: RpcInfo, value: Answer): Answer {
     calls.push({ method, request, context: info.context });
     const error = refusal;
@@ -83,6 +86,7 @@ export async function openApiFixture(): Promise<ApiFixture> {
           reason: "",
           checks: [],
           hosts: [],
+          ...preflight,
         }),
       ),
       handle(hostMigrationPreflight, async (request, info) =>
@@ -148,6 +152,9 @@ export async function openApiFixture(): Promise<ApiFixture> {
     calls,
     refuseNext: (error) => {
       refusal = error;
+    },
+    nextPreflight: (report) => {
+      preflight = report;
     },
     nova: (method, path, minor, body) =>
       send(method, `/v2.1${path}`, { "openstack-api-version": `compute 2.${minor}` }, body),

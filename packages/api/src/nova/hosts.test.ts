@@ -71,8 +71,89 @@ describe("/os-hypervisors", () => {
       status: 404,
       body: { itemNotFound: { message: "No hypervisor matching 'x' could be found." } },
     });
-    expect((await api.nova("GET", "/os-hypervisors/77", 80)).status).toBe(404);
+    expect(await api.nova("GET", "/os-hypervisors/77", 80)).toMatchObject({
+      status: 400,
+      body: { badRequest: { message: "Invalid uuid 77" } },
+    });
+    expect(await api.nova("GET", `/os-hypervisors/${S1}`, 80)).toMatchObject({
+      status: 404,
+      body: { itemNotFound: { message: `Hypervisor with ID '${S1}' could not be found.` } },
+    });
     expect((await api.nova("GET", "/os-hypervisors/1", 52)).body).toMatchObject({ hypervisor: { id: 1 } });
+  });
+});
+
+describe("what hypervisors had in older versions", () => {
+  it("has sums over hosts until 2.87", async () => {
+    expect((await api.nova("GET", "/os-hypervisors/statistics", 87)).body).toMatchObject({
+      hypervisor_statistics: { count: 2, vcpus: 16, memory_mb: 32_768, running_vms: 2, current_workload: 0 },
+    });
+    expect((await api.nova("GET", "/os-hypervisors/statistics", 88)).status).toBe(404);
+  });
+
+  it("says that an uptime is not known, until 2.87", async () => {
+    expect(await api.nova("GET", "/os-hypervisors/1/uptime", 52)).toMatchObject({
+      status: 501,
+      body: { notImplemented: { code: 501 } },
+    });
+    expect((await api.nova("GET", "/os-hypervisors/9/uptime", 52)).status).toBe(404);
+    expect((await api.nova("GET", "/os-hypervisors/1/uptime", 88)).status).toBe(404);
+  });
+
+  it("does not page over a pattern, as Nova does not", async () => {
+    const path = "/os-hypervisors?hypervisor_hostname_pattern=host&limit=1";
+    expect((await api.nova("GET", path, 80)).status).toBe(400);
+  });
+});
+
+describe("aggregates and availability zones", () => {
+  it("has the zones of hosts, with their agents where detail is asked for", async () => {
+    expect((await api.nova("GET", "/os-availability-zone", 80)).body).toEqual({
+      availabilityZoneInfo: [{ zoneName: "nova", zoneState: { available: true }, hosts: null }],
+    });
+    const service = {
+      "nova-compute": { available: true, active: true, updated_at: expect.stringMatching(/\.\d{6}$/) },
+    };
+    expect((await api.nova("GET", "/os-availability-zone/detail", 80)).body).toMatchObject({
+      availabilityZoneInfo: [{ zoneName: "nova", hosts: { hosta: service, hostb: service } }],
+    });
+  });
+
+  it("has an aggregate with its zone, and its zone with its host", async () => {
+    const made = { name: "fast", hosts: ["hostb"], availabilityZone: "west", metadata: { ssd: "true" } };
+    const { id } = await api.store.aggregates.create(made);
+    const { body } = await api.nova("GET", `/os-aggregates/${id}`, 80);
+    expect(body).toEqual({
+      aggregate: {
+        id,
+        uuid: expect.stringMatching(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/),
+        name: "fast",
+        hosts: ["hostb"],
+        availability_zone: "west",
+        metadata: { ssd: "true", availability_zone: "west" },
+        created_at: expect.stringMatching(/\.\d{6}$/),
+        updated_at: null,
+        deleted: false,
+        deleted_at: null,
+      },
+    });
+    expect((await api.nova("GET", "/os-aggregates", 80)).body).toEqual({
+      aggregates: [Object.values(body as object)[0]],
+    });
+    expect((await api.nova("GET", `/os-aggregates/${id}`, 40)).body).not.toHaveProperty("aggregate.uuid");
+    expect((await api.nova("GET", "/os-aggregates/4711", 80)).body).toMatchObject({
+      itemNotFound: { message: "Aggregate 4711 could not be found." },
+    });
+    expect((await api.nova("GET", "/os-aggregates/fast", 80)).status).toBe(400);
+    expect((await api.nova("GET", "/os-availability-zone", 80)).body).toMatchObject({
+      availabilityZoneInfo: [{ zoneName: "nova" }, { zoneName: "west" }],
+    });
+    await api.store.hosts.set("hostb", { enabled: false });
+    expect((await api.nova("GET", "/os-availability-zone", 80)).body).toMatchObject({
+      availabilityZoneInfo: [{ zoneName: "nova" }, { zoneName: "west", zoneState: { available: false } }],
+    });
+    await api.store.hosts.set("hostb", { enabled: true });
+    await api.store.aggregates.remove("fast");
   });
 });
 

@@ -45,15 +45,35 @@ function serversOf(host: KnownHost, { minor, withServers }: HypervisorViewOption
   return { servers: host.servers.map((server) => ({ name: server.name, uuid: server.uuid })) };
 }
 
+/** `/os-hypervisors/statistics`: the sums over the hosts that take guests, as Nova has them. */
+export function hypervisorStatistics(hosts: readonly KnownHost[]): object {
+  const all = hosts.filter(takesGuests).map(numbersOf);
+  const zero: Numbers = numbersOf({ facts: { cpus: 0, memoryKiB: 0 }, servers: [] });
+  const sums = Object.keys(zero).map((key) => [key, all.reduce((sum, numbers) => sum + (numbers[key] ?? 0), 0)]);
+  return { count: all.length, ...Object.fromEntries(sums), disk_available_least: 0 };
+}
+
 function capacity(host: KnownHost, minor: number): object {
-  const running = host.servers.filter((server) => isActive(server.powerState));
-  const memoryMiB = Math.round(host.facts.memoryKiB / 1024);
-  const usedMiB = Math.round(running.reduce((sum, server) => sum + server.memoryKiB, 0) / 1024);
   const cpu = { arch: host.facts.cpuArch, model: host.facts.cpuModel };
   return {
     cpu_info: minor >= SINCE.cpuInfoObject ? cpu : JSON.stringify(cpu),
-    current_workload: host.servers.filter((server) => server.migration !== null).length,
     disk_available_least: null,
+    ...numbersOf(host),
+  };
+}
+
+type Numbers = Readonly<Record<string, number>>;
+
+/** Disks are libvirt's pools, whatever those are: there is no one number for them. */
+function numbersOf(host: {
+  readonly facts: Pick<KnownHost["facts"], "cpus" | "memoryKiB">;
+  readonly servers: KnownHost["servers"];
+}): Numbers {
+  const running = host.servers.filter((server) => isActive(server.powerState));
+  const memoryMiB = Math.round(host.facts.memoryKiB / 1024);
+  const usedMiB = Math.round(running.reduce((sum, server) => sum + server.memoryKiB, 0) / 1024);
+  return {
+    current_workload: host.servers.filter((server) => server.migration !== null).length,
     free_disk_gb: 0,
     free_ram_mb: memoryMiB - usedMiB,
     local_gb: 0,

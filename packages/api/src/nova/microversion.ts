@@ -23,6 +23,8 @@ export const SINCE = {
   cpuInfoObject: 28,
   migrateForce: 30,
   hypervisorPaging: 33,
+  checksInBackground: 34,
+  aggregateUuid: 41,
   flavorEmbedded: 47,
   computeUuids: 53,
   flavorDescription: 55,
@@ -83,4 +85,9 @@ function textOf(headers: Headers): string | undefined {
 /** @throws {NovaFault} 404 where Nova does not know the call at that version. */
 export function requireSince(minor: number, since: number): void {
   if (minor < since) throw new NovaFault(404, `API version 2.${minor} is not supported on this method.`);
+}
+
+/** @throws {NovaFault} 404 where Nova no longer knows the call at that version. */
+export function requireBefore(minor: number, gone: number): void {
+  if (minor >= gone) throw new NovaFault(404, `API version 2.${minor} is not supported on this method.`);
 }

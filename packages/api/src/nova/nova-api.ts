@@ -1,5 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { logAnswer } from "../log-answer.ts";
+import { aggregateRoutes } from "./aggregate-routes.ts";
+import { availabilityZoneRoutes } from "./availability-zone-routes.ts";
 import { flavorRoutes } from "./flavor-routes.ts";
 import { hypervisorRoutes } from "./hypervisor-routes.ts";
 import { instanceActionRoutes } from "./instance-action-routes.ts";
@@ -38,6 +40,8 @@ export function novaApi(app: FastifyInstance, context: NovaContext): void {
     hypervisorRoutes,
     serviceRoutes,
     serviceSettings,
+    aggregateRoutes,
+    availabilityZoneRoutes,
     flavorRoutes,
   ]) {
     routes(app, context);

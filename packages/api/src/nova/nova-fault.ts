@@ -22,11 +22,18 @@ const faultNames: Readonly<Record<number, string>> = {
   409: "conflictingRequest",
   413: "overLimit",
   415: "badMediaType",
+  429: "overLimit",
+  501: "notImplemented",
   503: "serviceUnavailable",
 };
 
 export function faultBody(fault: NovaFault): NovaFaultBody {
   return { [faultNames[fault.status] ?? "computeFault"]: { code: fault.status, message: fault.message } };
+}
+
+/** What Nova has and this fleet has not; `remedy` says what there is instead. Nova's own code for it. */
+export function notSupported(remedy: string): NovaFault {
+  return new NovaFault(501, `The requested functionality is not supported. ${remedy}`);
 }
 
 /** Drover's codes as a Nova client expects them; what it cannot tell apart is the same status. */

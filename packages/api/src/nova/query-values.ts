@@ -4,11 +4,21 @@ import { NovaFault } from "./nova-fault.ts";
 /** A value of a query; of one that is repeated, the first. */
 export const one = z.union([z.string(), z.array(z.string()).transform((values) => values[0] ?? "")]).optional();
 
+/** All values of a key that may be repeated. */
+export const many = z.union([z.string().transform((value) => [value]), z.array(z.string())]).optional();
+
 /** A whole number, as `limit` is. */
 export const count = z
   .string()
   .regex(/^[0-9]{1,9}$/, "a whole number")
   .transform(Number)
+  .optional();
+
+/** Nova's booleans in queries (oslo's `bool_from_string`). */
+export const flag = z
+  .string()
+  .regex(/^(1|t|true|on|y|yes|0|f|false|off|n|no)$/i, "a boolean: true or false")
+  .transform((value) => /^(1|t|true|on|y|yes)$/i.test(value))
   .optional();
 
 /** A time in ISO 8601. */

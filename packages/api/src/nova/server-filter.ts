@@ -1,12 +1,14 @@
 import type { KnownServer } from "@drover/fleet";
 import { z } from "zod";
+import { LOCAL_IDENTITY } from "../identity.ts";
 import { matchingNames } from "../name-filter.ts";
+import { flavorId, flavorSize } from "./flavor-view.ts";
+import { SINCE } from "./microversion.ts";
 import { NovaFault } from "./nova-fault.ts";
 import { parseQuery } from "./nova-validation.ts";
-import { count, one } from "./query-values.ts";
+import { count, flag, many, one, requireOrder, time } from "./query-values.ts";
 import { novaServerState } from "./server-status.ts";
 
-const many = z.union([z.string().transform((value) => [value]), z.array(z.string())]).optional();
 /** What is not named here is ignored, as Nova does for the keys that it does not know. */
 const serverQuery = z.object({
   name: one,
@@ -16,6 +18,21 @@ const serverQuery = z.object({
   status: many,
   vm_state: one,
   task_state: one,
+  power_state: one,
+  availability_zone: one,
+  flavor: one,
+  image: one,
+  ip: one,
+  ip6: one,
+  user_id: one,
+  project_id: one,
+  tenant_id: one,
+  all_tenants: flag,
+  deleted: flag,
+  "changes-since": time,
+  "changes-before": time,
+  sort_key: many,
+  sort_dir: many,
   limit: count,
   marker: one,
 });
@@ -24,17 +41,26 @@ export type ServerQuery = z.output<typeof serverQuery>;
 
 export const MAX_PAGE = 1000;
 
-export function parseServerQuery(query: unknown): ServerQuery {
-  return parseQuery(serverQuery, query);
+/** @throws {NovaFault} 400 for a value that does not fit; Nova's sort keys that Drover has nothing for are 400 too */
+export function parseServerQuery(query: unknown, minor: number): ServerQuery {
+  const parsed = parseQuery(serverQuery, query);
+  if (minor < SINCE.changesBefore) return { ...parsed, "changes-before": undefined };
+  requireOrder(parsed["changes-since"], parsed["changes-before"]);
+  return parsed;
 }
 
-/** Those that the query asks for, in the order given. */
-export function filterServers(servers: readonly KnownServer[], query: ServerQuery): readonly KnownServer[] {
-  const { name, host = query.node, uuid } = query;
+/** Those that the query asks for, in the order that it asks for. */
+export function filterServers(
+  servers: readonly KnownServer[],
+  query: ServerQuery,
+  zoneOf: (host: string) => string,
+): readonly KnownServer[] {
+  if (asksForWhatIsNot(query)) return sortServers([], query);
+  const { name, host = query.node, uuid, "changes-since": since, "changes-before": before } = query;
   const statuses = query.status?.map((status) => status.toUpperCase());
   const names =
     name === undefined ? undefined : matchingNames([...new Set(servers.map((server) => server.name))], name);
-  return servers.filter((server) => {
+  const chosen = servers.filter((server) => {
     const state = novaServerState(server);
     return (
       (names === undefined || names.has(server.name)) &&
@@ -42,9 +68,80 @@ export function filterServers(servers: readonly KnownServer[], query: ServerQuer
       (uuid === undefined || server.uuid === uuid) &&
       (statuses === undefined || statuses.includes(state.status)) &&
       (query.vm_state === undefined || state.vmState === query.vm_state) &&
-      (query.task_state === undefined || (state.taskState ?? "") === query.task_state)
+      (query.task_state === undefined || (state.taskState ?? "") === query.task_state) &&
+      (query.power_state === undefined || String(state.powerState) === query.power_state) &&
+      (query.flavor === undefined || flavorId(flavorSize(server)) === query.flavor) &&
+      (query.availability_zone === undefined || zoneOf(server.host) === query.availability_zone) &&
+      (since === undefined || server.seenAt >= since) &&
+      (before === undefined || server.seenAt <= before)
     );
   });
+  return sortServers(chosen, query);
+}
+
+/** No server is deleted, has an image or an address that libvirt knew of, or belongs to another project. */
+function asksForWhatIsNot(query: ServerQuery): boolean {
+  const { deleted, image = "", ip, ip6, user_id: user, project_id: project = query.tenant_id } = query;
+  return (
+    deleted === true ||
+    image !== "" ||
+    ip !== undefined ||
+    ip6 !== undefined ||
+    (user !== undefined && user !== LOCAL_IDENTITY.userId) ||
+    (project !== undefined && project !== LOCAL_IDENTITY.projectId)
+  );
+}
+
+type SortValue = string | number;
+
+/** Nova's keys; where Drover knows one value for all servers, the order stays as it is. */
+const SORT_KEYS: ReadonlyMap<string, (server: KnownServer) => SortValue> = new Map(
+  Object.entries({
+    display_name: ({ name }: KnownServer) => name,
+    hostname: ({ name }: KnownServer) => name,
+    host: ({ host }: KnownServer) => host,
+    node: ({ host }: KnownServer) => host,
+    uuid: ({ uuid }: KnownServer) => uuid,
+    updated_at: ({ seenAt }: KnownServer) => seenAt.getTime(),
+    power_state: (server: KnownServer) => novaServerState(server).powerState,
+    vm_state: (server: KnownServer) => novaServerState(server).vmState,
+    task_state: (server: KnownServer) => novaServerState(server).taskState ?? "",
+    instance_type_id: (server: KnownServer) => flavorId(flavorSize(server)),
+  }),
+);
+const SAME_FOR_ALL = new Set(
+  (
+    "access_ip_v4 access_ip_v6 auto_disk_config availability_zone config_drive created_at display_description image_ref " +
+    "kernel_id key_name launch_index launched_at locked locked_by project_id progress ramdisk_id root_device_name " +
+    "terminated_at user_id"
+  ).split(" "),
+);
+
+/** @throws {NovaFault} 400 for a key or a direction that Nova does not have */
+function sortServers(servers: readonly KnownServer[], query: ServerQuery): readonly KnownServer[] {
+  const directions = query.sort_dir ?? [];
+  for (const direction of directions) {
+    if (direction !== "asc" && direction !== "desc") throw notAllowed("sort_dir", direction, "asc or desc");
+  }
+  const keys = (query.sort_key ?? []).flatMap((key, index) => {
+    const read = SORT_KEYS.get(key);
+    if (read === undefined && !SAME_FOR_ALL.has(key)) throw notAllowed("sort_key", key, "a key that servers have");
+    // Nova's default, and what the first of fewer directions than keys is repeated as.
+    const direction = directions[index] ?? directions[0] ?? "desc";
+    return read === undefined ? [] : [{ read, factor: direction === "asc" ? 1 : -1 }];
+  });
+  if (keys.length === 0) return servers;
+  return [...servers].sort((a, b) => {
+    for (const { read, factor } of keys) {
+      const [left, right] = [read(a), read(b)];
+      if (left !== right) return left < right ? -factor : factor;
+    }
+    return 0;
+  });
+}
+
+function notAllowed(key: string, value: string, what: string): NovaFault {
+  return new NovaFault(400, `Invalid input for query parameters ${key}. Value: ${value}. '${value}' is not ${what}`);
 }
 
 /** A page of `rows`, which are in a lasting order. @throws {NovaFault} 400 for a marker that is not among them */

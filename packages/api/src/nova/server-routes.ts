@@ -1,4 +1,5 @@
 import type { KnownServer } from "@drover/fleet";
+import { zoneOfHost } from "@drover/model";
 import type { FastifyRequest } from "fastify";
 import { baseUrl, nextLink } from "./links.ts";
 import type { NovaContext, NovaRoutes } from "./nova-context.ts";
@@ -14,8 +15,13 @@ export async function requireServer(context: NovaContext, id: string): Promise<K
 }
 
 async function listed(request: FastifyRequest, { fleet }: NovaContext) {
-  const query = parseServerQuery(request.query);
-  const { rows, next } = page(filterServers(await fleet.servers(), query), query, (server) => server.uuid);
+  const query = parseServerQuery(request.query, request.novaMinor);
+  const [servers, aggregates] = await Promise.all([
+    fleet.servers(),
+    query.availability_zone === undefined ? [] : fleet.aggregates(),
+  ]);
+  const chosen = filterServers(servers, query, (host) => zoneOfHost(host, aggregates));
+  const { rows, next } = page(chosen, query, (server) => server.uuid);
   return { rows, links: next === undefined ? {} : { servers_links: [nextLink(request, next)] } };
 }
 

@@ -149,6 +149,49 @@ describe("GET /servers/{id}", () => {
   });
 });
 
+describe("the queries of /servers", () => {
+  const names = async (query: string, minor = 80) => {
+    const { status, body } = await api.nova("GET", `/servers/detail?${query}`, minor);
+    return status === 200 ? (body as { servers: { name: string }[] }).servers.map(({ name }) => name) : status;
+  };
+
+  it.each([
+    ["sort_key=display_name&sort_dir=asc", ["vm1", "vm2", "vm3"]],
+    ["sort_key=display_name", ["vm3", "vm2", "vm1"]],
+    ["sort_key=vm_state&sort_key=display_name&sort_dir=desc&sort_dir=asc", ["vm3", "vm1", "vm2"]],
+    ["sort_key=created_at", ["vm1", "vm2", "vm3"]],
+    ["sort_key=secret", 400],
+    ["sort_key=display_name&sort_dir=up", 400],
+    ["status=active&sort_key=display_name&sort_dir=asc&limit=1", ["vm1"]],
+    ["status=nosuch", []],
+    ["power_state=4", ["vm3"]],
+    ["flavor=1c-512m&vm_state=stopped", ["vm3"]],
+    ["flavor=m1.tiny", []],
+    ["availability_zone=nova&name=vm1", ["vm1"]],
+    ["availability_zone=west", []],
+    ["ip=10.0.0.1", []],
+    ["image=5", []],
+    ["deleted=True", []],
+    ["deleted=perhaps", 400],
+    ["all_tenants=1&project_id=admin&name=vm1", ["vm1"]],
+    ["tenant_id=other", []],
+    ["changes-since=2020-01-01T00:00:00Z&name=vm1", ["vm1"]],
+    ["changes-since=2999-01-01T00:00:00Z", []],
+    ["changes-since=yesterday", 400],
+    ["changes-before=2020-01-01T00:00:00Z", []],
+    ["changes-since=2022-01-01T00:00:00Z&changes-before=2020-01-01T00:00:00Z", 400],
+    ["limit=-1", 400],
+    ["marker=nosuch", 400],
+    ["favourite_colour=blue&name=vm1", ["vm1"]],
+  ])("answers %s with %j", async (query, answer) => {
+    expect(await names(query)).toEqual(answer);
+  });
+
+  it("ignores changes-before until 2.66", async () => {
+    expect(await names("changes-before=2020-01-01T00:00:00Z&name=vm1", 65)).toEqual(["vm1"]);
+  });
+});
+
 describe("POST /servers/{id}/action", () => {
   const act = (body: unknown, minor = 80, id = S1) => api.nova("POST", `/servers/${id}/action`, minor, body);
   const migrate = (action: unknown, minor = 80) => act({ "os-migrateLive": action }, minor);
@@ -162,13 +205,30 @@ describe("POST /servers/{id}/action", () => {
     [80, { host: null, block_migration: "auto" }, null, null],
   ])("asks the conductor at 2.%d for %j", async (minor, action, host, blockMigration) => {
     expect(await migrate(action, minor)).toMatchObject({ status: 202, body: undefined });
+    const preflight = { method: "migration_preflight", request: { server: S1, host } };
     expect(api.calls).toMatchObject([
+      ...(minor < 34 ? [preflight] : []),
       {
         method: "live_migrate_instance",
         request: { serverUuid: S1, host, blockMigration, requestedBy: "admin", projectId: "admin" },
         context: { userId: "admin", projectId: "admin", requestId: expect.stringMatching(/^req-/) },
       },
     ]);
+  });
+
+  it("answers failed pre-checks below 2.34 within the request, and asks for no migration then", async () => {
+    const unfit = { host: "hostb", verdict: "unfit", rank: 1, weight: 0, weights: [] };
+    const failed = { check: "cpu", passed: false, message: "hostb lacks the processor feature avx2" };
+    api.nextPreflight({ canMove: false, reason: "no host is left", hosts: [{ ...unfit, checks: [failed] }] });
+    expect(await migrate({ host: "hostb", block_migration: "auto", force: false }, 33)).toMatchObject({
+      status: 400,
+      body: { badRequest: { message: "Migration pre-check error: hostb lacks the processor feature avx2" } },
+    });
+    api.nextPreflight({ canMove: false, reason: "no host is left" });
+    expect(await migrate({ host: null, block_migration: "auto" }, 25)).toMatchObject({
+      body: { badRequest: { message: "Migration pre-check error: no host is left" } },
+    });
+    expect(api.calls.map(({ method }) => method)).toEqual(["migration_preflight", "migration_preflight"]);
   });
 
   const prefix = "Invalid input for field/attribute os-migrateLive. Value: ";
@@ -272,9 +332,12 @@ describe("POST /servers/{id}/action", () => {
       status: 400,
       body: { badRequest: { message: "There is no such action: nosuch" } },
     });
-    expect((await act({ pause: null })).body).toMatchObject({
-      badRequest: { message: expect.stringContaining("pause is not served by Drover") },
+    expect(await act({ resize: { flavorRef: "2" } })).toMatchObject({
+      status: 501,
+      body: { notImplemented: { code: 501, message: expect.stringContaining("os-migrateLive") } },
     });
+    expect((await act({ reboot: { type: "HARD" } })).status).toBe(501);
+    expect((await act({ toString: null })).status).toBe(400);
     expect(await act({ confirmResize: null })).toMatchObject({
       status: 409,
       body: {

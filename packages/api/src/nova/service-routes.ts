@@ -1,9 +1,10 @@
 import { z } from "zod";
 import type { NovaRoutes } from "./nova-context.ts";
 import { parseQuery } from "./nova-validation.ts";
+import { one } from "./query-values.ts";
 import { viewService } from "./service-view.ts";
 
-const serviceQuery = z.object({ binary: z.string().optional(), host: z.string().optional() });
+const serviceQuery = z.object({ binary: one, host: one });
 
 /** `GET /os-services`: each agent is a `nova-compute`, the word by which clients look for what runs servers. */
 export const serviceRoutes: NovaRoutes = (app, { fleet }) => {
