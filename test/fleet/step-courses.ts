@@ -33,7 +33,7 @@ const linkOf =
 export const straight: Course = { title: "any migration", state: "completed", host: "beta" };
 
 /** The conductor waits for a start that nobody answers, and not for a minute. */
-export const soonDoubted: Course = { ...straight, title: "one soon doubted", conductor: { start_timeout_s: 15 } };
+export const soonDoubted: Course = { ...straight, title: "one soon doubted", conductor: { start_timeout_s: 40 } };
 
 /** So long that its source is asked whether it still steers the copy. */
 export const long: Course = {

@@ -16,7 +16,8 @@ export async function untilMigration(
       if (condition(migration)) return migration;
       throw new Error(`it is ${migration.state} (${migration.reason ?? "no reason given"})`);
     },
-    { deadlineMs, intervalMs: 50 },
+    // An end stays, so it need not be looked for so often: each look is a request.
+    { deadlineMs, intervalMs: condition === isOver ? 250 : 50 },
   );
 }
 
