@@ -1,8 +1,12 @@
-import { findGuest, liveMigration, preLiveMigration } from "@drover/contracts";
+import { randomBytes } from "node:crypto";
+import { checkCanLiveMigrateSource, findGuest, liveMigration, preLiveMigration } from "@drover/contracts";
 import { LibvirtConnection, VIR_DOMAIN_STATE } from "@drover/libvirt";
 import { waitFor } from "@drover/testkit";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { type AgentBed, startAgentBed } from "./agent-bed.test.support.ts";
+
+const DISK = "/var/lib/libvirt/images/web.raw";
+const content = randomBytes(2 * 1_048_576);
 
 let bed: AgentBed;
 beforeEach(async () => {
@@ -52,6 +56,27 @@ describe("an agent that returns", () => {
     await comeBack("h2");
     expect(bed.conductor.held[0]?.held).toMatchObject([{ migrationUuid: command.migrationUuid, started: null }]);
     expect(await standingOn("h2", uuid)).toBe("off");
+  });
+
+  test.each([
+    ["deletes what a copy has written to where the source runs the guest", "h1", undefined],
+    ["keeps it where a third host does, which may share the storage", "h3", content],
+  ])("%s", async (_name, runsOn, expected) => {
+    bed.fleet.putFile("h1", DISK, content);
+    const uuid = await bed.addGuest({ name: "web", localDisks: [DISK] });
+    const command = bed.startCommand(uuid, "web");
+    const checked = await bed.bus.call(
+      checkCanLiveMigrateSource,
+      { ...command, blockMigration: null },
+      { server: "h1" },
+    );
+    const disks = checked.requirements?.disks ?? [];
+    await bed.bus.call(preLiveMigration, { ...command, sourceHost: "h1", disks }, { server: "h2" });
+    bed.fleet.putFile("h2", DISK, content);
+    bed.conductor.verdict = { verdict: "over", runsElsewhere: true, runsOn };
+    await comeBack("h2");
+    await bed.stopAgent("h2");
+    expect(bed.fleet.readFile("h2", DISK)).toEqual(expected);
   });
 
   test("never touches a guest that runs, whatever it is told", async () => {

@@ -23,6 +23,8 @@ export interface HeldWorkOptions {
 
 /** While the file holds anything, the conductor is asked this often, ms: what is under way is in it too. */
 const ASK_AGAIN_MS = 30_000;
+/** Of a conductor that does not name the host (before 1.4). */
+const SOME_HOST = "another host";
 /** Woken in a row, as by one refused report after another, it still leaves this pause, ms. */
 const WOKEN_PAUSE_MS = 250;
 /** Not ready, or an answer that did not come: tried again after this, ms; later and later, as long as it stays so. */
@@ -80,8 +82,8 @@ export class HeldWork {
     try {
       const request = { host, held: held.slice(this.#turn, this.#turn + MAX_HELD_MIGRATIONS) };
       const { verdicts } = await bus.call(reportHeldMigrations, request, { signal: this.#ended.signal });
-      for (const { migrationUuid, verdict, runsElsewhere } of verdicts) {
-        await this.#obey(migrationUuid, verdict, runsElsewhere);
+      for (const { migrationUuid, verdict, runsElsewhere, runsOn = null } of verdicts) {
+        await this.#obey(migrationUuid, verdict, runsOn ?? (runsElsewhere ? SOME_HOST : null));
       }
       this.#turn += MAX_HELD_MIGRATIONS;
       this.#failures = 0;
@@ -105,14 +107,14 @@ export class HeldWork {
   async #obey(
     migrationUuid: string,
     verdict: "in-progress" | "over" | "no-record",
-    runsElsewhere: boolean,
+    runsOn: string | null,
   ): Promise<void> {
     const { migrations, preparation, journal, logger } = this.#options;
     if (verdict === "in-progress") return migrations.reportAgain(migrationUuid);
     if (migrations.isSteering(migrationUuid)) return;
     try {
       await journal.acknowledge(migrationUuid);
-      await preparation.releaseHeld(migrationUuid, runsElsewhere);
+      await preparation.releaseHeld(migrationUuid, runsOn);
     } catch (err) {
       logger.warn({ migrationId: migrationUuid, err }, "what a migration left behind could not be released yet");
     }

@@ -31,7 +31,7 @@ import type { CommandFence } from "./migration/command-fence.ts";
 import { postCopyObstacle } from "./migration/post-copy-obstacle.ts";
 import { findInbound, type ResolveAddress } from "./network/inbound-address.ts";
 import { isGuestFolder } from "./storage/guest-folder.ts";
-import type { HostStorage } from "./storage/host-storage.ts";
+import type { HostStorage, MadeFor } from "./storage/host-storage.ts";
 import { Turns } from "./storage/turns.ts";
 import type { HostFiles } from "./tls/host-files.ts";
 import { destinationTls } from "./tls/native-tls.ts";
@@ -115,7 +115,7 @@ export class Preparation {
 
   async #rememberBefore(command: PreCommand): Promise<PreparedEntry> {
     const { link, journal, clock, fence } = this.#options;
-    const { migrationUuid, serverUuid } = command;
+    const { migrationUuid, serverUuid, sourceHost } = command;
     fence.admit(command);
     const known = journal.prepared(migrationUuid);
     if (known !== undefined) return known;
@@ -123,7 +123,7 @@ export class Preparation {
     // Once more: libvirt may have answered so late that the migration was rolled back meanwhile.
     fence.admit(command);
     const fresh = { volumes: [], disks: null, atMs: clock.now().getTime() };
-    const entry = { migrationUuid, serverUuid, definedBefore: found !== null, ...fresh };
+    const entry = { migrationUuid, serverUuid, sourceHost, definedBefore: found !== null, ...fresh };
     await journal.putPrepared(entry);
     return entry;
   }
@@ -131,7 +131,7 @@ export class Preparation {
   async #prepareDisks(command: PreCommand, entry: PreparedEntry): Promise<readonly PreparedDisk[]> {
     const { storage, journal, fence } = this.#options;
     // What an attempt before this one made is of no use yet; it is made anew.
-    await storage.removeMade(entry.volumes, false, true);
+    await storage.removeMade(entry.volumes, "undecided", true);
     const stop = new AbortController();
     this.#preparing.set(command.migrationUuid, stop);
     let noted = entry;
@@ -234,7 +234,7 @@ export class Preparation {
     const { storage, logger, config } = this.#options;
     const { standing } = await this.#stands(command);
     const notHere = standing === "absent" || (definedBefore && standing === "off");
-    const left = await storage.removeMade(volumes, command.broughtDefinition === "remove", notHere);
+    const left = await storage.removeMade(volumes, MADE_FOR[command.broughtDefinition], notHere);
     if (left.length === 0) return;
     if (command.broughtDefinition === "undecided") {
       const message = `${command.serverName} may need ${left.join(", ")} on ${config.host}: its source does not answer`;
@@ -242,7 +242,7 @@ export class Preparation {
     }
     logger.warn(
       { migrationId: command.migrationUuid, paths: left },
-      "copied disks stay: no other host has the guest, and they may be the last of it",
+      "what was made for its disks stays: its source does not have the guest, and this may be the last of it, or a third host's",
     );
   }
 
@@ -315,13 +315,16 @@ export class Preparation {
 
   /**
    * What the file still holds of migrations that are over, whose clean-up never reached this host: it was down, or its
-   * conductor gave it up. What stands still or lies shut off goes only while another host runs the guest.
+   * conductor gave it up. What stands still or lies shut off goes only while another host runs the guest; copies of its disks
+   * only while the one does that the migration has left them to.
+   *
+   * @param runsOn Another host that runs the guest; null if none is known to.
    */
-  async releaseHeld(migrationUuid: string, runsElsewhere: boolean): Promise<void> {
-    await this.#turns.take(migrationUuid, () => this.#releaseHeld(migrationUuid, runsElsewhere));
+  async releaseHeld(migrationUuid: string, runsOn: string | null): Promise<void> {
+    await this.#turns.take(migrationUuid, () => this.#releaseHeld(migrationUuid, runsOn));
   }
 
-  async #releaseHeld(migrationUuid: string, runsElsewhere: boolean): Promise<void> {
+  async #releaseHeld(migrationUuid: string, runsOn: string | null): Promise<void> {
     const { journal, logger, storage } = this.#options;
     const entry = journal.get(migrationUuid);
     const prepared = journal.prepared(migrationUuid);
@@ -336,20 +339,22 @@ export class Preparation {
     if (ours && !active && isHere) {
       // What a person has stopped here is a person's to end, whoever runs the guest.
       const byPerson = found.standing === "paused" && entry?.suspended !== true;
-      if (!runsElsewhere || byPerson) return;
+      if (runsOn === null || byPerson) return;
       if (isRemnant(found)) await this.#destroy(command, doing);
       await this.#undefineUnlessActive(command, doing);
       isHere = false;
       logger.info({ migrationId: migrationUuid, was: found.standing }, "what a migration had left behind was released");
     }
-    if (entry !== undefined && left && runsElsewhere) {
+    // A third host, to which somebody has moved the guest, may share the storage that its disks are on here.
+    if (entry !== undefined && left && runsOn === entry.destinationHost) {
       await this.#deleteCopiedDisks(entry);
       if (entry.ended?.outcome === "arrived") await this.#deleteBrought(entry);
     }
     if (prepared !== undefined && !active) {
-      const kept = await storage.removeMade(prepared.volumes, runsElsewhere && !isHere, !isHere);
+      const kept = await storage.removeMade(prepared.volumes, madeFor(prepared, runsOn), !isHere);
       // Nobody has said yet that the guest does not need them.
-      if (kept.length > 0 && !runsElsewhere) return;
+      if (kept.length > 0 && runsOn === null) return;
+      if (kept.length > 0) logger.warn({ migrationId: migrationUuid, paths: kept, runsOn }, KEPT);
     }
     if (entry !== undefined) await journal.update(migrationUuid, { settled: true });
     await journal.forgetPrepared(migrationUuid);
@@ -383,6 +388,19 @@ export class Preparation {
       "a leftover definition was removed",
     );
   }
+}
+
+/** What the conductor's word on a definition says of the disks that were made with it. */
+const MADE_FOR = { remove: "surplus", keep: "needed", undecided: "undecided" } as const satisfies Record<
+  ReleaseCommand["broughtDefinition"],
+  MadeFor
+>;
+
+const KEPT = "what was made for a guest's disks stays: it was not shown to be surplus";
+
+function madeFor({ sourceHost }: PreparedEntry, runsOn: string | null): MadeFor {
+  if (runsOn === null) return "undecided";
+  return runsOn === sourceHost ? "surplus" : "needed";
 }
 
 /** A copy that stands still, with nothing of libvirt's under way. A guest that runs is never one. */

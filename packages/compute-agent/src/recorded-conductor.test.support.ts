@@ -28,7 +28,11 @@ export interface RecordedConductor {
   /** What agents said they still hold. */
   readonly held: HeldReport[];
   /** What they are answered about each of it. */
-  verdict: { readonly verdict: "in-progress" | "over" | "no-record"; readonly runsElsewhere: boolean };
+  verdict: {
+    readonly verdict: "in-progress" | "over" | "no-record";
+    readonly runsElsewhere: boolean;
+    readonly runsOn?: string | null;
+  };
   /** What the next heartbeats are answered. */
   known: boolean;
   readonly server: RpcServer;

@@ -73,6 +73,27 @@ describe("a migration in doubt", () => {
     expect(asked).toEqual(["keep"]);
   });
 
+  it("whose guest was moved on to a third host keeps what was made for its disks: that host may use it", async () => {
+    const asked: string[] = [];
+    const rollbackAtDestination: AgentScript["rollbackAtDestination"] = async ({ broughtDefinition }) =>
+      void asked.push(broughtDefinition);
+    plane = await startPlane({
+      alpha: { ...copies, found: { standing: "off" } },
+      beta: { found: { standing: "absent" }, rollbackAtDestination },
+    });
+    const { migrationUuid } = await plane.bus.call(liveMigrateInstance, request);
+    await plane.until(migrationUuid, "running");
+    const facts = (await plane.store.hosts.get("beta"))?.facts;
+    if (facts === undefined) throw new Error("beta has not reported");
+    const gamma = { ...facts, host: "gamma", hostUuid: "6f6e0c5c-0000-4000-8000-00000000000c" };
+    const report = { facts: gamma, agentVersion: "test", guests: [guest], recordsSeenAtMs: 0, sequence: 0 };
+    await plane.bus.call(reportHost, report);
+    await plane.alpha.outcome(migrationUuid, { outcome: "unknown", cause: null });
+    const migration = await plane.until(migrationUuid, "failed");
+    expect(migration.proof).toMatchObject({ finding: "foundElsewhere" });
+    expect(asked).toEqual(["keep"]);
+  });
+
   it("whose source answers is not lost again and again, though its signs of life do not come through", async () => {
     const found = { standing: "running", job: "outgoing", steering: true } as const;
     plane = await startPlane({ alpha: { ...copies, found } }, { agent_silence_s: 0.2 });
@@ -256,9 +277,9 @@ describe("a database that was restored from a backup", () => {
     const migration = await plane.until(migrationUuid, "completed");
     expect(migration).toMatchObject({ outcome: "arrived", requestedBy: expect.stringMatching(/record was lost/) });
     const second = await plane.bus.call(reportHeldMigrations, { host: "alpha", held });
-    expect(second.verdicts).toMatchObject([{ migrationUuid, verdict: "over", runsElsewhere: false }]);
+    expect(second.verdicts).toMatchObject([{ migrationUuid, verdict: "over", runsElsewhere: false, runsOn: null }]);
     const stranger = [{ migrationUuid: crypto.randomUUID(), serverUuid: guest.uuid, started: null }];
     const third = await plane.bus.call(reportHeldMigrations, { host: "beta", held: stranger });
-    expect(third.verdicts).toMatchObject([{ verdict: "no-record", runsElsewhere: true }]);
+    expect(third.verdicts).toMatchObject([{ verdict: "no-record", runsElsewhere: true, runsOn: "alpha" }]);
   });
 });

@@ -325,8 +325,9 @@ export const rollbackLiveMigrationAtDestination = defineCall({
       .enum(["remove", "keep", "undecided"])
       .default("undecided")
       .describe(
-        "What becomes of a shut-off definition that the migration brought. `remove`: another host has the guest. `keep`: no " +
-          "other has, it is the last one. `undecided`: the source did not answer; it is waited for.",
+        "What becomes of a shut-off definition that the migration brought, and of the disks made for it. `remove`: the source " +
+          "has the guest. `keep`: it has not, so they may be the last of it, or what a third host uses. `undecided`: the " +
+          "source did not answer; it is waited for.",
       ),
   }),
   response: nothing,

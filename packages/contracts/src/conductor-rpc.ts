@@ -254,6 +254,13 @@ export const reportHeldMigrations = defineCall({
         runsElsewhere: z
           .boolean()
           .describe("Another host that is up runs the guest: what stands still or lies shut off here is not needed."),
+        runsOn: hostName
+          .nullable()
+          .optional()
+          .describe(
+            "That host; null if there is none. Copied disks are surplus at the destination only while the source runs the guest, " +
+              "and at the source only while the destination does: a third host may share the storage that they are on. Since 1.4.",
+          ),
       }),
     ),
   }),

@@ -13,6 +13,8 @@ export interface SharedStorage {
 export class HostFiles {
   readonly #files = new Map<string, SimulatedFile>();
   readonly #folders = new Set<string>(["/var/lib/libvirt/images"]);
+  /** Under paths of storage that others have, too, what this host alone has there. */
+  readonly #own = new Map<string, SimulatedFile>();
   /** By the folder that it is mounted on. */
   readonly #mounts = new Map<string, SharedStorage>();
 
@@ -49,6 +51,8 @@ export class HostFiles {
   }
 
   get(path: string): SimulatedFile | undefined {
+    const own = this.#own.get(path);
+    if (own !== undefined) return own;
     const { files, key } = this.#place(path);
     return files.get(key);
   }
@@ -67,6 +71,13 @@ export class HostFiles {
     this.create(path, "raw", 0).write(0, content);
   }
 
+  /** The same where only this host sees it, as behind a link that leads off the storage that the folder is on. */
+  putOwn(path: string, content: Uint8Array): void {
+    const file = new SimulatedFile("raw", 0);
+    file.write(0, content);
+    this.#own.set(path, file);
+  }
+
   /** A file's content, or undefined if there is none. */
   contentOf(path: string): Buffer | undefined {
     const file = this.get(path);
@@ -74,6 +85,7 @@ export class HostFiles {
   }
 
   delete(path: string): void {
+    if (this.#own.delete(path)) return;
     const { files, key } = this.#place(path);
     files.delete(key);
   }
@@ -82,10 +94,11 @@ export class HostFiles {
   in(folder: string): string[] {
     const { files, key } = this.#place(posix.join(folder, "x"));
     const inStore = posix.dirname(key);
-    return [...files.keys()]
+    const own = [...this.#own.keys()].filter((path) => posix.dirname(path) === folder);
+    const stored = [...files.keys()]
       .filter((path) => posix.dirname(path) === inStore)
-      .map((path) => posix.join(folder, posix.basename(path)))
-      .sort();
+      .map((path) => posix.join(folder, posix.basename(path)));
+    return [...new Set([...own, ...stored])].sort();
   }
 
   /** Where a path leads. */

@@ -83,6 +83,8 @@ export interface RunningFleet {
   setGuestLoad(uuid: string, load: { readonly workingSetMiB?: number; readonly dirtyMiBps?: number }): void;
   /** Puts a file on a host's disk, as a person does who copies it there. A pool of that folder sees it at its next refresh. */
   putFile(host: string, path: string, content: Uint8Array): void;
+  /** The same under a path that leads elsewhere on every host, also where its folder is shared: a link into a local one. */
+  putOwnFile(host: string, path: string, content: Uint8Array): void;
   /**
    * Mounts one storage on a folder of each named host, empty at first.
    *
@@ -176,6 +178,7 @@ export async function startSimulatedFleet(options: SimulatedFleetOptions): Promi
     addGuest: define,
     setGuestLoad: (uuid, load) => fleet.setGuestLoad(uuid, load),
     putFile: (host, path, content) => fleet.host(host).files.put(path, content),
+    putOwnFile: (host, path, content) => fleet.host(host).files.putOwn(path, content),
     shareFolders: (folders, { knownAsShared = true } = {}) => {
       const storage = { files: new Map(), knownAsShared };
       for (const [host, folder] of Object.entries(folders)) fleet.host(host).files.mount(folder, storage);

@@ -87,6 +87,8 @@ export interface MadeProof {
 export interface PreparedEntry {
   readonly migrationUuid: string;
   readonly serverUuid: string;
+  /** Undefined where an agent of before 1.4 wrote it. */
+  readonly sourceHost?: string | undefined;
   readonly definedBefore: boolean;
   readonly volumes: readonly MadeVolume[];
   /** What becomes of the guest's disks; null until all of them are prepared. */
@@ -150,6 +152,7 @@ const madeVolume = z.object({
 const prepared = z.object({
   migrationUuid: uuid,
   serverUuid: uuid,
+  sourceHost: z.string().optional(),
   definedBefore: z.boolean(),
   volumes: z.array(madeVolume).default([]),
   disks: z.array(preparedDisk).nullable().default(null),

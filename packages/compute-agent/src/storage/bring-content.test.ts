@@ -1,4 +1,5 @@
 import { createHash, randomBytes } from "node:crypto";
+import { dirname } from "node:path";
 import {
   checkCanLiveMigrateDestination,
   type GuestRequirements,
@@ -6,10 +7,11 @@ import {
   postLiveMigration,
   postLiveMigrationAtDestination,
   preLiveMigration,
+  proveStorage,
   rollbackLiveMigrationAtDestination,
 } from "@drover/contracts";
 import { LibvirtConnection, LibvirtError } from "@drover/libvirt";
-import { type DiskToMove, failedChecks } from "@drover/model";
+import { type DiskToMove, failedChecks, type StorageProof } from "@drover/model";
 import { waitFor } from "@drover/testkit";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { type AgentBed, startAgentBed } from "../agent-bed.test.support.ts";
@@ -99,9 +101,7 @@ describe.each([
   test("serves from a file that is there and holds the same; that is nobody's to remove", async () => {
     const { command, prepare: request } = await guestWith(path);
     bed.fleet.putFile("h2", path, content);
-    expect((await prepare(request)).disks).toMatchObject([
-      { action: "content", reason: expect.stringMatching(/same/) },
-    ]);
+    expect((await prepare(request)).disks).toMatchObject([{ action: "stays", reason: expect.stringMatching(/same/) }]);
     await rollBack(command);
     expect(fileOn("h2", path)).toBe(sha256(content));
   });
@@ -151,14 +151,38 @@ describe.each([
     expect(fileOn("h1", path)).toBe(sha256(content));
     expect(fileOn("h2", path)).toBe(sha256(content));
 
-    const back = { ...bed.startCommand(uuid, "web"), destinationHost: "h1" };
-    const disks = [configDrive(path, "h2")];
-    const there = await bed.bus.call(preLiveMigration, { ...back, sourceHost: "h2", disks }, { server: "h1" });
-    await move({ ...back, destination: there }, "h2", "h1");
+    const { proofs } = await bed.bus.call(
+      proveStorage,
+      { migrationUuid: uuid, folders: [dirname(path)] },
+      { server: "h2" },
+    );
+    const disks = await moveBack(uuid, path, proofs);
+    expect(disks).toMatchObject([{ action: "content" }]);
     expect(fileOn("h1", path)).toBe(sha256(content));
     expect(bed.fleet.readFile("h2", path)).toBeUndefined();
   });
+
+  test("that was brought stays where it was if its destination finds the same: it may be the same file", async () => {
+    const { uuid, command, prepare: request } = await guestWith(path);
+    await move({ ...command, destination: await prepare(request) }, "h1", "h2");
+    // Somebody mounts one storage on both hosts, and nothing can be written to it.
+    bed.fleet.shareFolders({ h1: dirname(path), h2: dirname(path) });
+    bed.fleet.putFile("h2", path, content);
+    const disks = await moveBack(uuid, path, []);
+    expect(disks).toMatchObject([{ action: "stays", reason: expect.stringMatching(/could not be shown/) }]);
+    expect(fileOn("h1", path)).toBe(sha256(content));
+  });
 });
+
+/** From h2 to h1; gives what h1 has prepared. */
+async function moveBack(uuid: string, path: string, proofs: readonly StorageProof[]) {
+  const back = { ...bed.startCommand(uuid, "web"), destinationHost: "h1" };
+  const disks = [{ ...configDrive(path, "h2"), folders: [dirname(path)] }];
+  const request = { ...back, sourceHost: "h2", disks, proofs };
+  const destination = await bed.bus.call(preLiveMigration, request, { server: "h1" });
+  await move({ ...back, destination }, "h2", "h1");
+  return destination.disks;
+}
 
 async function move(command: ReturnType<AgentBed["startCommand"]>, source: string, destination: string) {
   await bed.bus.cast(liveMigration, command, { server: source });

@@ -11,11 +11,17 @@ import { type FolderOwner, isGuestFolder } from "./guest-folder.ts";
 import { pathsInUse } from "./paths-in-use.ts";
 import { type DiskPlan, type PlaceFacts, planDisk } from "./plan-disk.ts";
 import { sourceUriProblem } from "./source-uri.ts";
-import type { StorageProofs } from "./storage-proofs.ts";
+import type { SeenStorage, StorageProofs } from "./storage-proofs.ts";
 import { folderXml, volumeXml } from "./volume-xml.ts";
 
 /** A volume just made takes less than this, whatever its format and capacity: qcow2's tables and a little, bytes. */
 const EMPTY_BELOW_BYTES = 1_048_576;
+
+/**
+ * What is known of the volumes that were made for a copy which is over. `surplus`: the guest is on its source, and needs none
+ * of them. `undecided`: nobody has said that yet. `needed`: another host may use them.
+ */
+export type MadeFor = "surplus" | "undecided" | "needed";
 
 /** What has become of a volume that was made for a copy. */
 type Removal = "removed" | "absent" | "holds-data" | "not-ours";
@@ -30,6 +36,12 @@ export interface DisksToMove extends FolderOwner {
   /** Nova's `block_migration`; null is `auto`. @default null */
   readonly blockMigration?: boolean | null | undefined;
 }
+
+/** What is seen in a disk's place, before anything is proved of its storage. */
+type Place = Omit<PlaceFacts, "storage">;
+
+const MAY_BE_SAME =
+  "a file that holds the same was there, and it could not be shown that it is another one than the source's";
 
 export interface MakingVolumes {
   /** Rejects when the migration was given up meanwhile. Asked before each volume. */
@@ -69,37 +81,48 @@ export class HostStorage {
   }
 
   /** What would become of each disk here. Makes nothing that stays. */
-  async plan({
-    migrationUuid,
-    disks,
-    proofs = [],
-    sourceLibvirtUri,
-    ...owner
-  }: DisksToMove): Promise<readonly DiskPlan[]> {
+  async plan(wanted: DisksToMove): Promise<readonly DiskPlan[]> {
     const plans: DiskPlan[] = [];
     const takenBytes = new Map<string, number>();
-    for (const disk of disks) {
+    for (const disk of wanted.disks) {
       const folder = disk.path === null ? "" : dirname(disk.path);
       const taken = takenBytes.get(folder) ?? 0;
-      const place = disk.path === null ? null : await this.#look(disk.path, taken, owner);
-      const isShared = place?.place === "occupied" && (await this.#isShared(migrationUuid, disk, proofs));
-      const { contentUri } = disk;
-      const sourceProblem = contentUri === undefined ? undefined : sourceUriProblem(contentUri, sourceLibvirtUri);
-      const plan = planDisk(disk, place && { ...place, isShared, sourceProblem });
+      const plan = planDisk(disk, disk.path === null ? null : await this.#facts(disk, disk.path, taken, wanted));
       if (plan.action === "copy") takenBytes.set(folder, taken + disk.writtenBytes);
       plans.push(plan);
     }
     return plans;
   }
 
-  /** Whether the source's storage is here behind each of the disk's folders. Without a proof it is not. */
-  async #isShared(migrationUuid: string, { folders }: DiskToMove, proofs: readonly StorageProof[]): Promise<boolean> {
-    if (folders === undefined) return false;
+  async #facts(
+    disk: DiskToMove,
+    path: string,
+    takenBytes: number,
+    { migrationUuid, proofs = [], sourceLibvirtUri, ...owner }: DisksToMove,
+  ): Promise<PlaceFacts> {
+    const { contentUri } = disk;
+    const place = await this.#look(path, takenBytes, owner);
+    const storage = await this.#storage(migrationUuid, disk, place, proofs);
+    // The proof has had the folder listed anew: a file that was made there a moment ago is seen only now.
+    const seen = place.place === "free" && storage === "same" ? await this.#look(path, takenBytes, owner) : place;
+    const sourceProblem = contentUri === undefined ? undefined : sourceUriProblem(contentUri, sourceLibvirtUri);
+    return { ...seen, storage, sourceProblem };
+  }
+
+  /** Whether the source's storage is here behind each of the disk's folders. */
+  async #storage(
+    migrationUuid: string,
+    { folders = [] }: DiskToMove,
+    { place, makesFolder }: Place,
+    proofs: readonly StorageProof[],
+  ): Promise<SeenStorage> {
+    if (folders.length === 0 || place === "unusable" || makesFolder) return "unproved";
     for (const folder of folders) {
       const proof = proofs.find((candidate) => candidate.folder === folder);
-      if (proof === undefined || !(await this.#proofs.sees(migrationUuid, proof))) return false;
+      const seen = proof === undefined ? "unproved" : await this.#proofs.seen(migrationUuid, proof);
+      if (seen !== "same") return seen;
     }
-    return folders.length > 0;
+    return "same";
   }
 
   /**
@@ -140,7 +163,7 @@ export class HostStorage {
     for (const plan of plans) {
       if (plan.action === "refuse") continue;
       const { target, action, path, capacityBytes, format, reason } = plan;
-      prepared.push({ target, action, path, capacityBytes, reason });
+      let disk: PreparedDisk = { target, action, path, capacityBytes, reason };
       const folder = plan.makesFolder && path !== null ? dirname(path) : null;
       if (folder !== null && !made.some((one) => one.path === folder)) {
         await make({ path: folder, capacityBytes: 0, folder: true }, folderXml(folder));
@@ -148,21 +171,25 @@ export class HostStorage {
       const contentUri = disks.find((disk) => disk.target === target)?.contentUri;
       if (action === "content" && path !== null && contentUri !== undefined) {
         goesOn();
-        made = await this.#bring({ sourceUri: contentUri, path }, capacityBytes, made, making);
+        const brought = await this.#bring({ sourceUri: contentUri, path }, capacityBytes, made, making);
+        // As one that stays it is not deleted on the source, either.
+        if (brought === null && plan.mayBeSame) disk = { ...disk, action: "stays", reason: MAY_BE_SAME };
+        made = brought ?? made;
       }
       if (action === "copy" && path !== null) {
         await make({ path, capacityBytes }, volumeXml({ path, capacityBytes, format }));
       }
+      prepared.push(disk);
     }
     return prepared;
   }
 
   /**
    * Removes what was made for a copy that did not arrive, once the guest is `notHere`: a small disk may look empty, and be
-   * the guest's. What a copy has written to goes only if `stayed` proves that the guest is elsewhere; the paths of the others
-   * are returned. Content that was brought is on the source, too.
+   * the guest's. What a copy has written to goes only if it is surplus, and nothing of what may be needed; the paths of what is left are
+   * returned. Content that was brought is on the source, too.
    */
-  async removeMade(volumes: readonly MadeVolume[], stayed: boolean, notHere: boolean): Promise<readonly string[]> {
+  async removeMade(volumes: readonly MadeVolume[], madeFor: MadeFor, notHere: boolean): Promise<readonly string[]> {
     const left: string[] = [];
     // A folder was made before what is in it.
     for (const volume of volumes.toReversed()) {
@@ -175,7 +202,8 @@ export class HostStorage {
         const isEmpty = isContent
           ? info.capacity === 0n
           : Number(info.allocation) < EMPTY_BELOW_BYTES && Number(info.capacity) === volume.capacityBytes;
-        if (notHere && (isEmpty || (volume.made && (stayed || isContent)))) return undefined;
+        if (madeFor === "needed") return "holds-data";
+        if (notHere && (isEmpty || (volume.made && (madeFor === "surplus" || isContent)))) return undefined;
         return volume.made ? "holds-data" : "not-ours";
       });
       if (removal === "holds-data") left.push(volume.path);
@@ -223,7 +251,7 @@ export class HostStorage {
     }
   }
 
-  async #look(path: string, takenBytes: number, owner: FolderOwner): Promise<Omit<PlaceFacts, "isShared">> {
+  async #look(path: string, takenBytes: number, owner: FolderOwner): Promise<Place> {
     const facts = await this.#lookInFolder(path, takenBytes);
     const folder = dirname(path);
     if (facts.place !== "unusable" || !isGuestFolder(folder, owner)) return facts;
@@ -232,7 +260,7 @@ export class HostStorage {
     return { ...above, makesFolder: true };
   }
 
-  async #lookInFolder(path: string, takenBytes: number): Promise<Omit<PlaceFacts, "isShared">> {
+  async #lookInFolder(path: string, takenBytes: number): Promise<Place> {
     return await this.#folders.within(path, async (opened) => {
       if (opened.kind === "unusable") {
         return { host: this.#host, place: "unusable", problem: opened.error.text, availableBytes: 0 };
@@ -245,13 +273,13 @@ export class HostStorage {
     });
   }
 
-  /** Has the content of a read-only disk here, and gives what is made then. A file that was here and holds the same is used. */
+  /** Has the content of a read-only disk here, and gives what is made then; null if a file was here that holds the same. */
   async #bring(
     source: ContentSource,
     capacityBytes: number,
     before: readonly MadeVolume[],
     { note, signal }: MakingVolumes,
-  ): Promise<readonly MadeVolume[]> {
+  ): Promise<readonly MadeVolume[] | null> {
     const volume = { path: source.path, capacityBytes, content: true };
     const made = [...before, { ...volume, made: true }];
     const origin = await this.#folders.withPool(source.path, (pool) =>
@@ -264,7 +292,7 @@ export class HostStorage {
         unmade: () => note(before),
       }),
     );
-    return origin === "brought" ? made : before;
+    return origin === "brought" ? made : null;
   }
 
   async #make(path: string, xml: string): Promise<void> {

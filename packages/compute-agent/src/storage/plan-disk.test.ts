@@ -7,8 +7,8 @@ const disk: DiskToMove = {
   ...{ capacityBytes: 10_000_000, writtenBytes: 4_000_000 },
 };
 const content: DiskToMove = { ...disk, need: "content", contentUri: "qemu+tcp://h1/system" };
-const free: PlaceFacts = { host: "h2", place: "free", availableBytes: 4_000_000, isShared: false };
-const same: PlaceFacts = { ...free, place: "occupied", isShared: true };
+const free: PlaceFacts = { host: "h2", place: "free", availableBytes: 4_000_000, storage: "other" };
+const same: PlaceFacts = { ...free, place: "occupied", storage: "same" };
 const iscsi = "/dev/disk/by-path/ip-10.0.0.9:3260-iscsi-iqn.2026-01.net:web-lun-1";
 
 describe("planDisk", () => {
@@ -48,6 +48,13 @@ describe("planDisk", () => {
       /gone/,
     ],
     ["a file that both hosts see", disk, same, "stays", /h2 sees the same storage/],
+    [
+      "a file that the host does not see in a folder that it does",
+      disk,
+      { ...same, place: "free" },
+      "refuse",
+      /no such file.*link/,
+    ],
     ["a read-only one", content, same, "stays", /sees the same storage/],
     ["one that cannot be copied", { ...disk, need: "shared" }, same, "stays", /sees the same storage/],
     [

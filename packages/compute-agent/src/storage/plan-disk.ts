@@ -1,4 +1,5 @@
 import type { DiskToMove, PreparedDisk } from "@drover/model";
+import type { SeenStorage } from "./storage-proofs.ts";
 
 /** What the destination says of one disk's place. */
 export interface PlaceFacts {
@@ -15,8 +16,8 @@ export interface PlaceFacts {
   readonly sourceProblem?: string | undefined;
   /** The folder is not there yet: it is the guest's own, and is made for it. */
   readonly makesFolder?: boolean;
-  /** It is proved that the host sees the very storage that the disk is on. */
-  readonly isShared: boolean;
+  /** What is proved of the storage behind the disk's folders: whether it is the one that the source has there. */
+  readonly storage: SeenStorage;
 }
 
 interface AcceptedDisk extends PreparedDisk {
@@ -24,6 +25,8 @@ interface AcceptedDisk extends PreparedDisk {
   readonly format: string;
   /** The guest's folder is made before. */
   readonly makesFolder: boolean;
+  /** A file that is found there with the disk's content may be the very one that the source has. */
+  readonly mayBeSame: boolean;
 }
 
 export type DiskPlan = AcceptedDisk | { readonly target: string; readonly action: "refuse"; readonly reason: string };
@@ -33,7 +36,7 @@ export type DiskPlan = AcceptedDisk | { readonly target: string; readonly action
  * on something that is there already: what it is cannot be told from its name.
  */
 export function planDisk(disk: DiskToMove, facts: PlaceFacts | null): DiskPlan {
-  if (facts?.isShared) return planShared(disk, facts);
+  if (facts?.storage === "same") return planShared(disk, facts);
   switch (disk.need) {
     case "stays":
     case "empty-drive":
@@ -55,7 +58,14 @@ export function planDisk(disk: DiskToMove, facts: PlaceFacts | null): DiskPlan {
 const NOT_SHARED = "which was not shown to see the same";
 
 /** libvirt is asked before whether it leaves the file where it is; VIR_MIGRATE_UNSAFE, which silences it, is never set. */
-function planShared(disk: DiskToMove, { host }: PlaceFacts): DiskPlan {
+function planShared(disk: DiskToMove, { host, place }: PlaceFacts): DiskPlan {
+  if (place !== "occupied") {
+    return refuse(
+      disk,
+      `${host} sees the same storage behind the folder of ${disk.path}, and no such file in it: if it is a link, mount what it ` +
+        "leads to there, too, or move the file itself into the folder",
+    );
+  }
   if (disk.unsafe === undefined) {
     return accept(disk, "stays", `${host} sees the same storage: it found a volume that the source had made there`);
   }
@@ -99,7 +109,7 @@ function planContent(disk: DiskToMove, facts: PlaceFacts | null): DiskPlan {
   if (disk.contentUri === undefined) {
     return refuse(disk, `the agent of its source does not say where to read ${disk.path}; upgrade that agent`);
   }
-  const { host, place, availableBytes, foundCapacityBytes, sourceProblem, makesFolder = false } = facts;
+  const { host, place, availableBytes, foundCapacityBytes, sourceProblem, makesFolder = false, storage } = facts;
   if (sourceProblem !== undefined) {
     return refuse(disk, `${host} does not read ${disk.path} where the agent of its source says: ${sourceProblem}`);
   }
@@ -108,7 +118,8 @@ function planContent(disk: DiskToMove, facts: PlaceFacts | null): DiskPlan {
     if (foundCapacityBytes !== disk.capacityBytes) {
       return refuse(disk, `${disk.path} on ${host} is another file than on the source, by its size; move it away`);
     }
-    return accept(disk, "content", `a file of its size is on ${host}; it is used if it holds the same`);
+    const found = accept(disk, "content", `a file of its size is on ${host}; it is used if it holds the same`);
+    return { ...found, mayBeSame: storage === "unproved" };
   }
   if (disk.writtenBytes > availableBytes) return refuseRoom(disk, facts);
   return { ...accept(disk, "content", disk.reason), makesFolder };
@@ -134,7 +145,7 @@ function refuseRoom(disk: DiskToMove, { host, availableBytes }: PlaceFacts): Dis
 
 function accept(disk: DiskToMove, action: PreparedDisk["action"], reason: string): AcceptedDisk {
   const { target, path, capacityBytes, writtenBytes, format } = disk;
-  return { target, action, path, capacityBytes, writtenBytes, format, reason, makesFolder: false };
+  return { target, action, path, capacityBytes, writtenBytes, format, reason, makesFolder: false, mayBeSame: false };
 }
 
 function refuse({ target }: DiskToMove, reason: string): DiskPlan {

@@ -150,6 +150,17 @@ describe("shared storage", () => {
     expect(bed.fleet.readFile("h2", DISK)).toEqual(content);
   });
 
+  test("on which the destination does not see the disk's file is refused, and nothing is made behind its path", async () => {
+    bed.fleet.putOwnFile("h1", DISK, content);
+    bed.fleet.shareFolders({ h1: FOLDER, h2: FOLDER });
+    const { failed, prepare } = await asked();
+    expect(failed).toMatchObject([
+      { check: "storage", message: expect.stringMatching(/sees the same storage.*no such file in it/) },
+    ]);
+    await expect(bed.bus.call(preLiveMigration, prepare, onDestination)).rejects.toMatchObject({ code: "refused" });
+    expect(bed.fleet.readFile("h2", DISK)).toBeUndefined();
+  });
+
   test("where the source can make no volume proves nothing", async () => {
     const error = LibvirtError.refusal("VIR_ERR_SYSTEM_ERROR", "cannot create path: Read-only file system");
     bed.fleet.faults.onCall("h1", "storageVolCreateXML", { kind: "refuse", error });

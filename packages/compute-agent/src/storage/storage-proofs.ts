@@ -15,6 +15,12 @@ const CONTENT_BYTES = 512;
 /** Long enough for a migration's checks and the begin of its preparation, ms; nobody looks for a proof after that. */
 const LASTS_MS = 300_000;
 
+/**
+ * What a proof shows of the storage behind a folder here. `other`: the host lists what has just changed in the folder, and the
+ * volume is not there. `unproved`: it could not be looked for.
+ */
+export type SeenStorage = "same" | "other" | "unproved";
+
 export interface StorageProofsOptions {
   readonly link: LibvirtLink;
   readonly folders: Folders;
@@ -68,35 +74,36 @@ export class StorageProofs {
     await this.#remove(overdue.map(({ path }) => path));
   }
 
-  /** Whether this host sees that very volume in that folder. */
-  async sees(migrationUuid: string, proof: StorageProof): Promise<boolean> {
-    if (await this.#finds(proof)) return true;
+  /** Looks for that very volume in that folder. */
+  async seen(migrationUuid: string, proof: StorageProof): Promise<SeenStorage> {
+    const first = await this.#find(proof);
+    if (first !== "other") return first;
     // A client of NFS lists a folder from its cache for up to a minute; after a change of its own it asks the server.
     const [own] = await this.#make(migrationUuid, [proof.folder]);
-    if (own === undefined) return false;
+    if (own === undefined) return "unproved";
     try {
-      return await this.#finds(proof);
+      return await this.#find(proof);
     } finally {
       await this.#remove([pathOf(own)]);
     }
   }
 
-  async #finds(proof: StorageProof): Promise<boolean> {
+  async #find(proof: StorageProof): Promise<SeenStorage> {
     const { name, content } = proof;
     const { link, folders } = this.#options;
     try {
       return await folders.withPool(pathOf(proof), (pool) =>
         link.withBlockingConnection(async ({ storageVol }) => {
           const volume = await unlessMissing(storageVol.lookupByName(pool, name));
-          if (volume === null) return false;
-          if (Number((await storageVol.getInfo(volume)).capacity) !== content.length / 2) return false;
+          if (volume === null) return "other";
+          if (Number((await storageVol.getInfo(volume)).capacity) !== content.length / 2) return "other";
           const pieces: Buffer[] = [];
           for await (const piece of storageVol.download(volume)) pieces.push(piece);
-          return Buffer.concat(pieces).toString("hex") === content;
+          return Buffer.concat(pieces).toString("hex") === content ? "same" : "other";
         }),
       );
     } catch (error) {
-      if (isLibvirtError(error)) return false;
+      if (isLibvirtError(error)) return "unproved";
       throw error;
     }
   }

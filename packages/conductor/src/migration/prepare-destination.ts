@@ -33,9 +33,10 @@ export async function prepareDestination(context: StepContext, migration: Migrat
 }
 
 /**
- * The undo: what was prepared is released. A definition that the copy brought is removed only while the source, asked here,
- * has the guest: it is never the last one that goes. A host that is down is passed over; its agent asks what became of the
- * migration when it returns, and cleans up then.
+ * The undo: what was prepared is released. A definition that the copy brought, and the disks, are removed only while the source,
+ * asked here, has the guest: they are never the last that goes. Where a third host runs it they stay: it may share the storage
+ * that they are on. A host that is down is passed over; its agent asks what became of the migration when it returns, and cleans
+ * up then.
  */
 export async function discardPreparation(context: StepContext, migration: Migration): Promise<string> {
   const host = destinationOf(migration);
@@ -44,11 +45,12 @@ export async function discardPreparation(context: StepContext, migration: Migrat
   // Off on both, the newer one is where it ran last, and nobody says which that is: nothing goes.
   const offOnBoth =
     source?.kind === "answered" && source.standing === "off" && migration.proof?.destination?.standing === "off";
-  const onSource = source?.kind === "answered" && source.standing !== "absent" && !offOnBoth;
-  const elsewhere = onSource || migration.proof?.finding === "foundElsewhere";
+  const elsewhere = migration.proof?.finding === "foundElsewhere";
+  const onSource = source?.kind === "answered" && source.standing !== "absent" && !offOnBoth && !elsewhere;
+  const otherwise = source?.kind === "answered" || elsewhere ? "keep" : "undecided";
   const command = {
     ...commandOf(migration),
-    broughtDefinition: elsewhere ? "remove" : source?.kind === "answered" ? "keep" : "undecided",
+    broughtDefinition: onSource ? "remove" : otherwise,
     removeRemnant: onSource && (source.standing === "running" || migration.proof?.finding === "foundOnSource"),
   } as const;
   return await untilHostIsDown(context, host, async () => {

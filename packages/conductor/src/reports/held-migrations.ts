@@ -20,10 +20,12 @@ export async function judgeHeldMigrations(context: ConductorContext, { host, hel
   const verdicts: Verdict[] = [];
   for (const one of held) {
     const record = await context.store.migrations.get(one.migrationUuid);
+    const runsOn = await otherThatRuns(context, host, one.serverUuid);
     verdicts.push({
       migrationUuid: one.migrationUuid,
       verdict: record === undefined ? await adopt(context, host, one) : verdictOf(record),
-      runsElsewhere: await runsElsewhere(context, host, one.serverUuid),
+      runsElsewhere: runsOn !== null,
+      runsOn,
     });
   }
   return verdicts;
@@ -72,15 +74,20 @@ async function adopt(
   return "in-progress";
 }
 
-async function runsElsewhere({ store, clock }: ConductorContext, host: string, serverUuid: string): Promise<boolean> {
+/** Another host that is up and runs the server; null if none does. */
+async function otherThatRuns(
+  { store, clock }: ConductorContext,
+  host: string,
+  serverUuid: string,
+): Promise<string | null> {
   // While it moves, what stands still somewhere may be what the migration is about.
   const [moving] = await store.migrations.list({ serverUuid, states: [...IN_PROGRESS], limit: 1 });
-  if (moving !== undefined) return false;
+  if (moving !== undefined) return null;
   for (const sighting of await store.guests.byServer(serverUuid)) {
     // One that stands still may be the copy that has to go, as much as the one that asks.
     if (sighting.host === host || sighting.powerState !== "running" || sighting.migrating) continue;
     const known = await store.hosts.get(sighting.host);
-    if (known !== undefined && isHostUp(known, clock.now())) return true;
+    if (known !== undefined && isHostUp(known, clock.now())) return sighting.host;
   }
-  return false;
+  return null;
 }
