@@ -8,6 +8,7 @@ import { compiledProgram } from "../process/compiled-program.ts";
 import { runCommand } from "../process/run-command.ts";
 import { TestkitError } from "../testkit-error.ts";
 import { type CpioEntry, cpioArchive } from "./cpio-archive.ts";
+import { extractKernel } from "./uncompressed-kernel.ts";
 
 /** The files a lab guest boots from. */
 export interface GuestImage {
@@ -31,14 +32,14 @@ const KERNEL_MODULES = [
 ];
 
 /** Changed when this file puts other things into the image, so that cached ones are not used. */
-const RECIPE = "1";
+const RECIPE = "2";
 
 /**
  * The guest image, made on first use: Debian's kernel for clouds, downloaded and unpacked but not installed, with a root
  * file system of busybox and `guest-program/dirty-memory.c`. Kept in {@link cacheFolder} under a hash of what goes in,
  * so a changed program makes a new one. Several processes may ask at once.
  *
- * Needs Debian, `busybox-static`, `gcc` and `libc6-dev`; and the network, once.
+ * Needs Debian, `busybox-static`, `gcc`, `libc6-dev` and `lz4`; and the network, once.
  *
  * @throws {TestkitError} with what the failing tool said.
  */
@@ -48,7 +49,7 @@ export async function guestImage(): Promise<GuestImage> {
   );
   const hash = createHash("sha256").update([RECIPE, process.arch, program, init].join("\0")).digest("hex").slice(0, 16);
   const folder = join(cacheFolder(), `guest-${hash}`);
-  const image = { kernelPath: join(folder, "vmlinuz"), initramfsPath: join(folder, "initramfs.cpio") };
+  const image = { kernelPath: join(folder, "kernel"), initramfsPath: join(folder, "initramfs.cpio") };
   if (existsSync(folder)) return image;
 
   await mkdir(cacheFolder(), { recursive: true });
@@ -58,7 +59,8 @@ export async function guestImage(): Promise<GuestImage> {
     await mkdir(finished);
     const kernel = await kernelPackage(join(work, "kernel"));
     const binary = await compiledProgram(join(PROGRAM_FOLDER, "dirty-memory.c"));
-    await copyFile(kernel.vmlinuzPath, join(finished, "vmlinuz"));
+    const kernelPath = join(finished, "kernel");
+    if (!(await extractKernel(kernel.vmlinuzPath, kernelPath))) await copyFile(kernel.vmlinuzPath, kernelPath);
     const entries = await rootFileSystem({ binary, init: init ?? "", modulesPath: kernel.modulesPath });
     await writeFile(join(finished, "initramfs.cpio"), cpioArchive(entries));
     await rename(finished, folder).catch((error: NodeJS.ErrnoException) => {

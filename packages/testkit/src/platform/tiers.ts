@@ -40,6 +40,7 @@ const PACKAGES: Readonly<Record<Tier, readonly string[]>> = {
     "nftables",
     // For the guest's image.
     "busybox-static",
+    "lz4",
     "gcc",
     "libc6-dev",
   ],
