@@ -29,7 +29,7 @@ const checks = await turbo([
   "--output-logs=errors-only",
   "--ui=stream",
 ]);
-const outdatedPages = ["config", "rpc"].filter((page) => {
+const outdatedPages = ["config", "metrics", "rpc"].filter((page) => {
   const script = join(root, `scripts/${page}-reference.ts`);
   return spawnSync(process.execPath, [script, "--check"], { stdio: "inherit" }).status !== 0;
 });

@@ -13,6 +13,7 @@ import {
 } from "fastify-type-provider-zod";
 import type { ApiDependencies } from "./api-dependencies.ts";
 import { healthRoutes } from "./health-routes.ts";
+import { httpMetrics } from "./http-metrics.ts";
 import { logAnswer } from "./log-answer.ts";
 import { baseUrl } from "./nova/links.ts";
 import { novaApi } from "./nova/nova-api.ts";
@@ -49,17 +50,12 @@ export async function createApi(dependencies: ApiDependencies): Promise<FastifyI
     const refusal = whyNotLocal(request.headers, listeningPort(app));
     if (refusal !== undefined) throw new LocalOnlyError(refusal);
   });
-  const seconds = dependencies.metrics?.histogram({
-    name: "drover_http_request_seconds",
-    help: "Time from request to answer.",
-    labels: ["method", "route", "status"],
-  });
+  const metrics = dependencies.metrics && httpMetrics(dependencies.metrics);
   app.addHook("onResponse", async (request, reply) => {
     const { method, id: requestId, routeOptions } = request;
-    // The route's pattern: the url itself would make a series of every server.
     const route = routeOptions.url ?? "none";
     const fields = { requestId, method, route, status: reply.statusCode };
-    seconds?.observe({ method, route, status: String(reply.statusCode) }, reply.elapsedTime / 1000);
+    metrics?.answered(method, route, reply.statusCode, reply.elapsedTime / 1000);
     logger.debug({ ...fields, durationMs: Math.round(reply.elapsedTime) }, "request answered");
   });
   app.setErrorHandler((error, request, reply) => {

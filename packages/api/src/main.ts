@@ -1,6 +1,6 @@
 import { openBus } from "@drover/bus";
 import { openProgress } from "@drover/progress";
-import { busConfig, progressConfig, runService, storeConfig, storeOptions } from "@drover/service-kit";
+import { busConfig, progressConfig, rpcMetrics, runService, storeConfig, storeOptions } from "@drover/service-kit";
 import { openStore } from "@drover/store";
 import { apiConfig } from "./api-config.ts";
 import { startApi } from "./start-api.ts";
@@ -9,7 +9,7 @@ await runService({
   name: "api",
   sections: { bus: busConfig, store: storeConfig, progress: progressConfig, api: apiConfig },
   start: async ({ config, logger, clock, readiness, metrics, onStop }) => {
-    const bus = openBus(config.bus, { name: "drover-api", logger, clock });
+    const bus = openBus(config.bus, { name: "drover-api", logger, clock, observer: rpcMetrics(metrics) });
     onStop("bus", () => bus.close());
     const store = await openStore(storeOptions(config), { logger, clock });
     onStop("store", () => store.close());

@@ -19,6 +19,7 @@ export { type Access, type CallContract, type CastContract, defineCall, defineCa
 export { type InProcessBusOptions, openInProcessBus } from "./in-process-bus.ts";
 export { type NatsBusOptions, openNatsBus } from "./nats/nats-bus.ts";
 export { type NatsPermissions, natsPermissions } from "./nats/nats-permissions.ts";
-export { type BusSettings, openBus } from "./open-bus.ts";
+export type { BusObserver } from "./observe-bus.ts";
+export { type BusProcess, type BusSettings, openBus } from "./open-bus.ts";
 export type { ParkedMessage, Release } from "./parked.ts";
 export { agentUser, type Sender } from "./sender.ts";

@@ -5,6 +5,7 @@ import type { BrokerTls } from "./broker-tls.ts";
 import type { Bus } from "./bus.ts";
 import { openInProcessBus } from "./in-process-bus.ts";
 import { openNatsBus } from "./nats/nats-bus.ts";
+import { type BusObserver, observeBus } from "./observe-bus.ts";
 
 /** Which driver, and what it needs: `[bus]` of the configuration, in the file's own words. */
 export interface BusSettings {
@@ -19,15 +20,28 @@ export interface BusSettings {
   readonly tls_key_path: string | null;
 }
 
+/** Whose bus it is. */
+export interface BusProcess {
+  /** As the broker shows it. */
+  readonly name: string;
+  readonly logger: Logger;
+  readonly clock: Clock;
+  /** Is told how each call, cast and request went. @default nobody */
+  readonly observer?: BusObserver;
+}
+
 /**
  * Opens the configured driver. Returns at once, also while the broker is away; see {@link Bus}.
  *
  * @throws {DroverError} `bad-request` when the driver needs an address and has none, or a PEM file cannot be read.
  */
-export function openBus(
-  settings: BusSettings,
-  process: { readonly name: string; readonly logger: Logger; readonly clock: Clock },
-): Bus {
+export function openBus(settings: BusSettings, process: BusProcess): Bus {
+  const bus = openDriver(settings, process);
+  return process.observer === undefined ? bus : observeBus(bus, process.observer, process.clock);
+}
+
+function openDriver(settings: BusSettings, { name, logger, clock }: BusProcess): Bus {
+  const process = { name, logger, clock };
   const { driver, url, trusted_users: trustedUsers } = settings;
   if (driver === "in-process") return openInProcessBus(process);
   if (url === null) throw new DroverError("bad-request", `bus.url must be given for the driver ${driver}`);

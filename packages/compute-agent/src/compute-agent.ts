@@ -2,7 +2,7 @@ import type { Bus } from "@drover/bus";
 import type { ConnectionOptions } from "@drover/libvirt";
 import { type Clock, DroverError, type HostFacts, type Logger } from "@drover/model";
 import type { ProgressCache } from "@drover/progress";
-import type { RunningService } from "@drover/service-kit";
+import { type Metrics, type RunningService, unscrapedMetrics } from "@drover/service-kit";
 import type { ComputeConfig } from "./compute-config.ts";
 import { computeControlHandlers, computeHandlers } from "./compute-handlers.ts";
 import { HeldWork } from "./held-work.ts";
@@ -13,6 +13,7 @@ import { Journal } from "./journal/journal.ts";
 import type { StateFile } from "./journal/state-file.ts";
 import { LibvirtLink } from "./libvirt/libvirt-link.ts";
 import { CommandFence } from "./migration/command-fence.ts";
+import { MigrationGauges } from "./migration/migration-gauges.ts";
 import { Migrations } from "./migration/migrations.ts";
 import { ProgressPublisher } from "./migration/progress-publisher.ts";
 import { type ResolveAddress, resolveByMachine } from "./network/inbound-address.ts";
@@ -40,6 +41,8 @@ export interface ComputeAgentOptions {
   readonly hostFiles?: HostFiles;
   /** How ports of other hosts are tried. @default over the network; simulated hosts have none of their own */
   readonly knock?: Knock;
+  /** Takes the numbers of running copies. @default nobody scrapes them */
+  readonly metrics?: Metrics;
 }
 
 export interface ComputeAgent extends RunningService {
@@ -98,6 +101,7 @@ export async function startComputeAgent(options: ComputeAgentOptions): Promise<C
     link,
     journal,
     publisher: new ProgressPublisher({ cache: progress, host, logger, clock }),
+    gauges: new MigrationGauges(options.metrics ?? unscrapedMetrics(), host),
     clock,
     logger,
     reports: { bus, clock, logger, host },

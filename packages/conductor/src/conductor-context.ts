@@ -2,6 +2,7 @@ import type { Bus, RpcContext } from "@drover/bus";
 import type { Clock, Logger, Migration, MigrationPolicy } from "@drover/model";
 import type { Store } from "@drover/store";
 import type { ConductorConfig } from "./config.ts";
+import type { MigrationMetrics } from "./metrics/migration-metrics.ts";
 import type { PolicyRules } from "./policy/policy-config.ts";
 import type { MigrationSignals } from "./work/migration-signals.ts";
 import type { RestoredDatabase } from "./work/restored-database.ts";
@@ -17,6 +18,7 @@ export interface ConductorContext {
   readonly policyRules: PolicyRules;
   readonly signals: MigrationSignals;
   readonly restored: RestoredDatabase;
+  readonly metrics: MigrationMetrics;
 }
 
 /** The request id under which everything done for a migration can be found in all logs. */

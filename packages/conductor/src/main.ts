@@ -1,6 +1,6 @@
 import { openBus } from "@drover/bus";
 import { openProgress } from "@drover/progress";
-import { busConfig, progressConfig, runService, storeConfig, storeOptions } from "@drover/service-kit";
+import { busConfig, progressConfig, rpcMetrics, runService, storeConfig, storeOptions } from "@drover/service-kit";
 import { openStore } from "@drover/store";
 import { conductorConfig } from "./config.ts";
 import { policyConfig, policyFrom, policyRulesFrom } from "./policy/policy-config.ts";
@@ -15,8 +15,8 @@ await runService({
     conductor: conductorConfig,
     policy: policyConfig,
   },
-  start: async ({ config, logger, clock, readiness, onStop }) => {
-    const bus = openBus(config.bus, { name: "drover-conductor", logger, clock });
+  start: async ({ config, logger, clock, readiness, metrics, onStop }) => {
+    const bus = openBus(config.bus, { name: "drover-conductor", logger, clock, observer: rpcMetrics(metrics) });
     onStop("bus", () => bus.close());
     const store = await openStore(storeOptions(config), { logger, clock });
     onStop("store", () => store.close());
@@ -27,6 +27,7 @@ await runService({
     readiness.add("progress", () => progress.ping());
     const policy = policyFrom(config.policy);
     const policyRules = policyRulesFrom(config.policy);
-    return await startConductor({ bus, store, progress, clock, logger, config: config.conductor, policy, policyRules });
+    const parts = { bus, store, progress, clock, logger, metrics };
+    return await startConductor({ ...parts, config: config.conductor, policy, policyRules });
   },
 });

@@ -17,11 +17,12 @@ import {
 } from "@drover/contracts";
 import { type Clock, errorChain, type Logger, type MigrationPolicy } from "@drover/model";
 import { type ProgressCache, startProgressFlush } from "@drover/progress";
-import type { RunningService } from "@drover/service-kit";
+import { type Metrics, type RunningService, unscrapedMetrics } from "@drover/service-kit";
 import type { Store } from "@drover/store";
 import type { ConductorContext } from "./conductor-context.ts";
 import type { ConductorConfig } from "./config.ts";
 import { HeartbeatBatch } from "./hosts/heartbeat-batch.ts";
+import { conductorMetrics } from "./metrics/conductor-metrics.ts";
 import type { PolicyRules } from "./policy/policy-config.ts";
 import { preflightHandlers } from "./preflight/preflight-handlers.ts";
 import { judgeHeldMigrations } from "./reports/held-migrations.ts";
@@ -50,6 +51,8 @@ export interface ConductorDependencies {
   readonly policy: MigrationPolicy;
   /** @default none */
   readonly policyRules?: PolicyRules;
+  /** @default nobody scrapes them */
+  readonly metrics?: Metrics;
 }
 
 /** The progress cache is written to the store this often, ms. */
@@ -62,6 +65,7 @@ const FLUSH_INTERVAL_MS = 5_000;
  */
 export async function startConductor(dependencies: ConductorDependencies): Promise<RunningService> {
   const { bus, store, clock, logger } = dependencies;
+  const metrics = conductorMetrics(dependencies.metrics ?? unscrapedMetrics());
   const announce = (migrationUuid: string) =>
     bus.cast(migrationChanged, { migrationUuid }, { fanout: true }).catch((error: unknown) => {
       logger.debug({ migrationId: migrationUuid, problem: errorChain(error) }, "a change could not be announced");
@@ -72,6 +76,7 @@ export async function startConductor(dependencies: ConductorDependencies): Promi
     policyRules: dependencies.policyRules ?? { hosts: {}, metadata: [] },
     signals,
     restored: new RestoredDatabase(dependencies),
+    metrics: metrics.migrations,
   };
   const work = new MigrationWork(context);
   const server = await bus.serve({
@@ -93,6 +98,7 @@ export async function startConductor(dependencies: ConductorDependencies): Promi
     clock,
     logger,
   });
+  metrics.watch({ store, clock, flush });
   work.start();
   return {
     stop: async () => {

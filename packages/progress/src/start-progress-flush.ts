@@ -14,6 +14,8 @@ export interface ProgressFlushOptions {
 }
 
 export interface ProgressFlush {
+  /** When the sink last had all that the cache had; null before the first time. By the clock, ms since 1970. */
+  readonly flushedAtMs: number | null;
   /** Flushes once more and resolves when nothing is under way; never rejects. */
   stop(): Promise<void>;
 }
@@ -29,12 +31,15 @@ export function startProgressFlush(options: ProgressFlushOptions): ProgressFlush
   const stopping = new AbortController();
   let cursor: string | null = null;
   let failing = false;
+  let flushedAtMs: number | null = null;
 
   async function flushOnce(): Promise<void> {
+    const nowMs = clock.now().getTime();
     try {
       const changed = await cache.changedSince(cursor);
       if (changed.progress.length > 0) await sink.flush(changed.progress);
       cursor = changed.cursor;
+      flushedAtMs = nowMs;
       if (failing) logger.info({ migrations: changed.progress.length }, "progress is flushed again");
       failing = false;
     } catch (error) {
@@ -55,6 +60,9 @@ export function startProgressFlush(options: ProgressFlushOptions): ProgressFlush
 
   const stopped = untilStopped();
   return {
+    get flushedAtMs() {
+      return flushedAtMs;
+    },
     stop: async () => {
       stopping.abort();
       await stopped;

@@ -1,5 +1,5 @@
 import { openBus } from "@drover/bus";
-import { busConfig, runService, storeConfig, storeOptions } from "@drover/service-kit";
+import { busConfig, rpcMetrics, runService, storeConfig, storeOptions } from "@drover/service-kit";
 import { openStore } from "@drover/store";
 import { schedulerConfig } from "./config.ts";
 import { startScheduler } from "./start-scheduler.ts";
@@ -7,8 +7,8 @@ import { startScheduler } from "./start-scheduler.ts";
 await runService({
   name: "scheduler",
   sections: { bus: busConfig, store: storeConfig, scheduler: schedulerConfig },
-  start: async ({ config, logger, clock, readiness, onStop }) => {
-    const bus = openBus(config.bus, { name: "drover-scheduler", logger, clock });
+  start: async ({ config, logger, clock, readiness, metrics, onStop }) => {
+    const bus = openBus(config.bus, { name: "drover-scheduler", logger, clock, observer: rpcMetrics(metrics) });
     onStop("bus", () => bus.close());
     const store = await openStore(storeOptions(config), { logger, clock });
     onStop("store", () => store.close());

@@ -13,9 +13,17 @@ export { type Config, type ConfigSections, type LoadConfigOptions, loadConfig } 
 export { type HealthServer, type HealthServerOptions, startHealthServer } from "./health-server.ts";
 export { createLogger, type LoggerOptions } from "./logger.ts";
 export { isLoopback, type LocalRequestHeaders, loopbackHost, requireLoopback, whyNotLocal } from "./loopback.ts";
-export { createMetrics, type MetricOptions, type Metrics } from "./metrics.ts";
+export {
+  createMetrics,
+  type DescribedMetric,
+  type MetricOptions,
+  type Metrics,
+  unscrapedMetrics,
+} from "./metrics.ts";
+export { processMetrics } from "./process-metrics.ts";
 export { type Readiness, type ReadinessEntry, summarizeReadiness, watchReadiness } from "./readiness.ts";
 export { redactSecrets } from "./redact.ts";
+export { type RpcMetrics, rpcMetrics } from "./rpc-metrics.ts";
 export { EXIT_CODES, runService, type ServiceContext, type ServiceOptions, startService } from "./run-service.ts";
 export type { RunningService } from "./running-service.ts";
 export { type StoreOptions, storeOptions } from "./store-options.ts";

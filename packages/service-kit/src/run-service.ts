@@ -5,6 +5,7 @@ import { type Config, type ConfigSections, loadConfig } from "./config.ts";
 import { startHealthServer } from "./health-server.ts";
 import { createLogger } from "./logger.ts";
 import { createMetrics, type Metrics } from "./metrics.ts";
+import { processMetrics } from "./process-metrics.ts";
 import { type Readiness, watchReadiness } from "./readiness.ts";
 import { redactSecrets } from "./redact.ts";
 import type { RunningService } from "./running-service.ts";
@@ -66,6 +67,7 @@ export async function startService<const Sections extends ConfigSections>(
     const readiness = watchReadiness({ clock, logger, signal: ended.signal });
     let standing = false;
     const metrics = createMetrics(name);
+    processMetrics(metrics, readiness);
     const healthServer = await startHealthServer({
       service: name,
       ...health,

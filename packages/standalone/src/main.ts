@@ -27,7 +27,7 @@ await runService({
     scheduler: schedulerConfig,
     simulator: simulatorConfig,
   },
-  start: async ({ config, logger, clock, readiness }) => {
+  start: async ({ config, logger, clock, readiness, metrics }) => {
     const standalone = await startStandalone({
       ...config,
       dataDir: config.data_dir,
@@ -37,6 +37,7 @@ await runService({
       logger,
       clock,
       readiness,
+      metrics,
     });
     process.stdout.write(welcome({ address: standalone.address, dataDir: config.data_dir, hosts: standalone.hosts }));
     return standalone;

@@ -6,13 +6,14 @@ import { type ComputeAgent, computeConfig, noFiles, noKnock, startComputeAgent }
 import { demoFleet, type RunningFleet, type SimulatedHostHandle, startSimulatedFleet } from "@drover/libvirt-sim";
 import type { Clock, Logger } from "@drover/model";
 import type { ProgressCache } from "@drover/progress";
-import type { RunningService } from "@drover/service-kit";
+import type { Metrics, RunningService } from "@drover/service-kit";
 
 export interface SimulatedHostsOptions {
   readonly bus: Bus;
   readonly progress: ProgressCache;
   readonly clock: Clock;
   readonly logger: Logger;
+  readonly metrics: Metrics;
   readonly dataDir: string;
 }
 
@@ -71,12 +72,13 @@ async function startAgent(
     live_migration_inbound_addr: "127.0.0.1",
   });
   const state_path = join(options.dataDir, `compute-${host.name}.json`);
-  const { bus, progress, clock, logger } = options;
+  const { bus, progress, clock, logger, metrics } = options;
   return await startComputeAgent({
     bus,
     progress,
     clock,
     logger,
+    metrics,
     config: { ...config, state_path },
     hostFiles: noFiles,
     libvirt: { dial },

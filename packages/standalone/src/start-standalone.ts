@@ -4,7 +4,7 @@ import { type ConductorConfig, type PolicyRules, startConductor } from "@drover/
 import type { Clock, Logger, MigrationPolicy } from "@drover/model";
 import { openProgress, type ProgressSettings } from "@drover/progress";
 import { type SchedulerConfig, startScheduler } from "@drover/scheduler";
-import type { Readiness, RunningService } from "@drover/service-kit";
+import { type Metrics, type Readiness, type RunningService, rpcMetrics } from "@drover/service-kit";
 import { openStore, type StoreSettings } from "@drover/store";
 import { lockDataDir } from "./lock-data-dir.ts";
 import type { SimulatorConfig } from "./simulator-config.ts";
@@ -24,6 +24,7 @@ export interface StandaloneOptions {
   readonly logger: Logger;
   readonly clock: Clock;
   readonly readiness: Readiness;
+  readonly metrics: Metrics;
 }
 
 export interface Standalone extends RunningService {
@@ -42,13 +43,13 @@ export interface Standalone extends RunningService {
  *   service threw when it did not start.
  */
 export async function startStandalone(options: StandaloneOptions): Promise<Standalone> {
-  const { dataDir, policy, logger, clock, readiness } = options;
+  const { dataDir, policy, logger, clock, readiness, metrics } = options;
   const started = new AsyncDisposableStack();
   try {
     // Before anything is opened, and given back after everything is closed.
     const lock = await lockDataDir(dataDir);
     started.defer(() => lock.release());
-    const bus = openBus(options.bus, { name: "drover-standalone", logger, clock });
+    const bus = openBus(options.bus, { name: "drover-standalone", logger, clock, observer: rpcMetrics(metrics) });
     started.defer(() => bus.close());
     const store = await openStore(options.store, { logger, clock });
     started.defer(() => store.close());
@@ -61,15 +62,15 @@ export async function startStandalone(options: StandaloneOptions): Promise<Stand
     const scheduler = await startScheduler({ bus, store, clock, config: options.scheduler });
     started.defer(() => scheduler.stop());
     const conductor = await startConductor({
-      ...{ bus, store, progress, clock, logger, policy, config: options.conductor },
+      ...{ bus, store, progress, clock, logger, metrics, policy, config: options.conductor },
       ...(options.policyRules === undefined ? {} : { policyRules: options.policyRules }),
     });
     started.defer(() => conductor.stop());
     const hosts = options.simulator.enabled
-      ? await startSimulatedHosts({ bus, progress, clock, logger, dataDir })
+      ? await startSimulatedHosts({ bus, progress, clock, logger, metrics, dataDir })
       : undefined;
     if (hosts !== undefined) started.defer(() => hosts.stop());
-    const api = await startApi({ bus, store, progress, logger, clock, config: options.api, readiness });
+    const api = await startApi({ bus, store, progress, logger, clock, config: options.api, readiness, metrics });
     started.defer(() => api.stop());
     return { address: api.address, hosts: hosts?.names ?? [], stop: () => started.disposeAsync() };
   } catch (error) {

@@ -1,6 +1,7 @@
 import { aggregateRecords } from "./aggregate-records.ts";
 import type { Database } from "./database.ts";
 import { destinationClaims } from "./destination-claims.ts";
+import { readFleetFigures } from "./fleet-figures.ts";
 import { flushedProgress } from "./flushed-progress.ts";
 import { guestSightings } from "./guest-sightings.ts";
 import { hostRecords } from "./host-records.ts";
@@ -51,6 +52,7 @@ export function databaseStore(database: Database): Store {
     serverGroups: serverGroupRecords(database),
     aggregates: aggregateRecords(database),
     serverZones: serverZones(database),
+    figures: () => readFleetFigures(database),
     ping: () => database.ping(),
     close: () => database.close(),
   };

@@ -9,6 +9,7 @@ export type {
   ClaimStore,
   DestinationClaim,
   ExpectedVersion,
+  FleetFigures,
   GuestStore,
   HeardOf,
   HostSettings,
@@ -28,5 +29,6 @@ export type {
   ServerGroupStore,
   ServerZoneStore,
   SlotAnswer,
+  StateFigures,
   Store,
 } from "./store.ts";

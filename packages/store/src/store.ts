@@ -335,6 +335,23 @@ export interface ProgressStore {
   read(migrationUuids: readonly string[]): Promise<ReadonlyMap<string, MigrationProgress>>;
 }
 
+/** Of the migrations in one state. */
+export interface StateFigures {
+  readonly count: number;
+  /** When the oldest of them was asked for. */
+  readonly oldestCreatedAt: Date;
+  /** When the one was written that has not been written for the longest time. */
+  readonly oldestUpdatedAt: Date;
+}
+
+/** What the fleet's metrics are made of. */
+export interface FleetFigures {
+  /** Those in progress alone; a state that none is in is absent. */
+  readonly migrations: ReadonlyMap<MigrationState, StateFigures>;
+  /** By name. */
+  readonly hosts: readonly { readonly host: string; readonly lastSeenAt: Date }[];
+}
+
 /**
  * Everything that outlives a process. Drivers: `openSqliteStore`, `openPostgresStore`.
  *
@@ -351,6 +368,8 @@ export interface Store {
   readonly serverGroups: ServerGroupStore;
   readonly aggregates: AggregateStore;
   readonly serverZones: ServerZoneStore;
+  /** Counts what is in progress, at a cost that does not grow with the history: for every scrape. */
+  figures(): Promise<FleetFigures>;
   /** Answers a trivial query. @throws `unavailable` when the database is away. */
   ping(): Promise<void>;
   close(): Promise<void>;

@@ -31,6 +31,7 @@ import { readQemuCertificates } from "../tls/qemu-certificates.ts";
 import { canLockMemory } from "./can-lock-memory.ts";
 import type { CommandFence } from "./command-fence.ts";
 import { inferFlags } from "./infer-flags.ts";
+import type { MigrationGauges } from "./migration-gauges.ts";
 import { MigrationReports, type MigrationReportsOptions } from "./migration-reports.ts";
 import type { ProgressPublisher } from "./progress-publisher.ts";
 import { resumePostCopy } from "./resume-post-copy.ts";
@@ -47,6 +48,7 @@ export interface MigrationsOptions {
   readonly link: LibvirtLink;
   readonly journal: Journal;
   readonly publisher: ProgressPublisher;
+  readonly gauges: MigrationGauges;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly reports: Omit<MigrationReportsOptions, "signal" | "onUnknown">;
@@ -329,6 +331,7 @@ export class Migrations {
     this.#options.onChange(serverUuid);
     const steering = run(migration).finally(() => {
       this.#steered.delete(migrationUuid);
+      this.#options.gauges.forget(migrationUuid);
       this.#options.onChange(serverUuid);
     });
     this.#track(steering);

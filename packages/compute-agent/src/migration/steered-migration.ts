@@ -15,6 +15,7 @@ import type { LibvirtLink, LinkEvent } from "../libvirt/libvirt-link.ts";
 import { CopyCommands, type CopyPhase } from "./copy-commands.ts";
 import { isOutgoingMigration } from "./job-reading.ts";
 import { migrateArguments, permitsPostCopy } from "./migrate-call.ts";
+import type { MigrationGauges } from "./migration-gauges.ts";
 import type { MigrationEventReport, MigrationReports } from "./migration-reports.ts";
 import { type AskedLimits, PolicyKeeper } from "./policy-keeper.ts";
 import type { ProgressPublisher } from "./progress-publisher.ts";
@@ -26,6 +27,7 @@ export interface SteeringDependencies {
   readonly journal: Journal;
   readonly reports: MigrationReports;
   readonly publisher: ProgressPublisher;
+  readonly gauges: MigrationGauges;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly signal: AbortSignal;
@@ -313,6 +315,7 @@ export class SteeredMigration {
   #publish(stats: JobStats, guest: SnapshotContext["guest"]): void {
     this.#lastProgress = this.#snapshot(stats, guest);
     this.#dependencies.publisher.offer(this.#lastProgress);
+    this.#dependencies.gauges.show(this.#entry, this.#lastProgress);
   }
 
   #snapshot(stats: JobStats, guest: SnapshotContext["guest"]): MigrationProgress {

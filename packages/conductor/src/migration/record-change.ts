@@ -32,7 +32,7 @@ function stateAfter(state: MigrationState, events: readonly MigrationEvent[]): M
  * @throws {DroverError} `conflict` when somebody else wrote first: read again and decide again.
  */
 export async function transition(
-  context: Pick<ConductorContext, "store" | "clock" | "signals">,
+  context: Pick<ConductorContext, "store" | "clock" | "signals" | "metrics">,
   migration: Migration,
   events: readonly MigrationEvent[],
   change: MigrationChange,
@@ -50,6 +50,7 @@ export async function transition(
   const after = restored
     ? await migrations.updateRestored(migration.uuid, migration, whole, log)
     : await migrations.update(migration.uuid, migration, whole, log);
+  if (state !== migration.state) context.metrics.moved(after);
   if (HOLDS_SOURCE_SLOT.has(migration.state) && !HOLDS_SOURCE_SLOT.has(state)) {
     context.signals.wakeFirst(`outgoing of ${migration.sourceHost}`);
     context.signals.wakeFirst("fleet");

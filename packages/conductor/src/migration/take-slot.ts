@@ -24,6 +24,7 @@ export async function takeSlot(context: ConductorContext, migration: Migration):
     { event: "schedule", message: `has a slot of ${sourceHost}` },
   );
   if (answer.kind === "taken") {
+    context.metrics.moved(answer.migration);
     if (answer.moreFree) context.signals.wakeFirst(`outgoing of ${sourceHost}`);
     context.signals.wakeFirst("fleet");
     return undefined;

@@ -25,6 +25,7 @@ export async function takeInEvent(context: ConductorContext, report: EventReport
     };
     if (event !== undefined) await transition(context, migration, [event], change, log);
     else await context.store.migrations.update(migration.uuid, migration, change, log);
+    context.metrics.reported(report.event);
     context.signals.changed(migration.uuid);
   });
 }

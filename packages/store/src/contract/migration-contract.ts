@@ -1,7 +1,7 @@
 import type { Clock, Migration } from "@drover/model";
 import { beforeEach, describe, expect, it } from "vitest";
 import type { MigrationStore, Store } from "../store.ts";
-import { log, newMigration, roomy, snapshotOf } from "./samples.ts";
+import { hostFacts, log, newMigration, roomy, snapshotOf } from "./samples.ts";
 
 /** Opens a store on one database; every call opens another store on the same one. */
 type OpenAnother = () => Promise<Store>;
@@ -266,6 +266,30 @@ export function migrationContract(context: () => ContractContext): void {
       const prepared = await prepare(await migrations.create(newMigration(), log));
       const stuck = await migrations.update(prepared.uuid, prepared, { state: "error" });
       expect(await migrations.acquireLeases("a", 1000, 10)).toEqual([runnable, stuck]);
+    });
+  });
+
+  describe("figures", () => {
+    it("count what is in progress by state, with the oldest of each, and every host", async () => {
+      const { store, clock } = context();
+      const { migrations } = store;
+      const first = await migrations.create(newMigration(), log);
+      const startedAt = clock.now();
+      clock.advance(1000);
+      await migrations.create(newMigration(), log);
+      await prepare(await migrations.create(newMigration(), log));
+      await end(await migrations.create(newMigration(), log));
+      clock.advance(1000);
+      await migrations.update(first.uuid, first, { reason: "waits" });
+      await store.hosts.report(hostFacts("east"), "0.1.0");
+      const secondAt = new Date(startedAt.getTime() + 1000);
+      expect(await store.figures()).toEqual({
+        migrations: new Map([
+          ["queued", { count: 2, oldestCreatedAt: startedAt, oldestUpdatedAt: secondAt }],
+          ["preparing", { count: 1, oldestCreatedAt: secondAt, oldestUpdatedAt: secondAt }],
+        ]),
+        hosts: [{ host: "east", lastSeenAt: clock.now() }],
+      });
     });
   });
 }

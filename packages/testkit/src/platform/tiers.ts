@@ -17,7 +17,15 @@ export interface TierAvailability {
 }
 
 const PACKAGES: Readonly<Record<Tier, readonly string[]>> = {
-  services: ["rabbitmq-server", "nats-server", "redis-server", "postgresql", "python3-oslo.messaging", "openssl"],
+  services: [
+    "rabbitmq-server",
+    "nats-server",
+    "redis-server",
+    "postgresql",
+    "python3-oslo.messaging",
+    "openssl",
+    "prometheus",
+  ],
   hypervisors: [
     "qemu-system-x86",
     "qemu-utils",
