@@ -206,6 +206,7 @@ async function send(mistake: Mistake): Promise<{ status: number; error: { messag
     method,
     headers: {
       "openstack-api-version": "compute 2.65",
+      "x-auth-token": plane.token,
       ...(body === undefined ? {} : { "content-type": "application/json" }),
     },
     ...(body === undefined ? {} : { body: typeof body === "string" ? body : JSON.stringify(body) }),

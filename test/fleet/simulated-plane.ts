@@ -14,6 +14,7 @@ import { openMemoryProgress } from "@drover/progress";
 import { schedulerConfig, startScheduler } from "@drover/scheduler";
 import { openSqliteStore, type Store } from "@drover/store";
 import { waitFor } from "@drover/testkit";
+import { mintAdmin } from "../integration/mint-admin.ts";
 import { type CrashableStore, crashableStore } from "./crashable-store.ts";
 
 /** The hosts; guests begin on alpha, and beta is where they are sent. */
@@ -43,7 +44,9 @@ export interface SimulatedPlane extends AsyncDisposable {
   readonly store: Store;
   /** The conductor's own way to the store: it can be made to crash at one of its writes. */
   readonly conductorStore: CrashableStore;
+  /** The administrator's, and the token that it sends. */
   readonly client: DroverClient;
+  readonly token: string;
   /** Starts a guest on alpha, its local disks filled; resolves with its UUID when Drover knows it. */
   addGuest(guest: Partial<GuestOptions> & { readonly name: string }): Promise<string>;
   /** Ends a host's agent as its process would be, or starts it again with the memory of the one before. */
@@ -126,13 +129,16 @@ export async function startSimulatedPlane(options: PlaneOptions = {}): Promise<S
   await Promise.all([...agents.values()].map((agent) => agent.reported));
   const api = await startApi({ bus, store, progress, logger, clock, config: apiConfig.parse({ port: 0 }) });
   started.defer(() => api.stop());
+  const { text: token, record } = mintAdmin();
+  await store.tokens.create(record);
   const stack = started.move();
   return {
     fleet,
     bus,
     store,
     conductorStore,
-    client: openDrover({ url: api.address }),
+    client: openDrover({ url: api.address, token }),
+    token,
     startAgent,
     stopAgent,
     addGuest: async (guest) => {

@@ -19,6 +19,7 @@ import {
   waitFor,
 } from "@drover/testkit";
 import { type Broker, type BusDriver, startBroker } from "./broker.ts";
+import { mintAdmin } from "./mint-admin.ts";
 
 const HOSTS = ["alpha", "beta"] as const;
 type HostName = (typeof HOSTS)[number];
@@ -42,7 +43,7 @@ export interface ProcessPlane extends AsyncDisposable {
   readonly agents: Readonly<Record<HostName, DroverProcess>>;
   /** All of them but the second conductor, which a test starts when it wants it. */
   readonly processes: readonly DroverProcess[];
-  /** Resolves when all processes are ready, and both hosts are shown as up. */
+  /** Resolves when all processes are ready, both hosts are shown as up, and `client` may be used. */
   untilReady(): Promise<void>;
   /** Starts a guest on alpha that takes a minute to copy until {@link letGo}; resolves when the API shows it. */
   addGuest(guest: Partial<GuestOptions> & { readonly name: string }): Promise<string>;
@@ -129,7 +130,13 @@ export async function startProcessPlane(options: ProcessPlaneOptions): Promise<P
   const processes = [api, scheduler, first, alpha, beta];
   const store = await openPostgresStore({ url: storeUrl, clock: systemClock, logger: silentLogger });
   started.defer(() => store.close());
-  const client = openDrover({ url: `http://127.0.0.1:${apiPort}` });
+  const admin = mintAdmin();
+  const letClientIn = async () => {
+    if ((await store.tokens.get(admin.record.id)) === undefined) await store.tokens.create(admin.record);
+  };
+  // What is away can take no token: then `untilReady` sees to it.
+  if (!serversAway) await letClientIn();
+  const client = openDrover({ url: `http://127.0.0.1:${apiPort}`, token: admin.text });
   const stack = started.move();
   return {
     broker,
@@ -146,6 +153,7 @@ export async function startProcessPlane(options: ProcessPlaneOptions): Promise<P
     processes,
     untilReady: async () => {
       await Promise.all(processes.map((process) => process.waitUntilReady({ deadlineMs: 60_000 })));
+      await letClientIn();
       // A host is known when its agent has reached a conductor, which is later than being ready.
       const upHosts = async () => (await client.hosts()).hosts.filter(({ state }) => state === "up");
       await waitFor("both hosts to be up", async () => (await upHosts()).length === HOSTS.length, {

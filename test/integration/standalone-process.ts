@@ -2,7 +2,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { readdirSync } from "node:fs";
-import { mkdir, mkdtemp, rm } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -15,6 +15,8 @@ export interface StandaloneProcess extends AsyncDisposable {
   /** Where the API listens, as the process printed it. */
   readonly url: string;
   readonly client: DroverClient;
+  /** The local administrator's, which `client` sends. */
+  readonly token: string;
   /** What it printed so far. */
   output(): string;
   /** Sends the signal and resolves with the exit code; null after SIGKILL. */
@@ -62,6 +64,7 @@ export async function standaloneFolders(settings: Readonly<Record<string, string
         },
         { deadlineMs: 60_000, intervalMs: 50 },
       );
+      const token = (await readFile(join(data, "local-admin.token"), "utf8")).trim();
       const end = async (signal: NodeJS.Signals) => {
         child.kill(signal);
         await closed;
@@ -69,7 +72,8 @@ export async function standaloneFolders(settings: Readonly<Record<string, string
       };
       return {
         url,
-        client: openDrover({ url }),
+        client: openDrover({ url, token }),
+        token,
         output,
         end,
         [Symbol.asyncDispose]: async () => void (await end("SIGKILL")),

@@ -62,7 +62,7 @@ describe.concurrent("a standalone Drover", { timeout: 90_000 }, () => {
     await untilServerIsOn(client, "cache", "beta");
     await expect(client.forceComplete(migration.id)).rejects.toThrow(ApiError);
     const path = `/v2.1/servers/${migration.server.uuid}/os-instance-actions`;
-    const headers = { "openstack-api-version": "compute 2.84" };
+    const headers = { "openstack-api-version": "compute 2.84", "x-auth-token": drover.token };
     const answer = await fetch(`${drover.url}${path}`, { headers });
     expect(await answer.json()).toMatchObject({
       instanceActions: [

@@ -69,7 +69,7 @@ export async function startLabPlane({ bus = "amqp", env = {}, conductors }: LabP
         conductors,
       }),
     );
-    const client = openDrover({ url: drover.url });
+    const client = openDrover({ url: drover.url, token: drover.token });
     const [source, destination] = lab.hosts;
     if (source === undefined || destination === undefined) throw new Error("the lab has fewer than two hosts");
     return {

@@ -26,6 +26,8 @@ import type {
 export interface DroverOptions {
   /** Where the API listens, without `/v1`: `http://127.0.0.1:8774`. */
   readonly url: string;
+  /** Sent with every request, as `Authorization: Bearer`. */
+  readonly token?: string;
   /** How long one answer may take, ms. @default 60000 */
   readonly timeoutMs?: number;
   /** Ends every call of this client: they reject with the signal's reason. */
@@ -188,7 +190,10 @@ export function openDrover(options: DroverOptions): DroverClient {
   const client = createClient<paths>({
     baseUrl: url,
     fetch: (request) => fetchFrom(url, request, options),
-    headers: { accept: "application/json" },
+    headers: {
+      accept: "application/json",
+      ...(options.token === undefined ? {} : { authorization: `Bearer ${options.token}` }),
+    },
   });
   return methodsOf(client, url);
 }

@@ -449,7 +449,7 @@ export interface components {
     "Error": {
       "error": {
         /** For programs: what to do about it. */
-        "code": "pre-check-failed" | "no-eligible-host" | "not-found" | "bad-request" | "refused" | "forbidden" | "conflict" | "agent-unreachable" | "unavailable" | "deadline-exceeded" | "outcome-unknown" | "libvirt" | "protocol" | "internal";
+        "code": "pre-check-failed" | "no-eligible-host" | "not-found" | "bad-request" | "refused" | "unauthenticated" | "forbidden" | "too-many-requests" | "conflict" | "agent-unreachable" | "unavailable" | "deadline-exceeded" | "outcome-unknown" | "libvirt" | "protocol" | "internal";
         /** For people: what was being done, and the remedy. */
         "message": string;
         "details": Record<string, unknown>;
@@ -466,7 +466,7 @@ export interface components {
     };
     "Failure": {
       /** For programs: what to do about it. */
-      "code": "pre-check-failed" | "no-eligible-host" | "not-found" | "bad-request" | "refused" | "forbidden" | "conflict" | "agent-unreachable" | "unavailable" | "deadline-exceeded" | "outcome-unknown" | "libvirt" | "protocol" | "internal";
+      "code": "pre-check-failed" | "no-eligible-host" | "not-found" | "bad-request" | "refused" | "unauthenticated" | "forbidden" | "too-many-requests" | "conflict" | "agent-unreachable" | "unavailable" | "deadline-exceeded" | "outcome-unknown" | "libvirt" | "protocol" | "internal";
       /** For people. */
       "message": string;
       /** The ids, hosts and checks that it is about. */

@@ -15,10 +15,10 @@ import {
 } from "@drover/contracts";
 import { createFleet, viewServer, viewServerGroup } from "@drover/fleet";
 import { openSampleFleet, S1, type SampleFleet } from "@drover/fleet/testing";
-import { DroverError, silentLogger, systemClock } from "@drover/model";
+import { DroverError, mintToken, ROLES, type Role, silentLogger, systemClock } from "@drover/model";
 import type { ProgressCache } from "@drover/progress";
 import type { Store } from "@drover/store";
-import type { FastifyInstance, LightMyRequestResponse } from "fastify";
+import type { FastifyInstance, InjectOptions, LightMyRequestResponse } from "fastify";
 import { createApi } from "./create-api.ts";
 
 /** What the played conductor was asked, in order. */
@@ -49,6 +49,10 @@ export interface ApiFixture {
     body?: unknown,
   ): Promise<{ status: number; body: unknown; headers: LightMyRequestResponse["headers"] }>;
   v1(method: Method, path: string, body?: unknown): Promise<{ status: number; body: unknown }>;
+  /** `app.inject` with the administrator's token, as the two before have it. */
+  inject(request: InjectOptions): Promise<LightMyRequestResponse>;
+  /** A token of each role: `reader`, `operator` and `admin` are their holders' names too. */
+  readonly tokens: Readonly<Record<Role, string>>;
   close(): Promise<void>;
 }
 
@@ -130,13 +134,17 @@ export async function openApiFixture(): Promise<ApiFixture> {
       ),
     ],
   });
+  const tokens = { reader: "", operator: "", admin: "" };
+  for (const role of ROLES) tokens[role] = await issueToken(store, role);
   const config = { host: "127.0.0.1", port: 0 };
   const app = await createApi({ bus, store, progress, logger: silentLogger, clock: systemClock, config });
 
+  const inject: ApiFixture["inject"] = (request) =>
+    app.inject({ ...request, headers: { "x-auth-token": tokens.admin, ...request.headers } });
   async function send(method: Method, url: string, headers: Record<string, string>, body: unknown) {
     const payload = body === undefined ? {} : { payload: JSON.stringify(body) };
     const sent = { ...headers, ...(body === undefined ? {} : { "content-type": "application/json" }) };
-    const response = await app.inject({ method, url, headers: sent, ...payload });
+    const response = await inject({ method, url, headers: sent, ...payload });
     return {
       status: response.statusCode,
       body: response.body === "" ? undefined : response.json(),
@@ -159,10 +167,19 @@ export async function openApiFixture(): Promise<ApiFixture> {
     nova: (method, path, minor, body) =>
       send(method, `/v2.1${path}`, { "openstack-api-version": `compute 2.${minor}` }, body),
     v1: (method, path, body) => send(method, `/v1${path}`, {}, body),
+    inject,
+    tokens,
     close: async () => {
       await app.close();
       await bus.close();
       await fleet[Symbol.asyncDispose]();
     },
   };
+}
+
+async function issueToken(store: Store, role: Role): Promise<string> {
+  const { id, secretHash, text } = mintToken();
+  const rest = { projectId: "admin", networks: [], createdBy: "test", expiresAt: null };
+  await store.tokens.create({ id, secretHash, name: role, role, ...rest });
+  return text;
 }

@@ -12,6 +12,7 @@ import {
   type ZodTypeProvider,
 } from "fastify-type-provider-zod";
 import type { ApiDependencies } from "./api-dependencies.ts";
+import { controlAccess } from "./auth/access-control.ts";
 import { healthRoutes } from "./health-routes.ts";
 import { httpMetrics } from "./http-metrics.ts";
 import { logAnswer } from "./log-answer.ts";
@@ -28,7 +29,7 @@ const BODY_LIMIT_BYTES = 64 * 1024;
 /**
  * The API as a Fastify instance that does not listen yet: tests call it with `inject`, {@link startApi} makes it listen.
  *
- * `/v2.1` is Nova's, `/v1` Drover's own. Nothing here writes to the store. With the cache away, progress comes from the
+ * `/v2.1` is Nova's, `/v1` Drover's own. Requests need a token whose role may what they ask for. Nothing here writes to the store. With the cache away, progress comes from the
  * store and says so; with the broker away, reading works on.
  */
 export async function createApi(dependencies: ApiDependencies): Promise<FastifyInstance> {
@@ -50,6 +51,7 @@ export async function createApi(dependencies: ApiDependencies): Promise<FastifyI
     const refusal = whyNotLocal(request.headers, listeningPort(app));
     if (refusal !== undefined) throw new LocalOnlyError(refusal);
   });
+  controlAccess(app, dependencies);
   const metrics = dependencies.metrics && httpMetrics(dependencies.metrics);
   app.addHook("onResponse", async (request, reply) => {
     const { method, id: requestId, routeOptions } = request;

@@ -31,7 +31,8 @@ async function start(config: { host: string; port: number }): Promise<RunningApi
 
 async function get(url: string, headers: Record<string, string> = {}): Promise<{ status: number; text: string }> {
   const { promise, resolve, reject } = Promise.withResolvers<{ status: number; text: string }>();
-  request(url, { headers, agent: false }, (response) => {
+  const sent = { "x-auth-token": fixture.tokens.reader, ...headers };
+  request(url, { headers: sent, agent: false }, (response) => {
     const chunks: Buffer[] = [];
     response.on("data", (chunk: Buffer) => chunks.push(chunk));
     response.on("end", () => resolve({ status: response.statusCode ?? 0, text: Buffer.concat(chunks).toString() }));

@@ -2,6 +2,7 @@ import { type DroverClient, openDrover } from "@drover/api-client";
 import type { Command } from "commander";
 import type { CliIo } from "./cli-io.ts";
 import { CliError, EXIT } from "./exit-code.ts";
+import { localAdminToken } from "./local-admin-token.ts";
 
 const DEFAULT_URL = "http://127.0.0.1:8774";
 
@@ -22,17 +23,29 @@ export interface CommandHost {
   readonly setExitCode: (code: number) => void;
 }
 
-/** The context of one invocation: `--url` before DROVER_URL before the default. */
+/**
+ * The context of one invocation: `--url` before DROVER_URL before the default, `--token` before DROVER_TOKEN before the
+ * token that a standalone Drover on this machine has left for its owner.
+ */
 export function commandContext(io: CliIo, command: Command): CommandContext {
-  const options = command.optsWithGlobals<{ readonly url?: string; readonly json?: boolean }>();
+  const options = command.optsWithGlobals<{
+    readonly url?: string;
+    readonly token?: string;
+    readonly json?: boolean;
+  }>();
   const json = options.json === true;
   const url = options.url ?? (io.env.DROVER_URL || DEFAULT_URL);
+  const token = options.token ?? (io.env.DROVER_TOKEN || localAdminToken(url, io.env));
   return {
     io,
     json,
     client: (signal) => {
       try {
-        return openDrover(signal === undefined ? { url } : { url, signal });
+        return openDrover({
+          url,
+          ...(token === undefined ? {} : { token }),
+          ...(signal === undefined ? {} : { signal }),
+        });
       } catch (cause) {
         const from = options.url === undefined ? "DROVER_URL" : "--url";
         throw new CliError(EXIT.usage, `the value of ${from} cannot be used`, { cause });

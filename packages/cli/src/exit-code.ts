@@ -11,7 +11,7 @@ export const EXIT = {
   usage: 2,
   /** No such server, host, migration or parked message. */
   notFound: 3,
-  /** Not in this state, not to this host, or somebody else was first; a preflight found something that cannot move. */
+  /** Not in this state, not to this host, not with this token, or somebody else was first; a preflight found something that cannot move. */
   refused: 4,
   /** The watched migration failed; the server stays on its source. */
   failed: 5,
@@ -31,7 +31,7 @@ export const EXIT_CODE_HELP = `Exit codes:
   1    any other error
   2    wrong command line or value
   3    no such server, host, migration or parked message
-  4    refused: not in this state, not to this host, or somebody else was first; preflight: it cannot move
+  4    refused: not in this state, to this host or with this token, or somebody else was first; preflight: it cannot move
   5    the watched migration failed; the server stays on its source
   6    the watched migration was cancelled; the server stays on its source
   7    Drover's API, or a part of Drover that it needs, cannot be reached
@@ -56,11 +56,13 @@ const BY_CODE: Readonly<Record<string, number>> = {
   "bad-request": EXIT.usage,
   "not-found": EXIT.notFound,
   refused: EXIT.refused,
+  unauthenticated: EXIT.refused,
   forbidden: EXIT.refused,
   conflict: EXIT.refused,
   "pre-check-failed": EXIT.refused,
   "no-eligible-host": EXIT.refused,
   unavailable: EXIT.unreachable,
+  "too-many-requests": EXIT.unreachable,
   "agent-unreachable": EXIT.unreachable,
 };
 

@@ -4,6 +4,7 @@ import type { CommandHost } from "./command-context.ts";
 import { addAggregateCommands } from "./commands/aggregate.ts";
 import { addBusCommands } from "./commands/bus.ts";
 import { addHostCommands } from "./commands/host.ts";
+import { addInitCommand } from "./commands/init.ts";
 import { addMigrationCommands } from "./commands/migration.ts";
 import { addServerCommands } from "./commands/server.ts";
 import { addServerGroupCommands } from "./commands/server-group.ts";
@@ -13,8 +14,10 @@ import { EXIT, EXIT_CODE_HELP, exitCodeOfError } from "./exit-code.ts";
 import { ownVersion } from "./own-version.ts";
 
 const ENVIRONMENT_HELP = `Environment:
-  DROVER_URL  where Drover's API listens, when --url is not given
-  NO_COLOR    no colours, when set to anything`;
+  DROVER_URL       where Drover's API listens, when --url is not given
+  DROVER_TOKEN     the token to send, when --token is not given; for a Drover on this machine the one in
+                   DROVER_DATA_DIR (default: ~/.local/share/drover), where \`drover up\` has left it
+  NO_COLOR         no colours, when set to anything`;
 
 /**
  * Runs one invocation of `drover`; `argv` holds the arguments alone. Resolves with the exit code (`EXIT`), never
@@ -45,6 +48,10 @@ function buildProgram(host: CommandHost): Command {
     .description("Moves running virtual machines between libvirt hosts, and keeps you in control while it does.")
     .version(ownVersion(), "--version", "print the version of this command")
     .option("--url <url>", "where Drover's API listens (default: $DROVER_URL, or http://127.0.0.1:8774)")
+    .option(
+      "--token <token>",
+      "the token to send (default: $DROVER_TOKEN, which other users of this machine cannot see)",
+    )
     .option("--json", "answer with JSON, one document per line, as /v1 gives it")
     .configureHelp({ showGlobalOptions: true })
     .configureOutput({
@@ -57,6 +64,7 @@ function buildProgram(host: CommandHost): Command {
     .exitOverride()
     .addHelpText("after", `\n${ENVIRONMENT_HELP}\n\n${EXIT_CODE_HELP}`);
   addUpCommand(program, host);
+  addInitCommand(program, host);
   addHostCommands(program, host);
   addServerCommands(program, host);
   addMigrationCommands(program, host);

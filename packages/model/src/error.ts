@@ -8,7 +8,9 @@
  * | `not-found` | no such server, host or migration | caller |
  * | `bad-request` | the request itself is malformed; names the field | caller |
  * | `refused` | not in this state; carries the reason | caller |
+ * | `unauthenticated` | no token, or one that does not count: unknown, expired, revoked, from elsewhere | caller |
  * | `forbidden` | the sender may not ask for this; asking again does not help | caller |
+ * | `too-many-requests` | more than is taken in a while; `details.retryAfterSeconds` says when to ask again | caller, later |
  * | `conflict` | someone else wrote first | caller re-reads |
  * | `agent-unreachable` | the broker knows that nobody took the request | us, with backoff |
  * | `unavailable` | a service of ours (broker, cache, database) is away | us, with backoff |
@@ -24,7 +26,9 @@ export const ERROR_CODES = [
   "not-found",
   "bad-request",
   "refused",
+  "unauthenticated",
   "forbidden",
+  "too-many-requests",
   "conflict",
   "agent-unreachable",
   "unavailable",

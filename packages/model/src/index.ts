@@ -1,3 +1,14 @@
+export {
+  type AccessToken,
+  isInForce,
+  isSecretOf,
+  type MintedToken,
+  mayAct,
+  mintToken,
+  parseToken,
+  ROLES,
+  type Role,
+} from "./access-token.ts";
 export { type Clock, systemClock } from "./clock.ts";
 export type { DiskToMove, PreparedDisk, StorageProof } from "./disk.ts";
 export {

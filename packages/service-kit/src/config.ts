@@ -1,10 +1,9 @@
 import { readFileSync } from "node:fs";
-import { homedir } from "node:os";
-import { join } from "node:path";
 import { DroverError } from "@drover/model";
 import { parse, TomlError } from "smol-toml";
 import type { z } from "zod";
 import { KNOWN_SECTIONS } from "./common-sections.ts";
+import { defaultDataDir } from "./data-dir.ts";
 import { nearestName } from "./nearest-name.ts";
 import { redactSecrets } from "./redact.ts";
 import { valueFromText } from "./value-from-text.ts";
@@ -139,7 +138,7 @@ function applyEnvironment(
 
 function dataDir(file: Table, env: LoadConfigOptions["env"], problems: string[]): string {
   const chosen = env.DROVER_DATA_DIR || file.data_dir;
-  if (chosen === undefined) return join(env.XDG_DATA_HOME || join(homedir(), ".local", "share"), "drover");
+  if (chosen === undefined) return defaultDataDir(env);
   if (typeof chosen === "string" && chosen !== "") return chosen;
   problems.push("data_dir: must be the path of a folder");
   return "";

@@ -10,6 +10,7 @@ export {
   storeConfig,
 } from "./common-sections.ts";
 export { type Config, type ConfigSections, type LoadConfigOptions, loadConfig } from "./config.ts";
+export { localAdminPath } from "./data-dir.ts";
 export { type HealthServer, type HealthServerOptions, startHealthServer } from "./health-server.ts";
 export { createLogger, type LoggerOptions } from "./logger.ts";
 export { isLoopback, type LocalRequestHeaders, loopbackHost, requireLoopback, whyNotLocal } from "./loopback.ts";

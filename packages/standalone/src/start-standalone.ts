@@ -6,6 +6,7 @@ import { openProgress, type ProgressSettings } from "@drover/progress";
 import { type SchedulerConfig, startScheduler } from "@drover/scheduler";
 import { type Metrics, type Readiness, type RunningService, rpcMetrics } from "@drover/service-kit";
 import { openStore, type StoreSettings } from "@drover/store";
+import { ensureLocalAdmin } from "./local-admin.ts";
 import { lockDataDir } from "./lock-data-dir.ts";
 import type { SimulatorConfig } from "./simulator-config.ts";
 import { startSimulatedHosts } from "./start-simulated-hosts.ts";
@@ -70,6 +71,7 @@ export async function startStandalone(options: StandaloneOptions): Promise<Stand
       ? await startSimulatedHosts({ bus, progress, clock, logger, metrics, dataDir })
       : undefined;
     if (hosts !== undefined) started.defer(() => hosts.stop());
+    await ensureLocalAdmin({ dataDir, store, clock });
     const api = await startApi({ bus, store, progress, logger, clock, config: options.api, readiness, metrics });
     started.defer(() => api.stop());
     return { address: api.address, hosts: hosts?.names ?? [], stop: () => started.disposeAsync() };

@@ -1,3 +1,5 @@
+import { localAdminPath } from "@drover/service-kit";
+
 /** What a person reads when everything is up: where things are, and what to try. */
 export function welcome(running: {
   readonly address: string;
@@ -13,6 +15,7 @@ export function welcome(running: {
     `    API      ${address}   (Nova-compatible under /v2.1, Drover's own under /v1)`,
     `    health   ${address}/healthz   ${address}/readyz`,
     `    records  ${dataDir}`,
+    `    token    ${localAdminPath(dataDir)}   (the administrator's; drover takes it by itself)`,
     ...(hosts.length === 0 ? [] : [`    hosts    ${hosts.join(", ")}   (simulated)`]),
     "",
     "  Try, in another terminal:",

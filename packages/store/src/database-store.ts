@@ -20,6 +20,7 @@ import { serverGroupRecords } from "./server-group-records.ts";
 import { serverZones } from "./server-zones.ts";
 import { takeSourceSlot } from "./source-slots.ts";
 import type { Store } from "./store.ts";
+import { tokenRecords } from "./token-records.ts";
 
 /** More than a migration's record is ever written: nothing that agents have seen of it is newer then. */
 const RESTORED_RAISE = 1_000_000;
@@ -52,6 +53,7 @@ export function databaseStore(database: Database): Store {
     serverGroups: serverGroupRecords(database),
     aggregates: aggregateRecords(database),
     serverZones: serverZones(database),
+    tokens: tokenRecords(database),
     figures: () => readFleetFigures(database),
     ping: () => database.ping(),
     close: () => database.close(),

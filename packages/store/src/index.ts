@@ -23,6 +23,7 @@ export type {
   NewAggregate,
   NewMigration,
   NewServerGroup,
+  NewToken,
   ProgressStore,
   QueuedMigration,
   ServerGroupChange,
@@ -31,4 +32,5 @@ export type {
   SlotAnswer,
   StateFigures,
   Store,
+  TokenStore,
 } from "./store.ts";

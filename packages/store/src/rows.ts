@@ -1,4 +1,5 @@
 import {
+  type AccessToken,
   type Aggregate,
   completePolicy,
   type GuestSighting,
@@ -16,6 +17,7 @@ import type {
   MigrationRow,
   MigrationTable,
   ServerGroupRow,
+  TokenRow,
 } from "./schema/tables.ts";
 import type { MigrationChange } from "./store.ts";
 
@@ -168,6 +170,22 @@ export function aggregateFromRow(row: AggregateRow, hosts: readonly string[]): A
     metadata: fromJson<Record<string, string>>(row.metadata),
     hosts,
     createdAt: new Date(row.created_at),
+  };
+}
+
+export function tokenFromRow(row: TokenRow): AccessToken {
+  return {
+    id: row.id,
+    name: row.name,
+    role: word<AccessToken["role"]>(row.role),
+    projectId: row.project_id,
+    networks: fromJson<readonly string[]>(row.networks),
+    secretHash: row.secret_hash,
+    createdBy: row.created_by,
+    createdAt: new Date(row.created_at),
+    expiresAt: fromMs(row.expires_at),
+    revokedBy: row.revoked_by,
+    revokedAt: fromMs(row.revoked_at),
   };
 }
 

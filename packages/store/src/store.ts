@@ -1,4 +1,5 @@
 import type {
+  AccessToken,
   Aggregate,
   GuestSighting,
   Host,
@@ -328,6 +329,21 @@ export interface ServerZoneStore {
   set(serverUuid: string, zone: string | null): Promise<void>;
 }
 
+export type NewToken = Pick<
+  AccessToken,
+  "id" | "name" | "role" | "projectId" | "networks" | "secretHash" | "createdBy" | "expiresAt"
+>;
+
+/** The tokens that were ever given out; one that is revoked or past its end stays listed. */
+export interface TokenStore {
+  create(token: NewToken): Promise<AccessToken>;
+  get(id: string): Promise<AccessToken | undefined>;
+  /** The oldest first. */
+  list(): Promise<readonly AccessToken[]>;
+  /** Revoking again changes nothing: who did it first stays. @throws `not-found` */
+  revoke(id: string, revokedBy: string): Promise<AccessToken>;
+}
+
 /** The flushed progress, in a table of its own: it never touches a record's generation. */
 export interface ProgressStore {
   /** One statement for all; a row with the same or a newer sequence stays as it is. */
@@ -368,6 +384,7 @@ export interface Store {
   readonly serverGroups: ServerGroupStore;
   readonly aggregates: AggregateStore;
   readonly serverZones: ServerZoneStore;
+  readonly tokens: TokenStore;
   /** Counts what is in progress, at a cost that does not grow with the history: for every scrape. */
   figures(): Promise<FleetFigures>;
   /** Answers a trivial query. @throws `unavailable` when the database is away. */

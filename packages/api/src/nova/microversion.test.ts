@@ -41,7 +41,7 @@ describe("the envelope of /v2.1", () => {
 
   it("has the version documents that clients negotiate by, with and without a slash", async () => {
     for (const url of ["/v2.1", "/v2.1/"]) {
-      const response = await api.app.inject({ url, headers: { host: "127.0.0.1:8774" } });
+      const response = await api.inject({ url, headers: { host: "127.0.0.1:8774" } });
       expect(response.json()).toMatchObject({
         version: {
           id: "v2.1",
@@ -52,7 +52,7 @@ describe("the envelope of /v2.1", () => {
         },
       });
     }
-    const root = await api.app.inject({ url: "/" });
+    const root = await api.inject({ url: "/" });
     expect(root.statusCode).toBe(200);
     expect(root.json().versions).toHaveLength(1);
   });
@@ -85,7 +85,7 @@ describe("the envelope of /v2.1", () => {
   it("speaks Nova's form about unknown paths, malformed JSON, wrong media types and large bodies", async () => {
     expect(await api.nova("GET", "/images", 80)).toMatchObject({ status: 404, body: { itemNotFound: { code: 404 } } });
     const post = (payload: string, type: string) =>
-      api.app.inject({ method: "POST", url: "/v2.1/servers/x/action", payload, headers: { "content-type": type } });
+      api.inject({ method: "POST", url: "/v2.1/servers/x/action", payload, headers: { "content-type": type } });
     const broken = await post("{", "application/json");
     expect(broken.json()).toEqual({ badRequest: { code: 400, message: "Malformed request body" } });
     expect((await post("<a/>", "application/xml")).json()).toMatchObject({ badMediaType: { code: 415 } });

@@ -3,7 +3,7 @@ import type { KnownServer } from "@drover/fleet";
 import { isActive, isDroverError } from "@drover/model";
 import type { FastifyRequest } from "fastify";
 import { askConductor } from "../ask-conductor.ts";
-import { LOCAL_IDENTITY, rpcContext } from "../identity.ts";
+import { rpcContext } from "../identity.ts";
 import { SINCE } from "./microversion.ts";
 import { type MigrateLiveRequest, parseMigrateLive } from "./migrate-live-body.ts";
 import type { NovaContext } from "./nova-context.ts";
@@ -32,8 +32,8 @@ export async function migrateLive(request: FastifyRequest, id: string, context: 
         serverUuid: server.uuid,
         host: wanted.host,
         blockMigration: wanted.blockMigration,
-        requestedBy: LOCAL_IDENTITY.userId,
-        projectId: LOCAL_IDENTITY.projectId,
+        requestedBy: request.identity.userId,
+        projectId: request.identity.projectId,
       },
       rpcContext(request),
     );

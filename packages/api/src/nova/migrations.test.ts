@@ -142,7 +142,7 @@ describe("DELETE /servers/{id}/migrations/{mid}", () => {
     expect(await abort(id, 24)).toMatchObject({ status: 202, body: undefined });
     const headers = { "openstack-api-version": "compute 2.80", "content-type": "application/json" };
     const url = `/v2.1/servers/${S1}/migrations/${id}`;
-    expect((await api.app.inject({ method: "DELETE", url, headers })).statusCode).toBe(202);
+    expect((await api.inject({ method: "DELETE", url, headers })).statusCode).toBe(202);
     expect(api.calls).toMatchObject([
       { method: "live_migration_abort", request: { migrationUuid: uuid, requestedBy: "admin" } },
       { method: "live_migration_abort" },

@@ -10,12 +10,13 @@ export class NovaFault extends Error {
   }
 }
 
-export type NovaFaultBody = Readonly<Record<string, { readonly code: number; readonly message: string }>>;
+export type NovaFaultBody = Readonly<
+  Record<string, { readonly code: number; readonly title?: string; readonly message: string }>
+>;
 
 /** Nova's names of faults, by status (nova/api/openstack/wsgi.py); anything else is a `computeFault`. */
 const faultNames: Readonly<Record<number, string>> = {
   400: "badRequest",
-  401: "unauthorized",
   403: "forbidden",
   404: "itemNotFound",
   405: "badMethod",
@@ -28,6 +29,8 @@ const faultNames: Readonly<Record<number, string>> = {
 };
 
 export function faultBody(fault: NovaFault): NovaFaultBody {
+  // Not Nova's but Keystone's, whose middleware stands before Nova.
+  if (fault.status === 401) return { error: { code: 401, title: "Unauthorized", message: fault.message } };
   return { [faultNames[fault.status] ?? "computeFault"]: { code: fault.status, message: fault.message } };
 }
 
@@ -42,9 +45,11 @@ const statusOfCode: Readonly<Record<ErrorCode, number>> = {
   "no-eligible-host": 400,
   "not-found": 404,
   "bad-request": 400,
+  unauthenticated: 401,
   forbidden: 403,
   refused: 409,
   conflict: 409,
+  "too-many-requests": 429,
   "agent-unreachable": 503,
   unavailable: 503,
   "deadline-exceeded": 504,

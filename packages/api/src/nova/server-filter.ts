@@ -1,12 +1,12 @@
 import type { KnownServer } from "@drover/fleet";
 import { z } from "zod";
-import { LOCAL_IDENTITY } from "../identity.ts";
 import { matchingNames } from "../name-filter.ts";
 import { flavorId, flavorSize } from "./flavor-view.ts";
 import { SINCE } from "./microversion.ts";
 import { NovaFault } from "./nova-fault.ts";
 import { parseQuery } from "./nova-validation.ts";
 import { count, flag, many, one, requireOrder, time } from "./query-values.ts";
+import { SERVER_OWNER } from "./server-owner.ts";
 import { novaServerState } from "./server-status.ts";
 
 /** What is not named here is ignored, as Nova does for the keys that it does not know. */
@@ -87,8 +87,8 @@ function asksForWhatIsNot(query: ServerQuery): boolean {
     image !== "" ||
     ip !== undefined ||
     ip6 !== undefined ||
-    (user !== undefined && user !== LOCAL_IDENTITY.userId) ||
-    (project !== undefined && project !== LOCAL_IDENTITY.projectId)
+    (user !== undefined && user !== SERVER_OWNER.userId) ||
+    (project !== undefined && project !== SERVER_OWNER.projectId)
   );
 }
 

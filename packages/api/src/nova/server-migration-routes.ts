@@ -3,7 +3,7 @@ import { isDroverError, type Migration, SHOWN_STATUS } from "@drover/model";
 import type { FastifyRequest } from "fastify";
 import { z } from "zod";
 import { askConductor } from "../ask-conductor.ts";
-import { LOCAL_IDENTITY, rpcContext } from "../identity.ts";
+import { rpcContext } from "../identity.ts";
 import { requireSince, SINCE } from "./microversion.ts";
 import type { NovaContext, NovaRoutes } from "./nova-context.ts";
 import { NovaFault } from "./nova-fault.ts";
@@ -103,7 +103,7 @@ async function ask(
     await askConductor(
       context.dependencies,
       contract,
-      { migrationUuid: migration.uuid, requestedBy: LOCAL_IDENTITY.userId },
+      { migrationUuid: migration.uuid, requestedBy: request.identity.userId },
       rpcContext(request),
     );
   } catch (error) {

@@ -1,12 +1,12 @@
 import type { KnownHost, KnownProgress, KnownServer } from "@drover/fleet";
 import { DEFAULT_AVAILABILITY_ZONE, memoryPercent } from "@drover/model";
-import { LOCAL_IDENTITY } from "../identity.ts";
 import { embeddedFlavor, flavorId, flavorSize } from "./flavor-view.ts";
 import { hostIdFor } from "./host-id.ts";
 import { takesGuests } from "./hypervisor-view.ts";
 import { resourceLinks } from "./links.ts";
 import { SINCE } from "./microversion.ts";
 import { secondsTime } from "./nova-time.ts";
+import { SERVER_OWNER } from "./server-owner.ts";
 import { type NovaServerState, novaServerState } from "./server-status.ts";
 
 export interface ServerViewContext {
@@ -50,8 +50,8 @@ function identity(server: KnownServer, { minor, base, host }: ServerViewContext)
       ? embeddedFlavor(size)
       : { id: flavorId(size), links: resourceLinks(base, `/flavors/${flavorId(size)}`).slice(1) };
   return {
-    tenant_id: LOCAL_IDENTITY.projectId,
-    user_id: LOCAL_IDENTITY.userId,
+    tenant_id: SERVER_OWNER.projectId,
+    user_id: SERVER_OWNER.userId,
     metadata: {},
     image: "",
     flavor,
@@ -93,7 +93,7 @@ function stateFields(server: KnownServer, state: NovaServerState, { progress }: 
 
 function placement(server: KnownServer, { minor, host }: ServerViewContext): object {
   return {
-    hostId: hostIdFor(LOCAL_IDENTITY.projectId, server.host),
+    hostId: hostIdFor(SERVER_OWNER.projectId, server.host),
     "OS-EXT-AZ:availability_zone": host?.availabilityZone ?? DEFAULT_AVAILABILITY_ZONE,
     "OS-EXT-SRV-ATTR:host": server.host,
     "OS-EXT-SRV-ATTR:hypervisor_hostname": server.host,

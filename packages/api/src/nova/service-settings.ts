@@ -3,7 +3,7 @@ import type { KnownHost } from "@drover/fleet";
 import type { FastifyRequest } from "fastify";
 import { z } from "zod";
 import { askConductor } from "../ask-conductor.ts";
-import { LOCAL_IDENTITY, rpcContext } from "../identity.ts";
+import { rpcContext } from "../identity.ts";
 import { SINCE } from "./microversion.ts";
 import type { NovaContext, NovaRoutes } from "./nova-context.ts";
 import { NovaFault } from "./nova-fault.ts";
@@ -74,6 +74,6 @@ async function set(
   why: string | undefined,
 ): Promise<void> {
   const settings = { enabled, ...(enabled ? {} : { disabledReason: why ?? null }) };
-  const asked = { host: facts.host, settings, requestedBy: LOCAL_IDENTITY.userId };
+  const asked = { host: facts.host, settings, requestedBy: request.identity.userId };
   await askConductor(dependencies, updateHost, asked, rpcContext(request));
 }

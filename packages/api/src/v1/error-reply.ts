@@ -5,10 +5,12 @@ import type { ErrorBody } from "./schemas.ts";
 const statusOfCode: Readonly<Record<ErrorCode, number>> = {
   "pre-check-failed": 400,
   "bad-request": 400,
+  unauthenticated: 401,
   forbidden: 403,
   "not-found": 404,
   refused: 409,
   conflict: 409,
+  "too-many-requests": 429,
   internal: 500,
   libvirt: 502,
   protocol: 502,

@@ -3,7 +3,7 @@ import { viewHost } from "@drover/fleet";
 import { DroverError } from "@drover/model";
 import { z } from "zod";
 import { askConductor } from "../ask-conductor.ts";
-import { LOCAL_IDENTITY, rpcContext } from "../identity.ts";
+import { rpcContext } from "../identity.ts";
 import { hostParams } from "./schemas.ts";
 import { errorAnswers, type V1App, type V1Context } from "./v1-context.ts";
 
@@ -36,7 +36,7 @@ export function hostRoutes(app: V1App, { fleet, dependencies }: V1Context): void
     },
     async (request) => {
       const { host } = request.params;
-      const asked = { host, settings: request.body, requestedBy: LOCAL_IDENTITY.userId };
+      const asked = { host, settings: request.body, requestedBy: request.identity.userId };
       await askConductor(dependencies, updateHost, asked, rpcContext(request));
       const known = (await fleet.hosts()).find(({ facts }) => facts.host === host);
       if (known !== undefined) return { host: viewHost(known) };

@@ -11,7 +11,7 @@ import {
 } from "@drover/contracts";
 import { z } from "zod";
 import { askConductor } from "../ask-conductor.ts";
-import { LOCAL_IDENTITY, rpcContext } from "../identity.ts";
+import { rpcContext } from "../identity.ts";
 import { forceCompleteRequest, migrationParams, migrationQuery, priorityRequest, tuneRequest } from "./schemas.ts";
 import { errorAnswers, type V1App, type V1Context } from "./v1-context.ts";
 
@@ -113,7 +113,7 @@ function requestRoute<Asked>(app: V1App, { fleet, dependencies }: V1Context, rou
     async (request, reply) => {
       const { uuid } = await fleet.findMigration(request.params.migration);
       const named = body === undefined ? {} : body.parse(request.body ?? {});
-      const asked = contract.request.parse({ ...named, migrationUuid: uuid, requestedBy: LOCAL_IDENTITY.userId });
+      const asked = contract.request.parse({ ...named, migrationUuid: uuid, requestedBy: request.identity.userId });
       return reply.code(202).send(await askConductor(dependencies, contract, asked, rpcContext(request)));
     },
   );

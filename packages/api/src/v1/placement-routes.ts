@@ -15,11 +15,10 @@ import {
 import { viewAggregate, viewServerGroup } from "@drover/fleet";
 import { z } from "zod";
 import { askConductor } from "../ask-conductor.ts";
-import { LOCAL_IDENTITY, rpcContext } from "../identity.ts";
+import { rpcContext } from "../identity.ts";
 import { aggregateParams, serverGroupParams } from "./schemas.ts";
 import { errorAnswers, type V1App, type V1Context } from "./v1-context.ts";
 
-const requestedBy = LOCAL_IDENTITY.userId;
 const deleted = z.object({ deleted: z.string() });
 
 /** `/v1/server-groups` */
@@ -52,7 +51,7 @@ export function serverGroupRoutes(app: V1App, { fleet, dependencies }: V1Context
       },
     },
     async (request, reply) => {
-      const asked = { group: request.body, requestedBy };
+      const asked = { group: request.body, requestedBy: request.identity.userId };
       return reply.code(201).send(await askConductor(dependencies, createServerGroup, asked, rpcContext(request)));
     },
   );
@@ -70,7 +69,7 @@ export function serverGroupRoutes(app: V1App, { fleet, dependencies }: V1Context
       },
     },
     async (request) => {
-      const asked = { group: request.params.group, change: request.body, requestedBy };
+      const asked = { group: request.params.group, change: request.body, requestedBy: request.identity.userId };
       return await askConductor(dependencies, updateServerGroup, asked, rpcContext(request));
     },
   );
@@ -88,7 +87,12 @@ export function serverGroupRoutes(app: V1App, { fleet, dependencies }: V1Context
     },
     async (request) => {
       const { group } = request.params;
-      await askConductor(dependencies, deleteServerGroup, { group, requestedBy }, rpcContext(request));
+      await askConductor(
+        dependencies,
+        deleteServerGroup,
+        { group, requestedBy: request.identity.userId },
+        rpcContext(request),
+      );
       return { deleted: group };
     },
   );
@@ -124,7 +128,7 @@ export function aggregateRoutes(app: V1App, { fleet, dependencies }: V1Context):
       },
     },
     async (request, reply) => {
-      const asked = { aggregate: request.body, requestedBy };
+      const asked = { aggregate: request.body, requestedBy: request.identity.userId };
       return reply.code(201).send(await askConductor(dependencies, createAggregate, asked, rpcContext(request)));
     },
   );
@@ -142,7 +146,7 @@ export function aggregateRoutes(app: V1App, { fleet, dependencies }: V1Context):
       },
     },
     async (request) => {
-      const asked = { aggregate: request.params.aggregate, change: request.body, requestedBy };
+      const asked = { aggregate: request.params.aggregate, change: request.body, requestedBy: request.identity.userId };
       return await askConductor(dependencies, updateAggregate, asked, rpcContext(request));
     },
   );
@@ -160,7 +164,12 @@ export function aggregateRoutes(app: V1App, { fleet, dependencies }: V1Context):
     },
     async (request) => {
       const { aggregate } = request.params;
-      await askConductor(dependencies, deleteAggregate, { aggregate, requestedBy }, rpcContext(request));
+      await askConductor(
+        dependencies,
+        deleteAggregate,
+        { aggregate, requestedBy: request.identity.userId },
+        rpcContext(request),
+      );
       return { deleted: aggregate };
     },
   );

@@ -11,7 +11,7 @@ import { type QueuePlace, queuePlaces, viewMigration, viewServer } from "@drover
 import { DroverError, type Migration } from "@drover/model";
 import { z } from "zod";
 import { askConductor } from "../ask-conductor.ts";
-import { LOCAL_IDENTITY, rpcContext } from "../identity.ts";
+import { rpcContext } from "../identity.ts";
 import { matchingNames } from "../name-filter.ts";
 import { migrateRequest, preflightQuery, serverParams, serverQuery } from "./schemas.ts";
 import { errorAnswers, type V1App, type V1Context } from "./v1-context.ts";
@@ -70,7 +70,7 @@ export function serverRoutes(app: V1App, context: V1Context): void {
       },
     },
     async (request) => {
-      const asked = { ...request.params, settings: request.body, requestedBy: LOCAL_IDENTITY.userId };
+      const asked = { ...request.params, settings: request.body, requestedBy: request.identity.userId };
       return await askConductor(dependencies, updateServer, asked, rpcContext(request));
     },
   );
@@ -119,8 +119,8 @@ export function serverRoutes(app: V1App, context: V1Context): void {
           blockMigration: request.body?.blockMigration ?? null,
           priority: request.body?.priority ?? 0,
           policy: request.body?.policy,
-          requestedBy: LOCAL_IDENTITY.userId,
-          projectId: LOCAL_IDENTITY.projectId,
+          requestedBy: request.identity.userId,
+          projectId: request.identity.projectId,
         },
         rpcContext(request),
       );

@@ -221,7 +221,7 @@ describe("/v1/migrations", () => {
   it("hands a valid traceparent on with the call, and drops what is none", async () => {
     const { id } = await api.fleet.running(S1);
     const abort = (traceparent: string) =>
-      api.app.inject({ method: "POST", url: `/v1/migrations/${id}/abort`, headers: { traceparent } });
+      api.inject({ method: "POST", url: `/v1/migrations/${id}/abort`, headers: { traceparent } });
     const valid = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
     await abort(valid);
     for (const invalid of [
@@ -249,14 +249,14 @@ describe("requests from elsewhere", () => {
     [{ host: "evil.example.org" }, "/v2.1/servers"],
     [{ host: "localhost", origin: "http://evil.example.org" }, "/v1/hosts"],
   ])("refuses %j on %s", async (headers, url) => {
-    const response = await api.app.inject({ url, headers });
+    const response = await api.inject({ url, headers });
     expect(response.statusCode).toBe(403);
     expect(Object.keys(response.json())).toEqual([url.startsWith("/v1/") ? "error" : "forbidden"]);
   });
 
   it("answers malformed and large bodies in Drover's form", async () => {
     const post = (payload: string) =>
-      api.app.inject({
+      api.inject({
         method: "POST",
         url: "/v1/servers/vm1/migrations",
         payload,
@@ -277,7 +277,7 @@ it("answers paths that cannot be decoded, or name nothing, or are very long", as
     [`/v1/servers/${"x".repeat(400)}`, 414, "error"],
     [`/v2.1/servers/${"x".repeat(400)}`, 414, "computeFault"],
   ] as const) {
-    const response = await api.app.inject({ url });
+    const response = await api.inject({ url });
     expect([url, response.statusCode, Object.keys(response.json())]).toEqual([url, status, [form]]);
   }
 });

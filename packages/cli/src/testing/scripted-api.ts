@@ -10,12 +10,15 @@ export interface ScriptedApi {
   readonly url: string;
   /** `METHOD /path?query BODY` of every request so far. */
   readonly requests: readonly string[];
+  /** `Authorization` of every request so far. */
+  readonly authorizations: readonly (string | undefined)[];
   close(): Promise<void>;
 }
 
 /** A real HTTP server on a free loopback port that answers /v1 from a script; what is not in it is 404 `not-found`. */
 export async function openScriptedApi(script: ApiScript): Promise<ScriptedApi> {
   const requests: string[] = [];
+  const authorizations: (string | undefined)[] = [];
   const next = new Map<string, number>();
   const server = createServer((request, response) => {
     let body = "";
@@ -24,6 +27,7 @@ export async function openScriptedApi(script: ApiScript): Promise<ScriptedApi> {
       body += chunk;
     });
     request.on("end", () => {
+      authorizations.push(request.headers.authorization);
       requests.push(`${request.method} ${request.url}${body === "" ? "" : ` ${body}`}`);
       const key = `${request.method} ${request.url?.split("?")[0]}`;
       const answer = pick(script[key], key, next);
@@ -36,7 +40,7 @@ export async function openScriptedApi(script: ApiScript): Promise<ScriptedApi> {
     });
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  return { url: `http://127.0.0.1:${portOf(server)}`, requests, close: () => close(server) };
+  return { url: `http://127.0.0.1:${portOf(server)}`, requests, authorizations, close: () => close(server) };
 }
 
 /** The body of a refusal as /v1 gives it. */

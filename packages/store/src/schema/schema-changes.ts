@@ -6,6 +6,7 @@ import { policies } from "./0005-policies.ts";
 import { logRequests } from "./0006-log-requests.ts";
 import { placement } from "./0007-placement.ts";
 import { destinationQueue } from "./0008-destination-queue.ts";
+import { tokens } from "./0009-tokens.ts";
 import type { SchemaChange } from "./schema-change.ts";
 
 /** Every change in order; the last one's number is the version that this code works with. */
@@ -18,4 +19,5 @@ export const schemaChanges: readonly SchemaChange[] = [
   logRequests,
   placement,
   destinationQueue,
+  tokens,
 ];

@@ -16,6 +16,7 @@ export interface Tables {
   readonly aggregates: AggregateTable;
   readonly aggregate_hosts: AggregateHostTable;
   readonly server_zones: ServerZoneTable;
+  readonly tokens: TokenTable;
 }
 
 interface HostTable {
@@ -150,9 +151,24 @@ interface ServerZoneTable {
   readonly availability_zone: string;
 }
 
+interface TokenTable {
+  readonly id: string;
+  readonly name: string;
+  readonly role: string;
+  readonly project_id: string;
+  readonly networks: string;
+  readonly secret_hash: string;
+  readonly created_by: string;
+  readonly created_at: number;
+  readonly expires_at: number | null;
+  readonly revoked_by: string | null;
+  readonly revoked_at: number | null;
+}
+
 export type HostRow = Selectable<HostTable>;
 export type GuestRow = Selectable<GuestTable>;
 export type MigrationRow = Selectable<MigrationTable>;
 export type ServerGroupRow = Selectable<ServerGroupTable>;
 export type AggregateRow = Selectable<AggregateTable>;
 export type MigrationLogRow = Selectable<MigrationLogTable>;
+export type TokenRow = Selectable<TokenTable>;

@@ -8,6 +8,7 @@ import {
   startDroverProcess,
   unbuiltServices,
 } from "./drover-process.ts";
+import { firstAdminToken } from "./first-admin-token.ts";
 
 /** What a Drover of separate processes is started over. */
 export interface DroverOptions {
@@ -39,6 +40,8 @@ export interface DroverOptions {
 export interface RunningDrover extends AsyncDisposable {
   /** Where the API listens: `http://127.0.0.1:<port>`, what `drover --url` takes. */
   readonly url: string;
+  /** Its administrator's token, what `drover --token` takes. */
+  readonly token: string;
   readonly folder: string;
   readonly processes: readonly DroverProcess[];
   readonly api: DroverProcess;
@@ -91,6 +94,7 @@ export async function startDrover(options: DroverOptions): Promise<RunningDrover
     );
     const processes = [...conductors, scheduler, api, ...agents];
     await Promise.all(processes.map((process) => process.waitUntilReady()));
+    const token = await firstAdminToken(shared);
     const stop = async () => {
       // Agents last: what the others ask of them on their way out is still answered.
       await Promise.all([api, scheduler, ...conductors].map((process) => process.stop()));
@@ -99,6 +103,7 @@ export async function startDrover(options: DroverOptions): Promise<RunningDrover
     };
     return {
       url: `http://127.0.0.1:${apiPort}`,
+      token,
       folder: folder.path,
       processes,
       api,

@@ -130,11 +130,11 @@ function howToUse(state: LabState): string[] {
   lines.push("", "Hosts", ...state.hosts.map(({ name, uri }) => `  ${name.padEnd(8)} virsh -c '${uri}'`));
   lines.push("", "Services");
   lines.push(...state.processes.map(({ label, url }) => `  ${label.padEnd(16)} ${withoutPassword(url)}`));
-  if (state.url !== undefined && first !== undefined) {
+  if (state.url !== undefined && state.token !== undefined && first !== undefined) {
     lines.push(
       "",
       "Try",
-      `  export DROVER_URL=${state.url}`,
+      `  export DROVER_URL=${state.url} DROVER_TOKEN=${state.token}`,
       "  npx --no-install drover server list",
       "  npx --no-install drover server migrate steady --watch",
       "  npx --no-install drover server migrate busy            # never converges: hurry it or call it off",

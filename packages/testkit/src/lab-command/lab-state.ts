@@ -9,6 +9,8 @@ export interface LabState {
   readonly startedAt: string;
   /** Drover's API, if Drover was started. */
   readonly url?: string;
+  /** Its administrator's token. */
+  readonly token?: string;
   readonly folders: readonly string[];
   readonly hosts: readonly { readonly name: string; readonly uri: string; readonly tcpUri: string }[];
   readonly guests: readonly { readonly name: string; readonly uuid: string; readonly about: string }[];

@@ -87,6 +87,7 @@ export async function labUp(place: LabPlace, options: LabUpOptions): Promise<Lab
     const drover = await droverOver(lab, { rabbitMq, redis, postgres }, { apiPort, group });
     await remember({
       url: drover.url,
+      token: drover.token,
       folders: [...state.folders, drover.folder],
       processes: [...state.processes, ...drover.processes.map(rememberedDrover)],
     });

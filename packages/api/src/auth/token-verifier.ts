@@ -1,0 +1,95 @@
+import { BlockList, isIPv6 } from "node:net";
+import { type AccessToken, type Clock, DroverError, isInForce, isSecretOf, parseToken } from "@drover/model";
+import type { Store } from "@drover/store";
+import type { Identity } from "../identity.ts";
+
+/** A token that was looked up is believed so long, ms: how soon a revocation counts at every API. */
+const BELIEVED_FOR_MS = 5_000;
+/** Tokens that are remembered at most; the one that was looked up first is forgotten first. */
+const MAX_REMEMBERED = 10_000;
+
+interface Remembered {
+  readonly untilMs: number;
+  readonly known: Promise<KnownToken | undefined>;
+}
+
+interface KnownToken {
+  readonly token: AccessToken;
+  /** Undefined: it may be used from everywhere. */
+  readonly networks: BlockList | undefined;
+}
+
+/** Tells who holds a token. The database is asked once in a few seconds for each token, not for each request. */
+export class TokenVerifier {
+  readonly #tokens: Store["tokens"];
+  readonly #clock: Clock;
+  readonly #remembered = new Map<string, Remembered>();
+
+  constructor({ store, clock }: { readonly store: Pick<Store, "tokens">; readonly clock: Clock }) {
+    this.#tokens = store.tokens;
+    this.#clock = clock;
+  }
+
+  /**
+   * Who holds `text`, which came from `remoteAddress`.
+   *
+   * @throws {DroverError} `unauthenticated` for a token that does not count. Why is told to whoever has its secret alone.
+   *   `unavailable` when the database must be asked and is away.
+   */
+  async verify(text: string, remoteAddress: string): Promise<Identity> {
+    const parsed = parseToken(text);
+    const known = parsed === undefined ? undefined : await this.#lookUp(parsed.id);
+    if (parsed === undefined || known === undefined || !isSecretOf(parsed.secret, known.token)) {
+      throw refused("this token is not known");
+    }
+    const { token, networks } = known;
+    const { id: tokenId, name, role, projectId, expiresAt, revokedAt } = token;
+    if (!isInForce(token, this.#clock.now())) {
+      const [what, at] = revokedAt === null ? ["expired", expiresAt] : ["was revoked", revokedAt];
+      throw refused(`the token ${tokenId} ${what} at ${at?.toISOString()}: ask for a new one`);
+    }
+    if (networks !== undefined && !networks.check(remoteAddress, isIPv6(remoteAddress) ? "ipv6" : "ipv4")) {
+      throw refused(`the token ${tokenId} may not be used from ${remoteAddress}`);
+    }
+    return { userId: name, projectId, role, tokenId, remoteAddress };
+  }
+
+  #lookUp(id: string): Promise<KnownToken | undefined> {
+    const nowMs = this.#clock.monotonicMs();
+    const before = this.#remembered.get(id);
+    if (before !== undefined && before.untilMs > nowMs) return before.known;
+    const known = this.#read(id);
+    this.#remembered.delete(id);
+    this.#remembered.set(id, { untilMs: nowMs + BELIEVED_FOR_MS, known });
+    this.#forget();
+    const forget = () => void (this.#remembered.get(id)?.known === known && this.#remembered.delete(id));
+    // One that is not there, or could not be asked for, is asked for again.
+    known.then((found) => found === undefined && forget(), forget);
+    return known;
+  }
+
+  async #read(id: string): Promise<KnownToken | undefined> {
+    const token = await this.#tokens.get(id);
+    return token === undefined ? undefined : { token, networks: networksOf(token) };
+  }
+
+  #forget(): void {
+    if (this.#remembered.size <= MAX_REMEMBERED) return;
+    const [first] = this.#remembered.keys();
+    if (first !== undefined) this.#remembered.delete(first);
+  }
+}
+
+function networksOf({ networks }: AccessToken): BlockList | undefined {
+  if (networks.length === 0) return undefined;
+  const list = new BlockList();
+  for (const network of networks) {
+    const [address = "", prefix] = network.split("/");
+    list.addSubnet(address, Number(prefix), isIPv6(address) ? "ipv6" : "ipv4");
+  }
+  return list;
+}
+
+function refused(why: string): DroverError {
+  return new DroverError("unauthenticated", why);
+}
