@@ -13,6 +13,7 @@ export {
   type ParkedFilter,
   type ServerFilter,
   type ServerGroupChange,
+  type ServerSettings,
   type TuneOptions,
 } from "./open-drover.ts";
 export type {

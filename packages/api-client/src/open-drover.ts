@@ -79,10 +79,22 @@ export interface HostSettings {
   readonly disabledReason?: string | null;
   /** Somebody works on it, and why: no guest comes to it until this is null again. Apart from `enabled`. */
   readonly maintenanceReason?: string | null;
+  /** It is off and stays off: it counts as down, whatever its agent reports. */
+  readonly forcedDown?: boolean;
   /** Live migrations that leave it at the same time; null is the conductors' default. */
   readonly maxOutgoingMigrations?: number | null;
   /** Live migrations that come to it at the same time; null is the conductors' default. */
   readonly maxIncomingMigrations?: number | null;
+}
+
+/** What is said of a server; what is absent stays as it is. */
+export interface ServerSettings {
+  /** The zone that it is to stay in when it is moved; null: any. */
+  readonly availabilityZone?: string | null;
+  /** A locked server is moved, paused, and its migration steered by administrators only. */
+  readonly locked?: boolean;
+  /** Why; with `locked` true. */
+  readonly lockedReason?: string;
 }
 
 export interface NewServerGroup {
@@ -145,8 +157,7 @@ export interface DroverClient {
   preflightHost(host: string): Promise<HostDeparturesView>;
   servers(filter?: ServerFilter): Promise<ServerList>;
   server(server: string): Promise<ServerDetail>;
-  /** Sets the zone that it is to stay in; null: any. It counts when it is moved. */
-  updateServer(server: string, settings: { readonly availabilityZone: string | null }): Promise<ServerDetail>;
+  updateServer(server: string, settings: ServerSettings): Promise<ServerDetail>;
   /** Server groups and aggregates are named by their names. */
   serverGroups(): Promise<ServerGroupList>;
   createServerGroup(group: NewServerGroup): Promise<ServerGroupDetail>;

@@ -80,7 +80,7 @@ export interface paths {
         "5XX": { content: { "application/json": components["schemas"]["Error"] } };
       };
     };
-    /** Set the zone that it is to stay in; it counts when it is moved */
+    /** Set the zone that it is to stay in when it is moved, lock it or unlock it */
     patch: {
       parameters: {
         path: {
@@ -480,7 +480,7 @@ export interface components {
       "id": number;
       "uuid": string;
       "name": string;
-      /** `down`: nothing was heard of its agent for a minute. */
+      /** `down`: nothing was heard of its agent for a minute, or it was forced down. */
       "state": "up" | "down";
       "enabled": boolean;
       "disabledReason": string | null;
@@ -489,6 +489,8 @@ export interface components {
         "reason": string;
         "since": string;
       } | null;
+      /** An operator says that it is off: it is `down`, whatever its agent reports. */
+      "forcedDown": boolean;
       /** By its aggregates; `nova` where none has one. */
       "availabilityZone": string;
       /** Names of those that it is in. */
@@ -575,6 +577,8 @@ export interface components {
       "disabledReason"?: string | null;
       /** Somebody works on it, and why: no guest comes to it until this is null again. Apart from `enabled`, which stays as it is. */
       "maintenanceReason"?: string | null;
+      /** It is off and stays off until somebody says otherwise: it counts as down, whatever its agent reports. Say so only of a host that cannot run anything any more; what is to be cleaned up there is passed over. */
+      "forcedDown"?: boolean;
       /** Live migrations that leave the host at the same time; 0 is none, null the conductors' default. */
       "maxOutgoingMigrations"?: number | null;
       /** Live migrations that come to the host at the same time; 0 is none, null the conductors' default. */
@@ -905,6 +909,12 @@ export interface components {
       "availabilityZone": string | null;
       /** Name of its server group. */
       "group": string | null;
+      /** Administrators only may move it, pause it or steer its migration. */
+      "lock": {
+        "reason": string | null;
+        "lockedBy": string;
+        "lockedAt": string;
+      } | null;
       /** The migration in progress. */
       "migration": {
         "id": number;
@@ -932,7 +942,11 @@ export interface components {
     };
     "ServerSettingsInput": {
       /** The zone that it is to stay in: `nova` is that of hosts in no other. Null: it may go to any. */
-      "availabilityZone": string | null;
+      "availabilityZone"?: string | null;
+      /** A locked server is moved, paused and unpaused by administrators only, and its migration steered by them. */
+      "locked"?: boolean;
+      /** Why; with `locked` true. */
+      "lockedReason"?: string;
     };
     "TuneRequestInput": {
       /** Null leaves it; 0 takes the limit away. */

@@ -3,12 +3,16 @@ import { type Bus, handle, openInProcessBus, type RpcInfo } from "@drover/bus";
 import {
   abortMigration,
   createServerGroup,
+  deleteHost,
   deleteServerGroup,
   forceCompleteMigration,
   hostMigrationPreflight,
   liveMigrateInstance,
   migrationPreflight,
+  pauseServer,
+  resetServerState,
   setMigrationPriority,
+  unpauseServer,
   updateAggregate,
   updateHost,
   updateServer,
@@ -101,7 +105,11 @@ export async function openApiFixture(): Promise<ApiFixture> {
       ),
       handle(updateHost, async (request, info) => {
         answer("update_host", request, info, undefined);
-        const set = await store.hosts.set(request.host, { enabled: request.settings.enabled ?? true });
+        const { enabled, forcedDown } = request.settings;
+        const set = await store.hosts.set(request.host, {
+          ...(enabled === undefined ? {} : { enabled }),
+          ...(forcedDown === undefined ? {} : { forcedDown }),
+        });
         if (set === undefined) throw new DroverError("not-found", "no such host");
         return { ...set, maintenanceReason: null };
       }),
@@ -119,13 +127,27 @@ export async function openApiFixture(): Promise<ApiFixture> {
         return answer("update_aggregate", request, info, { aggregate });
       }),
       handle(updateServer, async (request, info) => {
-        await store.serverZones.set(S1, request.settings.availabilityZone);
+        const { availabilityZone: zone, locked, lockedReason: reason = null } = request.settings;
+        if (zone !== undefined) await store.serverZones.set(S1, zone);
+        const lock = { reason, lockedBy: request.requestedBy, byAdmin: request.asAdmin === true };
+        if (locked !== undefined) await store.serverLocks.set(S1, locked ? lock : null);
         const server = viewServer(await createFleet(store, systemClock).findServer(request.server));
         return answer("update_server", request, info, { server });
       }),
       handle(abortMigration, async (request, info) =>
         answer("live_migration_abort", request, info, { answer: "accepted" as const }),
       ),
+      ...[pauseServer, unpauseServer].map((contract) =>
+        handle(contract, async (request, info) => {
+          const server = viewServer(await createFleet(store, systemClock).findServer(request.serverUuid));
+          return answer(contract.method, request, info, { server });
+        }),
+      ),
+      handle(resetServerState, async (request, info) => {
+        const server = viewServer(await createFleet(store, systemClock).findServer(request.serverUuid));
+        return answer("reset_server_state", request, info, { server });
+      }),
+      handle(deleteHost, async (request, info) => answer("delete_host", request, info, {})),
       handle(setMigrationPriority, async (request, info) =>
         answer("set_migration_priority", request, info, { answer: "accepted" as const }),
       ),

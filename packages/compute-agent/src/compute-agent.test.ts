@@ -3,11 +3,13 @@ import {
   checkCanLiveMigrateSource,
   findGuest,
   liveMigration,
+  pauseInstance,
   postLiveMigration,
   postLiveMigrationAtDestination,
   preLiveMigration,
   rollbackLiveMigration,
   rollbackLiveMigrationAtDestination,
+  unpauseInstance,
 } from "@drover/contracts";
 import { failedChecks } from "@drover/model";
 import { waitFor } from "@drover/testkit";
@@ -70,6 +72,38 @@ describe("trouble", () => {
     await bed.startAgent("h1");
     const outcome = await waitFor("the outcome", () => bed.conductor.outcome(command.migrationUuid));
     expect(outcome.sequence).toBeGreaterThan(1_000_000);
+  });
+});
+
+describe("pausing", () => {
+  const pause = (uuid: string) => bed.bus.call(pauseInstance, { serverUuid: uuid, serverName: "web" }, to.source);
+  const unpause = (uuid: string) => bed.bus.call(unpauseInstance, { serverUuid: uuid, serverName: "web" }, to.source);
+
+  test("a guest stands still and runs again, however often that is asked, and is reported so", async () => {
+    const uuid = await bed.addGuest({ name: "web" });
+    const reported = (powerState: string) => () =>
+      bed.conductor.guests("h1").some((guest) => guest.uuid === uuid && guest.powerState === powerState);
+    for (const _ of [1, 2]) await pause(uuid);
+    expect(await guestOn("h1", uuid)).toBe("paused");
+    await waitFor("the report", reported("paused"));
+    for (const _ of [1, 2]) await unpause(uuid);
+    expect(await guestOn("h1", uuid)).toBe("running");
+    await waitFor("the report", reported("running"));
+  });
+
+  test("is refused of a guest in a migration, and of one that is off or not there", async () => {
+    const uuid = await bed.addGuest({ name: "web", memoryMiB: 4096, touchedMiB: 4000, dirtyMiBps: 900 });
+    const command = bed.startCommand(uuid, "web");
+    await bed.bus.cast(liveMigration, command, to.source);
+    await waitFor("the copy", () => bed.conductor.eventNames(command.migrationUuid).includes("started"));
+    await expect(pause(uuid)).rejects.toMatchObject({ code: "refused", message: "web is in a migration" });
+    await expect(unpause(uuid)).rejects.toMatchObject({ code: "refused" });
+    const off = await bed.addGuest({ name: "off", running: false });
+    await expect(pause(off)).rejects.toMatchObject({ code: "refused", message: "web is off here" });
+    await expect(unpause(crypto.randomUUID())).rejects.toMatchObject({
+      code: "refused",
+      message: "web is absent here",
+    });
   });
 });
 

@@ -10,12 +10,14 @@ import {
   liveMigrationForceComplete,
   liveMigrationResume,
   liveMigrationTune,
+  pauseInstance,
   postLiveMigration,
   postLiveMigrationAtDestination,
   preLiveMigration,
   proveStorage,
   rollbackLiveMigration,
   rollbackLiveMigrationAtDestination,
+  unpauseInstance,
 } from "@drover/contracts";
 import type { ConnectionOptions } from "@drover/libvirt";
 import type { Clock } from "@drover/model";
@@ -23,6 +25,7 @@ import { checkDestination } from "./checks/check-destination.ts";
 import { checkReach } from "./checks/check-reach.ts";
 import { checkSource } from "./checks/check-source.ts";
 import type { ComputeConfig } from "./compute-config.ts";
+import { setPaused } from "./guest/set-paused.ts";
 import type { GuestInventory } from "./inventory/guest-inventory.ts";
 import type { Journal } from "./journal/journal.ts";
 import { readStanding, unlessGone, type WhereItStands } from "./libvirt/guest-facts.ts";
@@ -93,8 +96,15 @@ export function computeHandlers(parts: HandlerParts): readonly RpcHandler[] {
 }
 
 /** The topic `compute-control`: what must never stand behind work. */
-export function computeControlHandlers({ link, migrations, journal }: HandlerParts): readonly RpcHandler[] {
+export function computeControlHandlers(parts: HandlerParts): readonly RpcHandler[] {
+  const { link, migrations, journal } = parts;
+  const pause = (paused: boolean) => async (guest: Parameters<typeof setPaused>[1]) => {
+    await setPaused(parts, guest, paused);
+    return {};
+  };
   return [
+    handle(pauseInstance, pause(true)),
+    handle(unpauseInstance, pause(false)),
     handle(liveMigrationAbort, (request) => migrations.abort(request)),
     handle(liveMigrationForceComplete, (request) => migrations.forceComplete(request)),
     handle(liveMigrationTune, (request) => migrations.tune(request)),

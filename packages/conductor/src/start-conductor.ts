@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import { type Bus, handle, type RpcHandler } from "@drover/bus";
 import {
   abortMigration,
+  deleteHost,
   forceCompleteMigration,
   liveMigrateInstance,
   migrationChanged,
@@ -33,9 +34,10 @@ import { recordOperatorRequest } from "./requests/operator-request.ts";
 import { placementHandlers } from "./requests/placement-handlers.ts";
 import { fleetHandlers } from "./requests/read-fleet.ts";
 import { recordResume } from "./requests/resume-migration.ts";
+import { serverHandlers } from "./requests/server-handlers.ts";
 import { recordPriority } from "./requests/set-priority.ts";
 import { recordTuning } from "./requests/tune-migration.ts";
-import { recordHostSettings } from "./requests/update-host.ts";
+import { recordHostSettings, removeHost } from "./requests/update-host.ts";
 import { MigrationSignals } from "./work/migration-signals.ts";
 import { MigrationWork } from "./work/migration-work.ts";
 import { RestoredDatabase } from "./work/restored-database.ts";
@@ -87,6 +89,7 @@ export async function startConductor(dependencies: ConductorDependencies): Promi
       ...fleetHandlers(dependencies),
       ...preflightHandlers(context),
       ...placementHandlers(context),
+      ...serverHandlers(context),
       ...agentHandlers(context),
       changeHandler(signals, work),
     ],
@@ -121,9 +124,13 @@ function operatorHandlers(context: ConductorContext, work: MigrationWork): reado
     }),
     handle(updateHost, async (request) => {
       const host = await recordHostSettings(context, request);
-      const { enabled, disabledReason, maintenance, maxOutgoingMigrations, maxIncomingMigrations } = host;
+      const { enabled, disabledReason, maintenance, forcedDown, maxOutgoingMigrations, maxIncomingMigrations } = host;
       const maintenanceReason = maintenance?.reason ?? null;
-      return { enabled, disabledReason, maintenanceReason, maxOutgoingMigrations, maxIncomingMigrations };
+      return { enabled, disabledReason, maintenanceReason, forcedDown, maxOutgoingMigrations, maxIncomingMigrations };
+    }),
+    handle(deleteHost, async ({ host, requestedBy }) => {
+      await removeHost(context, host, requestedBy);
+      return {};
     }),
     handle(abortMigration, async (request, { context: { requestId } }) => ({
       answer: await recordOperatorRequest(context, "abort", { ...request, requestId }),

@@ -8,7 +8,7 @@
  * both sides say what they have for TLS; 1.3 limits of a running copy are changed, a broken post-copy is resumed, and a
  * force-complete may name how, and a destination says where guests' consoles
  * listen and what it calls networks; 1.4 hosts are proved to see the same storage, and disks on it stay where they are; a source
- * tries to reach a destination, and says what its libvirt is. Agents are upgraded before conductors.
+ * tries to reach a destination, and says what its libvirt is; guests are paused and unpaused. Agents are upgraded before conductors.
  */
 import { defineCall, defineCast } from "@drover/bus";
 import { z } from "zod";
@@ -399,6 +399,28 @@ export const liveMigrationResume = defineCast({
   description:
     "Resumes a post-copy whose link broke. Answered by the event `post-copy-resumed` or `resume-refused`; sent again until then.",
   request: timedCommand.extend({ number: requestNumber }),
+});
+
+const power = {
+  ...control,
+  access: "command",
+  deadlineMs: 10_000,
+  idempotent: true,
+  errors: { ...fromLibvirt, refused: "In a migration, or left standing still by one, or off." },
+  request: guestReference,
+  response: nothing,
+} as const;
+
+export const pauseInstance = defineCall({
+  ...power,
+  method: "pause_instance",
+  description: "Stops a guest's processors.",
+});
+
+export const unpauseInstance = defineCall({
+  ...power,
+  method: "unpause_instance",
+  description: "Lets a paused guest run again. Never one that a migration has left standing still: its copy may run.",
 });
 
 export const findGuest = defineCall({

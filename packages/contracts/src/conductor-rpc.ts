@@ -4,6 +4,7 @@ import { z } from "zod";
 import { conductorTopic, REPORT_VERSION } from "./conductor-topic.ts";
 import { forceCompleteMethod, migrationPolicy, requestedPolicy, tuningLimits } from "./policy-schemas.ts";
 import {
+  asAdmin,
   chosenFlag,
   hostFacts,
   hostName,
@@ -31,7 +32,7 @@ export const liveMigrateInstance = defineCall({
   errors: {
     "not-found": "No such server, or no such host.",
     "bad-request": "The server runs on that host already.",
-    refused: "Shut off, running on two hosts, already migrating, or a host is down. Nothing is recorded.",
+    refused: "Locked, shut off, running on two hosts, already migrating, or a host is down. Nothing is recorded.",
   },
   request: z.object({
     serverUuid: uuid,
@@ -41,6 +42,7 @@ export const liveMigrateInstance = defineCall({
     policy: requestedPolicy
       .optional()
       .describe("What this migration has otherwise than the policy that applies to it."),
+    asAdmin,
     requestedBy,
     projectId: z.string().describe("On whose behalf, for the record."),
   }),
@@ -52,8 +54,11 @@ const steering = {
   access: "request",
   deadlineMs: 10_000,
   idempotent: true,
-  errors: { "not-found": "No such migration.", refused: "Not in this state; the message says why." },
-  request: z.object({ migrationUuid: uuid, requestedBy }),
+  errors: {
+    "not-found": "No such migration.",
+    refused: "Not in this state, or its server is locked; the message says why.",
+  },
+  request: z.object({ migrationUuid: uuid, asAdmin, requestedBy }),
   response: requestAnswer,
 } as const;
 

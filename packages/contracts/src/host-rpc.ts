@@ -2,7 +2,7 @@
 import { defineCall } from "@drover/bus";
 import { z } from "zod";
 import { conductorTopic } from "./conductor-topic.ts";
-import { hostName } from "./schemas.ts";
+import { hostName, nothing } from "./schemas.ts";
 
 const limit = (what: string) =>
   z
@@ -30,6 +30,13 @@ export const hostSettings = z
       .describe(
         "Somebody works on it, and why: no guest comes to it until this is null again. Apart from `enabled`, which stays as it is.",
       ),
+    forcedDown: z
+      .boolean()
+      .optional()
+      .describe(
+        "It is off and stays off until somebody says otherwise: it counts as down, whatever its agent reports. Say so only of a host that " +
+          "cannot run anything any more; what is to be cleaned up there is passed over.",
+      ),
     maxOutgoingMigrations: limit("leave"),
     maxIncomingMigrations: limit("come to"),
   })
@@ -56,7 +63,25 @@ export const updateHost = defineCall({
     enabled: z.boolean(),
     disabledReason: z.string().nullable(),
     maintenanceReason: z.string().nullable().default(null),
+    forcedDown: z.boolean().default(false),
     maxOutgoingMigrations: z.int().nullable(),
     maxIncomingMigrations: z.int().nullable(),
   }),
+});
+
+export const deleteHost = defineCall({
+  ...conductorTopic,
+  method: "delete_host",
+  access: "request",
+  deadlineMs: 10_000,
+  idempotent: false,
+  description:
+    "Forgets a host that has been taken away, with its settings and its places in aggregates. Stop its agent first: one that still " +
+    "runs is a new host with its next report.",
+  errors: {
+    "not-found": "No such host.",
+    refused: "It has guests, or a migration in progress comes from it or goes to it.",
+  },
+  request: z.strictObject({ host: hostName, requestedBy: z.string().describe("Who asks, for the log.") }),
+  response: nothing,
 });

@@ -10,6 +10,7 @@ export {
   liveMigrationForceComplete,
   liveMigrationResume,
   liveMigrationTune,
+  pauseInstance,
   postLiveMigration,
   postLiveMigrationAtDestination,
   preLiveMigration,
@@ -18,6 +19,7 @@ export {
   rollbackLiveMigrationAtDestination,
   type SourceLibvirtTls,
   type SourceTls,
+  unpauseInstance,
 } from "./compute-rpc.ts";
 export {
   abortMigration,
@@ -35,7 +37,7 @@ export {
   setMigrationPriority,
   tuneMigration,
 } from "./conductor-rpc.ts";
-export { hostSettings, updateHost } from "./host-rpc.ts";
+export { deleteHost, hostSettings, updateHost } from "./host-rpc.ts";
 export {
   aggregateChange,
   createAggregate,
@@ -79,6 +81,7 @@ export {
 } from "./reading-rpc.ts";
 export { selectDestinations } from "./scheduler-rpc.ts";
 export { hostName, migrationPriority, serializedError } from "./schemas.ts";
+export { pauseServer, resetServerState, unpauseServer } from "./server-rpc.ts";
 export {
   type AggregateView,
   aggregateView,

@@ -3,7 +3,7 @@ import { defineCall } from "@drover/bus";
 import { SERVER_GROUP_POLICIES } from "@drover/model";
 import { z } from "zod";
 import { conductorTopic } from "./conductor-topic.ts";
-import { hostName, nothing } from "./schemas.ts";
+import { asAdmin, hostName, nothing } from "./schemas.ts";
 import { aggregateView, serverGroupView, serverView } from "./views.ts";
 
 const reading = { ...conductorTopic, access: "read", idempotent: true, deadlineMs: 10_000 } as const;
@@ -67,8 +67,17 @@ export const serverSettings = z
   .strictObject({
     availabilityZone: zone
       .nullable()
+      .optional()
       .describe("The zone that it is to stay in: `nova` is that of hosts in no other. Null: it may go to any."),
+    locked: z
+      .boolean()
+      .optional()
+      .describe(
+        "A locked server is moved, paused and unpaused by administrators only, and its migration steered by them.",
+      ),
+    lockedReason: z.string().min(1).max(255).optional().describe("Why; with `locked` true."),
   })
+  .refine((settings) => Object.keys(settings).length > 0, "must name something to set")
   .meta({ id: "ServerSettings" });
 
 const noSuchServer = "No such server.";
@@ -158,11 +167,15 @@ export const updateServer = defineCall({
   ...changing,
   idempotent: true,
   method: "update_server",
-  description: "Sets the zone that a server is to stay in. It counts when the server is moved; it is not moved for it.",
+  description:
+    "Sets the zone that a server is to stay in, which counts when it is moved, and locks or unlocks it. What is absent stays as it is.",
   errors: {
+    forbidden: "An administrator has locked it: only one unlocks it.",
     "not-found": noSuchServer,
-    "bad-request": "The name is that of several servers; `details.uuids` has them. Or no aggregate has the zone.",
+    "bad-request":
+      "The name is that of several servers; `details.uuids` has them. Or no aggregate has the zone. Or a " +
+      "reason for a server that is not to be locked.",
   },
-  request: z.strictObject({ server, settings: serverSettings, requestedBy }),
+  request: z.strictObject({ server, settings: serverSettings, asAdmin, requestedBy }),
   response: z.object({ server: serverView }),
 });

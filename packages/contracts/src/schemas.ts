@@ -240,3 +240,9 @@ export const migrationCommand = guestReference.extend({
 });
 
 export const nothing = z.object({});
+
+/** Roles are the API's: whoever calls says it, and the broker vouches for who that is. */
+export const asAdmin = z
+  .boolean()
+  .optional()
+  .describe("The caller answers for it that an administrator asks: then a lock of the server is no obstacle.");

@@ -22,13 +22,16 @@ export const hostView = z
     id: z.int(),
     uuid: z.string(),
     name: z.string(),
-    state: z.enum(["up", "down"]).describe("`down`: nothing was heard of its agent for a minute."),
+    state: z
+      .enum(["up", "down"])
+      .describe("`down`: nothing was heard of its agent for a minute, or it was forced down."),
     enabled: z.boolean(),
     disabledReason: z.string().nullable(),
     maintenance: z
       .object({ reason: z.string(), since: time })
       .nullable()
       .describe("Somebody works on it: no guest comes to it, whether it is enabled or not."),
+    forcedDown: z.boolean().describe("An operator says that it is off: it is `down`, whatever its agent reports."),
     availabilityZone: z.string().describe("By its aggregates; `nova` where none has one."),
     aggregates: z.array(z.string()).describe("Names of those that it is in."),
     maxOutgoingMigrations: count.nullable().describe("Set by an operator; null where the conductors' default holds."),
@@ -59,6 +62,10 @@ export const serverView = z
     metadata: z.record(z.string(), z.string()).describe("What its operators say of it, for policies."),
     availabilityZone: z.string().nullable().describe("The zone that it is to stay in; null where it asked for none."),
     group: z.string().nullable().describe("Name of its server group."),
+    lock: z
+      .object({ reason: z.string().nullable(), lockedBy: z.string(), lockedAt: time })
+      .nullable()
+      .describe("Administrators only may move it, pause it or steer its migration."),
     migration: migrationReference.nullable().describe("The migration in progress."),
   })
   .meta({ id: "Server" });

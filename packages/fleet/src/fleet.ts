@@ -10,6 +10,7 @@ import {
   SERVICE_DOWN_TIME_MS,
   type Server,
   type ServerGroup,
+  type ServerLock,
   serverFromSightings,
   zoneOfHost,
 } from "@drover/model";
@@ -19,6 +20,8 @@ import type { Store } from "@drover/store";
 export interface KnownServer extends Server {
   /** Not over: also one in `error`, which waits for a person. */
   readonly migration: Migration | null;
+  /** Null where it is not locked. */
+  readonly lock: ServerLock | null;
   /** Null where it is in none. */
   readonly group: ServerGroup | null;
   /** The zone that it is to stay in; null where it asked for none. */
@@ -70,11 +73,12 @@ export function isUuid(text: string): boolean {
 
 export function createFleet(store: Store, clock: Clock): Fleet {
   async function servers(): Promise<readonly KnownServer[]> {
-    const [sightings, migrations, groups, zones] = await Promise.all([
+    const [sightings, migrations, groups, zones, locks] = await Promise.all([
       store.guests.list(),
       store.migrations.list({ states: [...IN_PROGRESS], limit: MAX_IN_PROGRESS }),
       store.serverGroups.list(),
       store.serverZones.list(),
+      store.serverLocks.list(),
     ]);
     const groupOf = new Map(groups.flatMap((group) => group.servers.map((uuid) => [uuid, group] as const)));
     const byServer = Map.groupBy(sightings, (sighting) => sighting.uuid);
@@ -82,22 +86,24 @@ export function createFleet(store: Store, clock: Clock): Fleet {
     const uuids = new Set([...byServer.keys(), ...migrationOf.keys()]);
     return [...uuids]
       .flatMap((uuid) => {
-        const placement = { group: groupOf.get(uuid) ?? null, availabilityZone: zones.get(uuid) ?? null };
-        return knownServer(byServer.get(uuid) ?? [], migrationOf.get(uuid), placement, clock) ?? [];
+        const group = groupOf.get(uuid) ?? null;
+        const said = { group, availabilityZone: zones.get(uuid) ?? null, lock: locks.get(uuid) ?? null };
+        return knownServer(byServer.get(uuid) ?? [], migrationOf.get(uuid), said, clock) ?? [];
       })
       .sort((a, b) => compare(a.name, b.name) || compare(a.uuid, b.uuid));
   }
 
   async function server(uuid: string): Promise<KnownServer | undefined> {
     if (!isUuid(uuid)) return undefined;
-    const [sightings, [newest], group = null, availabilityZone] = await Promise.all([
+    const [sightings, [newest], group = null, availabilityZone, lock] = await Promise.all([
       store.guests.byServer(uuid),
       // A server has one migration in progress at most, and while it has one no newer is accepted.
       store.migrations.list({ serverUuid: uuid, limit: 1 }),
       store.serverGroups.ofServer(uuid),
       store.serverZones.of(uuid),
+      store.serverLocks.of(uuid),
     ]);
-    return knownServer(sightings, newest, { group, availabilityZone }, clock);
+    return knownServer(sightings, newest, { group, availabilityZone, lock }, clock);
   }
 
   async function findServer(reference: string): Promise<KnownServer> {
@@ -181,12 +187,12 @@ function compare(a: string, b: string): number {
 function knownServer(
   sightings: readonly GuestSighting[],
   newest: Migration | undefined,
-  placement: Pick<KnownServer, "group" | "availabilityZone">,
+  said: Pick<KnownServer, "group" | "availabilityZone" | "lock">,
   clock: Clock,
 ): KnownServer | undefined {
   const server = serverFromSightings(sightings) ?? serverBetweenReports(newest, clock);
   if (server === undefined) return undefined;
-  return { ...server, ...placement, migration: newest !== undefined && IN_PROGRESS.has(newest.state) ? newest : null };
+  return { ...server, ...said, migration: newest !== undefined && IN_PROGRESS.has(newest.state) ? newest : null };
 }
 
 /**

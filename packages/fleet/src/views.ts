@@ -29,6 +29,7 @@ export function viewHost(host: KnownHost): HostView {
     enabled,
     disabledReason,
     maintenance: maintenance === null ? null : { reason: maintenance.reason, since: maintenance.since.toISOString() },
+    forcedDown: host.forcedDown,
     availabilityZone: host.availabilityZone,
     aggregates: [...host.aggregates],
     maxOutgoingMigrations,
@@ -41,7 +42,7 @@ export function viewHost(host: KnownHost): HostView {
 }
 
 export function viewServer(server: KnownServer): ServerView {
-  const { migration, leftovers, runsTwice, metadata, group } = server;
+  const { migration, leftovers, runsTwice, metadata, group, lock } = server;
   return {
     ...server,
     seenAt: server.seenAt.toISOString(),
@@ -49,6 +50,8 @@ export function viewServer(server: KnownServer): ServerView {
     runsTwice: [...runsTwice],
     metadata: { ...metadata },
     group: group?.name ?? null,
+    lock:
+      lock === null ? null : { reason: lock.reason, lockedBy: lock.lockedBy, lockedAt: lock.lockedAt.toISOString() },
     migration:
       migration === null ? null : { id: migration.id, uuid: migration.uuid, status: SHOWN_STATUS[migration.state] },
   };

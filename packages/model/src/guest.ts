@@ -63,6 +63,16 @@ export function isActive(powerState: PowerState): boolean {
   return !INACTIVE_STATES.has(powerState);
 }
 
+/** What keeps a server from being changed by anybody but an administrator. */
+export interface ServerLock {
+  /** Null where none was given. */
+  readonly reason: string | null;
+  readonly lockedBy: string;
+  /** Locked by an administrator: nobody else takes the lock away. */
+  readonly byAdmin: boolean;
+  readonly lockedAt: Date;
+}
+
 /**
  * A server is one libvirt uuid over all hosts. `host` is where it runs, or where its newest shut-off definition lies;
  * `leftovers` are the other hosts' shut-off definitions; `runsTwice` names the hosts when two run it: an alarm, and

@@ -38,6 +38,8 @@ export interface Host {
   readonly disabledReason: string | null;
   /** Apart from `enabled`, so that its end leaves a host as it was before: disabled, if somebody had disabled it. */
   readonly maintenance: HostMaintenance | null;
+  /** An operator says that it is off, whatever its agent says: it counts as down until that is taken back (Nova's `forced_down`). */
+  readonly forcedDown: boolean;
   /** What an operator allows this host instead of the conductors' defaults; null where those hold. */
   readonly maxOutgoingMigrations: number | null;
   readonly maxIncomingMigrations: number | null;
@@ -51,7 +53,16 @@ export const REPORT_INTERVAL_MS = 10_000;
 /** Without a sign of life for this long a host counts as down, ms (Nova's `service_down_time`). */
 export const SERVICE_DOWN_TIME_MS = 60_000;
 
-/** True when the host's agent was heard of within {@link SERVICE_DOWN_TIME_MS}. */
-export function isHostUp(host: Pick<Host, "lastSeenAt">, now: Date, downTimeMs = SERVICE_DOWN_TIME_MS): boolean {
-  return now.getTime() - host.lastSeenAt.getTime() <= downTimeMs;
+/** True when the host's agent was heard of within {@link SERVICE_DOWN_TIME_MS}, and nobody has forced it down. */
+export function isHostUp(
+  host: Pick<Host, "lastSeenAt" | "forcedDown">,
+  now: Date,
+  downTimeMs = SERVICE_DOWN_TIME_MS,
+): boolean {
+  return !host.forcedDown && now.getTime() - host.lastSeenAt.getTime() <= downTimeMs;
+}
+
+/** Why a host that is not up counts as down: the end of a sentence. */
+export function whyHostIsDown({ forcedDown, lastSeenAt }: Pick<Host, "lastSeenAt" | "forcedDown">): string {
+  return forcedDown ? "it was forced down" : `its agent was last heard of at ${lastSeenAt.toISOString()}`;
 }

@@ -46,6 +46,7 @@ export {
   type ObservedGuest,
   type PowerState,
   type Server,
+  type ServerLock,
   serverFromSightings,
 } from "./guest.ts";
 export {
@@ -55,6 +56,7 @@ export {
   isHostUp,
   REPORT_INTERVAL_MS,
   SERVICE_DOWN_TIME_MS,
+  whyHostIsDown,
 } from "./host.ts";
 export { type LogFields, type Logger, silentLogger } from "./logger.ts";
 export type {

@@ -1,4 +1,4 @@
-import type { HostFacts } from "@drover/model";
+import { type HostFacts, whyHostIsDown } from "@drover/model";
 import type { HostView } from "./host-view.ts";
 import { migrationNetwork } from "./migration-network.ts";
 import { affinity, aggregateFilter, antiAffinity, availabilityZone } from "./placement-filters.ts";
@@ -50,7 +50,7 @@ const different: HostFilter = {
 
 const up: HostFilter = {
   name: "compute",
-  reject: (host) => (host.up ? undefined : `its agent was last heard of at ${host.lastSeenAt.toISOString()}`),
+  reject: (host) => (host.up ? undefined : whyHostIsDown(host)),
 };
 
 const enabled: HostFilter = {

@@ -14,6 +14,7 @@ export interface HostView {
   readonly name: string;
   readonly up: boolean;
   readonly lastSeenAt: Date;
+  readonly forcedDown: boolean;
   readonly enabled: boolean;
   readonly disabledReason: string | null;
   readonly maintenance: HostMaintenance | null;
@@ -57,6 +58,7 @@ export function viewHosts(records: FleetRecords, now: Date): readonly HostView[]
       name,
       up: isHostUp(host, now),
       lastSeenAt: host.lastSeenAt,
+      forcedDown: host.forcedDown,
       enabled: host.enabled,
       disabledReason: host.disabledReason,
       maintenance: host.maintenance,

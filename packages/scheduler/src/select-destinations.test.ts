@@ -37,6 +37,7 @@ function host(name: string, change: Partial<Host> = {}): Host {
     enabled: true,
     disabledReason: null,
     maintenance: null,
+    forcedDown: false,
     maxOutgoingMigrations: null,
     maxIncomingMigrations: null,
     registeredAt: now,

@@ -17,6 +17,7 @@ import {
   updateMigration,
 } from "./migration-records.ts";
 import { serverGroupRecords } from "./server-group-records.ts";
+import { serverLocks } from "./server-locks.ts";
 import { serverZones } from "./server-zones.ts";
 import { takeSourceSlot } from "./source-slots.ts";
 import type { Store } from "./store.ts";
@@ -54,6 +55,7 @@ export function databaseStore(database: Database): Store {
     aggregates: aggregateRecords(database),
     serverZones: serverZones(database),
     tokens: tokenRecords(database),
+    serverLocks: serverLocks(database),
     figures: () => readFleetFigures(database),
     ping: () => database.ping(),
     close: () => database.close(),

@@ -5,7 +5,7 @@ import type { FleetFigures, StateFigures } from "./store.ts";
 
 /**
  * Two statements, whatever the history: the partial index of migrations in progress covers the one, and the other reads
- * two columns of each host.
+ * three columns of each host.
  */
 export async function readFleetFigures(database: Database): Promise<FleetFigures> {
   return await database.query("counting migrations and hosts", async (db) => {
@@ -21,7 +21,7 @@ export async function readFleetFigures(database: Database): Promise<FleetFigures
         .where(isInProgress())
         .groupBy("state")
         .execute(),
-      db.selectFrom("hosts").select(["host", "last_seen_at"]).orderBy("host").execute(),
+      db.selectFrom("hosts").select(["host", "last_seen_at", "forced_down"]).orderBy("host").execute(),
     ]);
     const migrations = states.map((row): [MigrationState, StateFigures] => [
       // Only states of the table are ever written.
@@ -35,7 +35,11 @@ export async function readFleetFigures(database: Database): Promise<FleetFigures
     ]);
     return {
       migrations: new Map(migrations),
-      hosts: hosts.map(({ host, last_seen_at }) => ({ host, lastSeenAt: new Date(Number(last_seen_at)) })),
+      hosts: hosts.map(({ host, last_seen_at, forced_down }) => ({
+        host,
+        lastSeenAt: new Date(Number(last_seen_at)),
+        forcedDown: forced_down === 1,
+      })),
     };
   });
 }

@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import type { Host, HostFacts } from "@drover/model";
 import { sql } from "kysely";
 import type { Database } from "./database.ts";
+import { removeHost } from "./remove-host.ts";
 import { hostFromRow } from "./rows.ts";
 import type { HeardOf, HostSettings, HostStore } from "./store.ts";
 
@@ -22,6 +23,7 @@ export function hostRecords(database: Database): HostStore {
       return row === undefined ? undefined : hostFromRow(row);
     },
     set: (host, settings) => setHost(database, host, settings),
+    remove: (host) => removeHost(database, host),
     noteRestored: async (host, upToMs) => {
       await database.query(`noting that records about host ${host} were restored`, (db) =>
         db
@@ -73,6 +75,7 @@ async function setHost(database: Database, host: string, settings: HostSettings)
   const columns = {
     ...(settings.enabled === undefined ? {} : { enabled: settings.enabled ? 1 : 0 }),
     ...(settings.disabledReason === undefined ? {} : { disabled_reason: settings.disabledReason }),
+    ...(settings.forcedDown === undefined ? {} : { forced_down: settings.forcedDown ? 1 : 0 }),
     ...(settings.maxOutgoingMigrations === undefined ? {} : { max_outgoing: settings.maxOutgoingMigrations }),
     ...(settings.maxIncomingMigrations === undefined ? {} : { max_incoming: settings.maxIncomingMigrations }),
     ...maintenanceColumns(settings.maintenanceReason, database.now().getTime()),

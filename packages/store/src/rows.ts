@@ -7,6 +7,7 @@ import {
   type Migration,
   type MigrationLogEntry,
   type ServerGroup,
+  type ServerLock,
 } from "@drover/model";
 import type { Updateable } from "kysely";
 import type {
@@ -17,6 +18,7 @@ import type {
   MigrationRow,
   MigrationTable,
   ServerGroupRow,
+  ServerLockRow,
   TokenRow,
 } from "./schema/tables.ts";
 import type { MigrationChange } from "./store.ts";
@@ -129,10 +131,20 @@ export function hostFromRow(row: HostRow): Host {
       row.maintenance_reason === null
         ? null
         : { reason: row.maintenance_reason, since: new Date(row.maintenance_since ?? 0) },
+    forcedDown: row.forced_down === 1,
     maxOutgoingMigrations: row.max_outgoing,
     maxIncomingMigrations: row.max_incoming,
     registeredAt: new Date(row.registered_at),
     lastSeenAt: new Date(row.last_seen_at),
+  };
+}
+
+export function lockFromRow(row: ServerLockRow): ServerLock {
+  return {
+    reason: row.reason,
+    lockedBy: row.locked_by,
+    byAdmin: row.by_admin === 1,
+    lockedAt: new Date(row.locked_at),
   };
 }
 

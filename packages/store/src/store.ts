@@ -14,6 +14,7 @@ import type {
   ObservedGuest,
   PolicyOrigins,
   ServerGroup,
+  ServerLock,
 } from "@drover/model";
 import type { ClaimLimits } from "./claim-refusal.ts";
 
@@ -63,6 +64,7 @@ export interface HostSettings {
   readonly enabled?: boolean;
   /** Why it is disabled; null for no reason given. */
   readonly disabledReason?: string | null;
+  readonly forcedDown?: boolean;
   /** Instead of the conductors' `max_concurrent_live_migrations` and `max_concurrent_incoming_migrations`; null is theirs. */
   readonly maxOutgoingMigrations?: number | null;
   readonly maxIncomingMigrations?: number | null;
@@ -240,6 +242,12 @@ export interface HostStore {
   /** Writes what an operator sets; undefined for an unknown host. An agent's reports leave it as it is. */
   set(host: string, settings: HostSettings): Promise<Host | undefined>;
   /**
+   * Forgets a host; false when there is none. An agent that still runs there is a new host with its next report.
+   *
+   * @throws `refused` for one that has guests, or that a migration in progress comes from or goes to
+   */
+  remove(host: string): Promise<boolean>;
+  /**
    * Writes up to this time, ms since 1970, that concern the host may be missing: the database was restored from a backup,
    * or a failover lost them. Only a later time is written; nothing happens for an unknown host.
    */
@@ -344,6 +352,16 @@ export interface TokenStore {
   revoke(id: string, revokedBy: string): Promise<AccessToken>;
 }
 
+/** The servers that are locked. */
+export interface ServerLockStore {
+  /** Null where it is not locked. */
+  of(serverUuid: string): Promise<ServerLock | null>;
+  /** By server. */
+  list(): Promise<ReadonlyMap<string, ServerLock>>;
+  /** In place of the one before; null takes it away. */
+  set(serverUuid: string, lock: Omit<ServerLock, "lockedAt"> | null): Promise<void>;
+}
+
 /** The flushed progress, in a table of its own: it never touches a record's generation. */
 export interface ProgressStore {
   /** One statement for all; a row with the same or a newer sequence stays as it is. */
@@ -365,7 +383,7 @@ export interface FleetFigures {
   /** Those in progress alone; a state that none is in is absent. */
   readonly migrations: ReadonlyMap<MigrationState, StateFigures>;
   /** By name. */
-  readonly hosts: readonly { readonly host: string; readonly lastSeenAt: Date }[];
+  readonly hosts: readonly { readonly host: string; readonly lastSeenAt: Date; readonly forcedDown: boolean }[];
 }
 
 /**
@@ -385,6 +403,7 @@ export interface Store {
   readonly aggregates: AggregateStore;
   readonly serverZones: ServerZoneStore;
   readonly tokens: TokenStore;
+  readonly serverLocks: ServerLockStore;
   /** Counts what is in progress, at a cost that does not grow with the history: for every scrape. */
   figures(): Promise<FleetFigures>;
   /** Answers a trivial query. @throws `unavailable` when the database is away. */

@@ -65,11 +65,15 @@ export const policyTable: Readonly<Record<string, RouteAccess>> = {
   "GET /v2.1/os-availability-zone/detail": "reader",
   "GET /v2.1/os-services": "reader",
   "PUT /v2.1/os-services/:id": "operator",
+  "DELETE /v2.1/os-services/:id": "admin",
   "GET /v2.1/flavors": "reader",
   "GET /v2.1/flavors/detail": "reader",
   "GET /v2.1/flavors/:id": "reader",
   "GET /v2.1/flavors/:id/os-extra_specs": "reader",
 };
+
+/** The least role for an action of a server, where that is more than its route asks for. */
+export const actionPolicy: Readonly<Record<string, Role>> = { "os-resetState": "admin" };
 
 /** @throws {DroverError} `internal` for a route that is not in the table */
 export function routeAccess(method: string, pattern: string): RouteAccess {

@@ -1,4 +1,5 @@
 import { S1 } from "@drover/fleet/testing";
+import { DroverError } from "@drover/model";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type ApiFixture, openApiFixture } from "../api-fixture.test.support.ts";
 
@@ -200,17 +201,65 @@ describe("PUT /os-services", () => {
   });
 
   it.each([
-    ["nothing", {}],
-    ["a reason without being disabled", { status: "enabled", disabled_reason: "x" }],
-    ["a reason alone", { disabled_reason: "x" }],
-    ["forcing it down", { forced_down: true }],
-    ["an unknown word", { status: "disabled", why: "x" }],
-  ])("refuses %s", async (_, update) => {
+    ["nothing", {}, "No updates were requested. Fields 'status' or 'forced_down' should be specified."],
+    [
+      "a reason without being disabled",
+      { status: "enabled", disabled_reason: "x" },
+      "Specifying 'disabled_reason' when status is 'enabled' is invalid.",
+    ],
+    ["a reason alone", { disabled_reason: "x" }, "Specifying 'disabled_reason' when status is 'enabled' is invalid."],
+    [
+      "an unknown word",
+      { status: "disabled", why: "x" },
+      "Additional properties are not allowed ('why' was unexpected)",
+    ],
+    ["what is no boolean", { forced_down: "perhaps" }, "forced_down"],
+  ])("refuses %s", async (_, update, message) => {
     const { id } = await service();
     const before = api.calls.length;
-    expect((await api.nova("PUT", `/os-services/${id}`, 80, update)).status).toBe(400);
+    expect(await api.nova("PUT", `/os-services/${id}`, 80, update)).toMatchObject({
+      status: 400,
+      body: { badRequest: { message: expect.stringContaining(message) } },
+    });
     expect(api.calls).toHaveLength(before);
-    expect((await api.nova("PUT", `/os-services/${S1}`, 80, { status: "enabled" })).status).toBe(404);
+  });
+
+  it("forces a host down, and takes that back", async () => {
+    const { id } = await service();
+    expect((await api.nova("PUT", `/os-services/${id}`, 53, { forced_down: true })).body).toMatchObject({
+      service: { forced_down: true, state: "down", status: "enabled" },
+    });
+    expect(api.calls.at(-1)).toMatchObject({ request: { host: "hostb", settings: { forcedDown: true } } });
+    const named = { host: "hostb", binary: "nova-compute", forced_down: "False" };
+    expect(await api.nova("PUT", "/os-services/force-down", 11, named)).toMatchObject({
+      status: 200,
+      body: { service: { host: "hostb", binary: "nova-compute", forced_down: false } },
+    });
+    expect(await api.nova("PUT", "/os-services/force-down", 10, named)).toMatchObject({
+      status: 404,
+      body: { itemNotFound: { message: "Unknown action" } },
+    });
+  });
+
+  it("deletes one, by number below 2.53", async () => {
+    const { id } = await service();
+    expect(await api.nova("DELETE", `/os-services/${id}`, 80)).toMatchObject({ status: 204, body: undefined });
+    expect(api.calls.at(-1)).toMatchObject({ method: "delete_host", request: { host: "hostb" } });
+    expect((await api.nova("DELETE", "/os-services/2", 52)).status).toBe(204);
+    expect((await api.nova("DELETE", "/os-services/x", 52)).status).toBe(400);
+    expect(await api.nova("DELETE", "/os-services/2", 80)).toMatchObject({
+      status: 400,
+      body: { badRequest: { message: "Invalid uuid 2" } },
+    });
+    expect(await api.nova("DELETE", `/os-services/${S1}`, 80)).toMatchObject({
+      status: 404,
+      body: { itemNotFound: { message: `Service ${S1} not found.` } },
+    });
+    api.refuseNext(new DroverError("refused", "host hostb cannot be removed: it has guests"));
+    expect(await api.nova("DELETE", `/os-services/${id}`, 80)).toMatchObject({
+      status: 409,
+      body: { conflictingRequest: { message: expect.stringContaining("it has guests") } },
+    });
   });
 });
 

@@ -1,6 +1,6 @@
 import { liveMigrateInstance, type MigrationPreflightView, migrationPreflight } from "@drover/contracts";
 import type { KnownServer } from "@drover/fleet";
-import { isActive, isDroverError } from "@drover/model";
+import { isActive, isDroverError, mayAct } from "@drover/model";
 import type { FastifyRequest } from "fastify";
 import { askConductor } from "../ask-conductor.ts";
 import { rpcContext } from "../identity.ts";
@@ -8,7 +8,7 @@ import { SINCE } from "./microversion.ts";
 import { type MigrateLiveRequest, parseMigrateLive } from "./migrate-live-body.ts";
 import type { NovaContext } from "./nova-context.ts";
 import { NovaFault } from "./nova-fault.ts";
-import { invalidState } from "./server-faults.ts";
+import { invalidState, refuseLocked } from "./server-faults.ts";
 import { requireServer } from "./server-routes.ts";
 import { isMigrating, novaServerState } from "./server-status.ts";
 
@@ -19,6 +19,8 @@ import { isMigrating, novaServerState } from "./server-status.ts";
 export async function migrateLive(request: FastifyRequest, id: string, context: NovaContext): Promise<void> {
   const wanted = parseMigrateLive(request.body, request.novaMinor);
   const server = await requireServer(context, id);
+  const asAdmin = mayAct(request.identity.role, "admin");
+  refuseLocked(server, asAdmin);
   requireMovable(server);
   if (wanted.host !== null && (await context.dependencies.store.hosts.get(wanted.host)) === undefined) {
     throw unknownHost(wanted.host);
@@ -32,6 +34,7 @@ export async function migrateLive(request: FastifyRequest, id: string, context: 
         serverUuid: server.uuid,
         host: wanted.host,
         blockMigration: wanted.blockMigration,
+        asAdmin,
         requestedBy: request.identity.userId,
         projectId: request.identity.projectId,
       },

@@ -1,27 +1,23 @@
 import { z } from "zod";
 import { SINCE } from "./microversion.ts";
+import { novaBoolean } from "./nova-boolean.ts";
 import { NovaFault } from "./nova-fault.ts";
 import { parseBody } from "./nova-validation.ts";
-
-/** Nova's booleans, in all their spellings (nova/api/validation/parameter_types.py). */
-const yes = ["True", "TRUE", "true", "1", "ON", "On", "on", "YES", "Yes", "yes"] as const;
-const no = ["False", "FALSE", "false", "0", "OFF", "Off", "off", "NO", "No", "no"] as const;
-const bool = z.union([z.boolean(), z.enum(yes).transform(() => true), z.enum(no).transform(() => false)]);
 
 const host = z
   .string()
   .regex(/^[A-Za-z0-9-._]{1,255}$/, "a host name of letters, digits, dots, dashes, underscores")
   .nullable();
-const boolOrAuto = z.union([z.literal("auto").transform(() => null), bool]);
+const boolOrAuto = z.union([z.literal("auto").transform(() => null), novaBoolean]);
 
 const body = <Action extends z.ZodType>(action: Action) => z.strictObject({ "os-migrateLive": action });
 
 /** From 2.1. */
-const first = body(z.strictObject({ host, block_migration: bool, disk_over_commit: bool }));
+const first = body(z.strictObject({ host, block_migration: novaBoolean, disk_over_commit: novaBoolean }));
 /** From 2.25, and again from 2.68. */
 const withAuto = body(z.strictObject({ host, block_migration: boolOrAuto }));
 /** From 2.30 to 2.67. */
-const withForce = body(z.strictObject({ host, block_migration: boolOrAuto, force: bool.optional() }));
+const withForce = body(z.strictObject({ host, block_migration: boolOrAuto, force: novaBoolean.optional() }));
 
 export interface MigrateLiveRequest {
   readonly host: string | null;

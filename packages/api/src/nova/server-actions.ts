@@ -1,7 +1,12 @@
+import { mayAct } from "@drover/model";
 import type { FastifyRequest } from "fastify";
+import { actionPolicy } from "../auth/policy-table.ts";
+import { lock, unlock } from "./lock-actions.ts";
 import { migrateLive } from "./migrate-live-action.ts";
 import type { NovaContext, NovaRoutes } from "./nova-context.ts";
 import { NovaFault, notSupported } from "./nova-fault.ts";
+import { pause, unpause } from "./pause-actions.ts";
+import { resetState } from "./reset-state-action.ts";
 import { invalidState } from "./server-faults.ts";
 import { requireServer } from "./server-routes.ts";
 import { novaServerState } from "./server-status.ts";
@@ -10,6 +15,11 @@ type ServerAction = (request: FastifyRequest, id: string, context: NovaContext) 
 
 const served: Readonly<Record<string, ServerAction>> = {
   "os-migrateLive": migrateLive,
+  "os-resetState": resetState,
+  lock,
+  pause,
+  unlock,
+  unpause,
   confirmResize: neverResized,
   revertResize: neverResized,
 };
@@ -24,9 +34,9 @@ const notServed: Readonly<Record<string, string>> = {
   ...Object.fromEntries(
     (
       "addFixedIp addFloatingIp addSecurityGroup changePassword createBackup createImage forceDelete injectNetworkInfo " +
-      "lock os-getConsoleOutput os-getRDPConsole os-getSerialConsole os-getSPICEConsole os-getVNCConsole os-resetState " +
-      "os-start os-stop pause reboot rebuild removeFixedIp removeFloatingIp removeSecurityGroup rescue resetNetwork restore " +
-      "resume shelve shelveOffload suspend trigger_crash_dump unlock unpause unrescue unshelve"
+      "os-getConsoleOutput os-getRDPConsole os-getSerialConsole os-getSPICEConsole os-getVNCConsole " +
+      "os-start os-stop reboot rebuild removeFixedIp removeFloatingIp removeSecurityGroup rescue resetNetwork restore " +
+      "resume shelve shelveOffload suspend trigger_crash_dump unrescue unshelve"
     )
       .split(" ")
       .map((action) => [action, BY_LIBVIRT]),
@@ -48,6 +58,7 @@ export const serverActions: NovaRoutes = (app, context) => {
     const name = actionName(request.body);
     const action = Object.hasOwn(served, name) ? served[name] : undefined;
     if (action !== undefined) {
+      requireRole(request, name);
       await action(request, id, context);
       return reply.code(202).send();
     }
@@ -56,6 +67,13 @@ export const serverActions: NovaRoutes = (app, context) => {
     throw notSupported(`${name}: ${notServed[name]}`);
   });
 };
+
+/** @throws {NovaFault} 403 in Nova's words */
+function requireRole({ identity }: FastifyRequest, action: string): void {
+  const least = actionPolicy[action];
+  if (least === undefined || mayAct(identity.role, least)) return;
+  throw new NovaFault(403, `Policy doesn't allow ${action} to be performed: it needs the role ${least}.`);
+}
 
 /** No server is ever resized here, so this is the whole truth. */
 async function neverResized(request: FastifyRequest, id: string, context: NovaContext): Promise<void> {

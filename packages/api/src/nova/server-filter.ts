@@ -27,6 +27,7 @@ const serverQuery = z.object({
   user_id: one,
   project_id: one,
   tenant_id: one,
+  locked: flag,
   all_tenants: flag,
   deleted: flag,
   "changes-since": time,
@@ -44,6 +45,7 @@ export const MAX_PAGE = 1000;
 /** @throws {NovaFault} 400 for a value that does not fit; Nova's sort keys that Drover has nothing for are 400 too */
 export function parseServerQuery(query: unknown, minor: number): ServerQuery {
   const parsed = parseQuery(serverQuery, query);
+  if (minor < SINCE.lockedReason) delete parsed.locked;
   if (minor < SINCE.changesBefore) return { ...parsed, "changes-before": undefined };
   requireOrder(parsed["changes-since"], parsed["changes-before"]);
   return parsed;
@@ -72,6 +74,7 @@ export function filterServers(
       (query.power_state === undefined || String(state.powerState) === query.power_state) &&
       (query.flavor === undefined || flavorId(flavorSize(server)) === query.flavor) &&
       (query.availability_zone === undefined || zoneOf(server.host) === query.availability_zone) &&
+      (query.locked === undefined || (server.lock !== null) === query.locked) &&
       (since === undefined || server.seenAt >= since) &&
       (before === undefined || server.seenAt <= before)
     );
@@ -106,13 +109,14 @@ const SORT_KEYS: ReadonlyMap<string, (server: KnownServer) => SortValue> = new M
     power_state: (server: KnownServer) => novaServerState(server).powerState,
     vm_state: (server: KnownServer) => novaServerState(server).vmState,
     task_state: (server: KnownServer) => novaServerState(server).taskState ?? "",
+    locked: (server: KnownServer) => Number(server.lock !== null),
     instance_type_id: (server: KnownServer) => flavorId(flavorSize(server)),
   }),
 );
 const SAME_FOR_ALL = new Set(
   (
     "access_ip_v4 access_ip_v6 auto_disk_config availability_zone config_drive created_at display_description image_ref " +
-    "kernel_id key_name launch_index launched_at locked locked_by project_id progress ramdisk_id root_device_name " +
+    "kernel_id key_name launch_index launched_at locked_by project_id progress ramdisk_id root_device_name " +
     "terminated_at user_id"
   ).split(" "),
 );

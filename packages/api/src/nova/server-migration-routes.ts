@@ -1,5 +1,6 @@
 import { abortMigration, forceCompleteMigration } from "@drover/contracts";
-import { isDroverError, type Migration, SHOWN_STATUS } from "@drover/model";
+import type { KnownServer } from "@drover/fleet";
+import { isDroverError, type Migration, mayAct, SHOWN_STATUS } from "@drover/model";
 import type { FastifyRequest } from "fastify";
 import { z } from "zod";
 import { askConductor } from "../ask-conductor.ts";
@@ -9,6 +10,7 @@ import type { NovaContext, NovaRoutes } from "./nova-context.ts";
 import { NovaFault } from "./nova-fault.ts";
 import { parseBody } from "./nova-validation.ts";
 import { actionName } from "./server-actions.ts";
+import { refuseLocked } from "./server-faults.ts";
 import { isListed, serverMigrationView } from "./server-migration-view.ts";
 import { requireServer } from "./server-routes.ts";
 import { isMigrating } from "./server-status.ts";
@@ -90,8 +92,11 @@ async function ask(
 ): Promise<void> {
   const { contract, inState, verb, notFound } = requests[what];
   const server = await requireServer(context, params.id);
+  const asAdmin = mayAct(request.identity.role, "admin");
+  refuseLocked(server, asAdmin);
   const invalidState = new NovaFault(409, `Instance ${params.id} is in an invalid state for '${inState}'`);
   if (!isMigrating(server)) throw invalidState;
+  if (what === "forceComplete" && isCopiedPaused(server)) throw invalidState;
   const migration = await migrationOfServer(context, params);
   if (migration === undefined) {
     throw new NovaFault(notFound, `Migration ${params.migrationId} not found for instance ${params.id}`);
@@ -103,13 +108,18 @@ async function ask(
     await askConductor(
       context.dependencies,
       contract,
-      { migrationUuid: migration.uuid, requestedBy: request.identity.userId },
+      { migrationUuid: migration.uuid, asAdmin, requestedBy: request.identity.userId },
       rpcContext(request),
     );
   } catch (error) {
     if (isDroverError(error, "refused")) throw invalidMigrationState(migration, verb, error.message);
     throw error;
   }
+}
+
+/** Nova forces no server that was paused before: its copy converges by itself. One that the force has paused is another matter. */
+function isCopiedPaused({ powerState, migration }: KnownServer): boolean {
+  return powerState === "paused" && migration?.state === "running" && migration.forceCompleteRequestedAt === null;
 }
 
 function invalidMigrationState(migration: Migration, verb: string, reason?: string): NovaFault {

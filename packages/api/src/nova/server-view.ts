@@ -114,12 +114,12 @@ function placement(server: KnownServer, { minor, host }: ServerViewContext): obj
 
 function laterFields(server: KnownServer, { minor, host }: ServerViewContext): object {
   return {
-    ...(minor >= SINCE.locked ? { locked: false } : {}),
+    ...(minor >= SINCE.locked ? { locked: server.lock !== null } : {}),
     ...(minor >= SINCE.hostStatus ? { host_status: hostStatus(host) } : {}),
     ...(minor >= SINCE.description ? { description: server.name } : {}),
     ...(minor >= SINCE.tags ? { tags: [] } : {}),
     ...(minor >= SINCE.trustedCertificates ? { trusted_image_certificates: null } : {}),
-    ...(minor >= SINCE.lockedReason ? { locked_reason: null } : {}),
+    ...(minor >= SINCE.lockedReason ? { locked_reason: server.lock?.reason ?? null } : {}),
   };
 }
 

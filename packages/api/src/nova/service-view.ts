@@ -15,6 +15,6 @@ export function viewService(host: KnownHost, minor: number): object {
     updated_at: microsecondsTime(host.lastSeenAt),
     disabled_reason:
       host.disabledReason ?? (host.maintenance === null ? null : `maintenance: ${host.maintenance.reason}`),
-    ...(minor >= SINCE.forcedDown ? { forced_down: false } : {}),
+    ...(minor >= SINCE.forcedDown ? { forced_down: host.forcedDown } : {}),
   };
 }

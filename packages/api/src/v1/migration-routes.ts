@@ -9,6 +9,7 @@ import {
   setMigrationPriority,
   tuneMigration,
 } from "@drover/contracts";
+import { mayAct } from "@drover/model";
 import { z } from "zod";
 import { askConductor } from "../ask-conductor.ts";
 import { rpcContext } from "../identity.ts";
@@ -113,7 +114,13 @@ function requestRoute<Asked>(app: V1App, { fleet, dependencies }: V1Context, rou
     async (request, reply) => {
       const { uuid } = await fleet.findMigration(request.params.migration);
       const named = body === undefined ? {} : body.parse(request.body ?? {});
-      const asked = contract.request.parse({ ...named, migrationUuid: uuid, requestedBy: request.identity.userId });
+      const { userId: requestedBy, role } = request.identity;
+      const asked = contract.request.parse({
+        ...named,
+        migrationUuid: uuid,
+        asAdmin: mayAct(role, "admin"),
+        requestedBy,
+      });
       return reply.code(202).send(await askConductor(dependencies, contract, asked, rpcContext(request)));
     },
   );

@@ -8,7 +8,7 @@ import {
   updateServer,
 } from "@drover/contracts";
 import { type QueuePlace, queuePlaces, viewMigration, viewServer } from "@drover/fleet";
-import { DroverError, type Migration } from "@drover/model";
+import { DroverError, type Migration, mayAct } from "@drover/model";
 import { z } from "zod";
 import { askConductor } from "../ask-conductor.ts";
 import { rpcContext } from "../identity.ts";
@@ -63,14 +63,15 @@ export function serverRoutes(app: V1App, context: V1Context): void {
       schema: {
         operationId: "updateServer",
         tags: ["servers"],
-        summary: "Set the zone that it is to stay in; it counts when it is moved",
+        summary: "Set the zone that it is to stay in when it is moved, lock it or unlock it",
         params: serverParams,
         body: serverSettings,
         response: { 200: z.object({ server: serverView }), ...errorAnswers },
       },
     },
     async (request) => {
-      const asked = { ...request.params, settings: request.body, requestedBy: request.identity.userId };
+      const asAdmin = mayAct(request.identity.role, "admin");
+      const asked = { ...request.params, settings: request.body, asAdmin, requestedBy: request.identity.userId };
       return await askConductor(dependencies, updateServer, asked, rpcContext(request));
     },
   );
@@ -119,6 +120,7 @@ export function serverRoutes(app: V1App, context: V1Context): void {
           blockMigration: request.body?.blockMigration ?? null,
           priority: request.body?.priority ?? 0,
           policy: request.body?.policy,
+          asAdmin: mayAct(request.identity.role, "admin"),
           requestedBy: request.identity.userId,
           projectId: request.identity.projectId,
         },

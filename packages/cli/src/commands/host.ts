@@ -5,6 +5,7 @@ import { CliError, EXIT } from "../exit-code.ts";
 import { hostTable } from "../format/host-table.ts";
 import { departuresText } from "../format/preflight-table.ts";
 import { parseName } from "../parse-name.ts";
+import { parseReason } from "../parse-reason.ts";
 import { runCommand } from "../run-command.ts";
 
 export function addHostCommands(program: Command, host: CommandHost): void {
@@ -88,6 +89,16 @@ function addSettingCommands(group: Command, host: CommandHost): void {
       }),
     );
   group
+    .command("force-down")
+    .description("say that it is off and stays off, whatever its agent reports: what waits for it goes on without it")
+    .argument("<host>", "name of the host", parseName)
+    .option("--end", "it runs again")
+    .action(
+      runCommand<{ end: boolean }>(host, async (context, name, { end = false }) =>
+        set(context, name, { forcedDown: !end }),
+      ),
+    );
+  group
     .command("limit")
     .description("how many live migrations leave it and come to it at the same time")
     .argument("<host>", "name of the host", parseName)
@@ -110,11 +121,6 @@ async function set(context: CommandContext, name: string, settings: HostSettings
   const answer = await context.client().updateHost(name, settings);
   context.answer(answer, ({ host }) => hostTable([host], context.io.clock.now()));
   return EXIT.ok;
-}
-
-function parseReason(text: string): string {
-  if (text.length > 0 && text.length <= 255) return text;
-  throw new InvalidArgumentError("It must have 1 to 255 characters.");
 }
 
 function parseMigrationLimit(text: string): MigrationLimit {

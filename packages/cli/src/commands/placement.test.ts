@@ -102,3 +102,22 @@ test("maintenance begins with a reason and ends", async () => {
   expect(ended.requests).toEqual([`${path} {"maintenanceReason":null}`]);
   expect(await runDrover(script, "host", "maintenance", "host-1")).toMatchObject({ code: 2, requests: [] });
 });
+
+test("servers are locked and unlocked, and hosts forced down", async () => {
+  const lock = { reason: "audit", lockedBy: "olga", lockedAt: "2026-03-01T12:00:00.000Z" };
+  const script = {
+    "PATCH /v1/servers/busy": { body: { server: sampleServer({ lock }) } },
+    "PATCH /v1/hosts/host-1": { body: { host: sampleHost({ state: "down", forcedDown: true }) } },
+  };
+  const locked = await runDrover(script, "server", "lock", "busy", "--reason", "audit");
+  expect(locked.requests).toEqual(['PATCH /v1/servers/busy {"locked":true,"lockedReason":"audit"}']);
+  expect(locked.out).toContain("by olga since 2026-03-01T12:00:00.000Z: audit");
+  const { requests } = await runDrover(script, "server", "unlock", "busy");
+  expect(requests).toEqual(['PATCH /v1/servers/busy {"locked":false}']);
+  const forced = await runDrover(script, "host", "force-down", "host-1");
+  expect(forced.requests).toEqual(['PATCH /v1/hosts/host-1 {"forcedDown":true}']);
+  expect(forced.out).toContain("down (forced)");
+  expect((await runDrover(script, "host", "force-down", "host-1", "--end")).requests).toEqual([
+    'PATCH /v1/hosts/host-1 {"forcedDown":false}',
+  ]);
+});

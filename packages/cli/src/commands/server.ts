@@ -7,6 +7,7 @@ import { printable } from "../format/printable.ts";
 import { serverFacts, serverTable } from "../format/server-table.ts";
 import { parseName } from "../parse-name.ts";
 import { parsePriority } from "../parse-priority.ts";
+import { parseReason } from "../parse-reason.ts";
 import { addPolicyOptions, type PolicyOptions, policyOf } from "../policy-options.ts";
 import { runCommand } from "../run-command.ts";
 import { watchCommand } from "../watch/watch-command.ts";
@@ -67,6 +68,30 @@ export function addServerCommands(program: Command, host: CommandHost): void {
         if (to === undefined && !any) throw new CliError(EXIT.usage, "say --to <zone>, or --any");
         const after = await context.client().updateServer(server, { availabilityZone: to ?? null });
         context.answer(after, (detail) => serverFacts(detail.server));
+        return EXIT.ok;
+      }),
+    );
+  group
+    .command("lock")
+    .description("let administrators only move it, pause it and steer its migration")
+    .argument("<server>", "uuid or name", parseName)
+    .option("--reason <text>", "why, for everybody to read", parseReason)
+    .action(
+      runCommand<{ reason: string }>(host, async (context, server, { reason }) => {
+        const settings = { locked: true, ...(reason === undefined ? {} : { lockedReason: reason }) };
+        context.answer(await context.client().updateServer(server, settings), (after) => serverFacts(after.server));
+        return EXIT.ok;
+      }),
+    );
+  group
+    .command("unlock")
+    .description("let operators move it again; what an administrator has locked is unlocked by one")
+    .argument("<server>", "uuid or name", parseName)
+    .action(
+      runCommand(host, async (context, server) => {
+        context.answer(await context.client().updateServer(server, { locked: false }), (after) =>
+          serverFacts(after.server),
+        );
         return EXIT.ok;
       }),
     );

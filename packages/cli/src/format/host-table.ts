@@ -23,7 +23,7 @@ export function hostTable(hosts: readonly HostView[], now: Date): string {
     ],
     hosts.map(({ name, state, servers, facts, lastSeenAt, ...host }) => [
       name,
-      state,
+      host.forcedDown ? "down (forced)" : state,
       enabledWords(host),
       ...(zoned ? [host.availabilityZone, host.aggregates.join(", ")] : []),
       ...(limited ? [limitWords(host.maxOutgoingMigrations), limitWords(host.maxIncomingMigrations)] : []),

@@ -31,6 +31,7 @@ export function serverFacts(server: ServerView): string {
     ["persistent", server.persistent ? "yes" : "no"],
     ...(server.availabilityZone === null ? [] : [["zone", server.availabilityZone] as const]),
     ...(server.group === null ? [] : [["server group", server.group] as const]),
+    ...(server.lock === null ? [] : [["locked", lockWords(server.lock)] as const]),
     ["migration", migrationOf(server)],
     ["last seen", server.seenAt],
     ...(server.leftovers.length > 0
@@ -40,6 +41,10 @@ export function serverFacts(server: ServerView): string {
       ? [["ALARM", `runs on ${server.runsTwice.join(" and ")}; every action on it is refused`] as const]
       : []),
   ]);
+}
+
+function lockWords({ reason, lockedBy, lockedAt }: NonNullable<ServerView["lock"]>): string {
+  return `by ${lockedBy} since ${lockedAt}${reason === null ? "" : `: ${reason}`}`;
 }
 
 function migrationOf({ migration }: ServerView): string {

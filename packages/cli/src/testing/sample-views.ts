@@ -108,6 +108,7 @@ export function sampleServer(over: Partial<ServerView> = {}): ServerView {
     metadata: {},
     availabilityZone: null,
     group: null,
+    lock: null,
     migration: null,
     ...over,
   };
@@ -122,6 +123,7 @@ export function sampleHost(over: Partial<HostView> = {}): HostView {
     enabled: true,
     disabledReason: null,
     maintenance: null,
+    forcedDown: false,
     availabilityZone: "nova",
     aggregates: [],
     maxOutgoingMigrations: null,

@@ -188,6 +188,15 @@ export class Migrations {
     return this.#steered.has(migrationUuid) || this.#starting.has(migrationUuid) || this.#resuming.has(migrationUuid);
   }
 
+  /** One that moves this guest is under way here, or has ended and nobody knows that yet. */
+  concerns(serverUuid: string): boolean {
+    const steered = [...this.#steered.values()].some(({ entry }) => entry.serverUuid === serverUuid);
+    const left = this.#options.journal
+      .entries()
+      .some((entry) => entry.serverUuid === serverUuid && !entry.ended?.acknowledged);
+    return steered || left;
+  }
+
   /**
    * For a rollback: a copy that is under way all the same is called off. Resolves when the guest has surely stayed. Start
    * commands older than this one are out of date: the fence has seen it.

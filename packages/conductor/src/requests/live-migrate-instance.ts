@@ -4,6 +4,7 @@ import { DroverError, effectivePolicy, isDroverError, type Migration, serverFrom
 import type { ConductorContext } from "../conductor-context.ts";
 import { FIRST_STEP } from "../migration/live-migrate-order.ts";
 import { policyLayers } from "../policy/policy-layers.ts";
+import { refuseLocked } from "./refuse-locked.ts";
 import {
   checkDestinationIsUp,
   checkItIsElsewhere,
@@ -32,6 +33,7 @@ export async function recordLiveMigration(
       details: { serverUuid: request.serverUuid },
     });
   }
+  await refuseLocked(context.store, { ...request, serverName: server.name });
   refuseFailed(checksOfServer(server));
   const sourceHost = await whereItIsNow(context.store, server);
   refuseFailed([await checkSourceIsUp(context, server, sourceHost)]);

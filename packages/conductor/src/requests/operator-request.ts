@@ -11,10 +11,13 @@ import {
 import type { LogLine, MigrationChange } from "@drover/store";
 import type { ConductorContext } from "../conductor-context.ts";
 import { decideOnFreshRecord, transition } from "../migration/record-change.ts";
+import { refuseLocked } from "./refuse-locked.ts";
 
 /** What an operator asked, and who, in which request. */
 export interface OperatorRequest extends LoggedRequest {
   readonly migrationUuid: string;
+  /** Then a lock of the server is no obstacle. */
+  readonly asAdmin?: boolean | undefined;
   /** How a force-complete is to be done. @default null, which leaves it to the agent */
   readonly method?: ForceCompleteMethod | null | undefined;
 }
@@ -32,12 +35,15 @@ export async function recordOperatorRequest(
 ): Promise<"accepted" | "ignored"> {
   return await decideOnFreshRecord(context.store, request.migrationUuid, async (migration) => {
     const answer = impossible(migration, kind, request) ?? answerRequest(kind, migration, request.method);
-    const { requestId, requestedBy } = request;
-    const logged = { requestId, requestedBy };
-    await refuseRequest(context, kind, migration, answer, logged);
+    const { requestId, requestedBy, asAdmin } = request;
+    await refuseRequest(context, kind, migration, answer, { requestId, requestedBy, asAdmin });
     if (answer.kind === "ignore") return "ignored";
     const how = request.method == null ? "" : ` by ${request.method}`;
-    const log = { event: `${kind} requested`, message: `asked for by ${requestedBy}${how}`, request: logged };
+    const log = {
+      event: `${kind} requested`,
+      message: `asked for by ${requestedBy}${how}`,
+      request: { requestId, requestedBy },
+    };
     const change = changeFor(context, kind, request);
     if (answer.kind === "settle") await settle(context, migration, change, log);
     else await context.store.migrations.update(migration.uuid, migration, change, log);
@@ -46,17 +52,26 @@ export async function recordOperatorRequest(
   });
 }
 
-/** When the answer is a refusal, the migration's log keeps it. @throws {DroverError} `refused` with the reason, then. */
+/**
+ * When the answer is a refusal, the migration's log keeps it. A lock of the server is looked at first.
+ *
+ * @throws {DroverError} `refused` with the reason
+ */
 export async function refuseRequest(
   { logger, store }: ConductorContext,
   kind: string,
-  { id, uuid, serverName, state }: Migration,
+  { id, uuid, serverUuid, serverName, state }: Migration,
   answer: RequestAnswer,
-  request: LoggedRequest,
+  { requestId, requestedBy, asAdmin }: Pick<OperatorRequest, "requestId" | "requestedBy" | "asAdmin">,
 ): Promise<void> {
+  await refuseLocked(store, { serverUuid, serverName, asAdmin });
   if (answer.kind !== "refuse") return;
   logger.info({ migrationId: uuid, kind, reason: answer.reason }, "a request was refused");
-  await store.migrations.appendLog(uuid, state, { event: `${kind} refused`, message: answer.reason, request });
+  await store.migrations.appendLog(uuid, state, {
+    event: `${kind} refused`,
+    message: answer.reason,
+    request: { requestId, requestedBy },
+  });
   throw new DroverError("refused", `migration ${id} of ${serverName}: ${answer.reason}`, {
     details: { migrationUuid: uuid, state },
   });

@@ -7,18 +7,17 @@ import {
   listAggregates,
   listServerGroups,
   updateAggregate,
-  updateServer,
   updateServerGroup,
 } from "@drover/contracts";
-import { createFleet, type Fleet, isUuid, viewAggregate, viewServer, viewServerGroup } from "@drover/fleet";
-import { DEFAULT_AVAILABILITY_ZONE, DroverError } from "@drover/model";
+import { createFleet, type Fleet, isUuid, viewAggregate, viewServerGroup } from "@drover/fleet";
+import { DroverError } from "@drover/model";
 import type { ConductorContext } from "../conductor-context.ts";
 
-/** Where servers may run, as operators say it. Migrations that wait look again: one may have become possible. */
+/** Where servers may run, as operators say it of hosts and groups. Migrations that wait look again: one may have become possible. */
 export function placementHandlers(context: ConductorContext): readonly RpcHandler[] {
   const { store, clock } = context;
   const fleet = createFleet(store, clock);
-  return [...groupHandlers(context, fleet), ...aggregateHandlers(context), serverHandler(context, fleet)];
+  return [...groupHandlers(context, fleet), ...aggregateHandlers(context)];
 }
 
 function groupHandlers(context: ConductorContext, fleet: Fleet): readonly RpcHandler[] {
@@ -88,26 +87,6 @@ function aggregateHandlers(context: ConductorContext): readonly RpcHandler[] {
       return {};
     }),
   ];
-}
-
-function serverHandler(context: ConductorContext, fleet: Fleet): RpcHandler {
-  return handle(updateServer, async ({ server: reference, settings, requestedBy }) => {
-    const { uuid } = await fleet.findServer(reference);
-    const { availabilityZone: zone } = settings;
-    const zones = new Set((await fleet.aggregates()).map(({ availabilityZone }) => availabilityZone));
-    if (zone !== null && zone !== DEFAULT_AVAILABILITY_ZONE && !zones.has(zone)) {
-      throw new DroverError(
-        "bad-request",
-        `availabilityZone: no aggregate has the zone ${zone}: see the list of them`,
-        {
-          details: { field: "availabilityZone", availabilityZone: zone },
-        },
-      );
-    }
-    await context.store.serverZones.set(uuid, zone);
-    changed(context, { serverUuid: uuid, zone, requestedBy }, "the zone of a server was set");
-    return { server: viewServer(await fleet.findServer(uuid)) };
-  });
 }
 
 async function serversNamed(fleet: Fleet, references: readonly string[]): Promise<readonly string[]> {

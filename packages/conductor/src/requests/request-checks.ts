@@ -1,4 +1,4 @@
-import { DroverError, isActive, isHostUp, type PreCheck, type Server } from "@drover/model";
+import { DroverError, isActive, isHostUp, type PreCheck, type Server, whyHostIsDown } from "@drover/model";
 import type { Store } from "@drover/store";
 import type { ConductorContext } from "../conductor-context.ts";
 
@@ -72,14 +72,10 @@ async function hostIsUp({ store, clock }: Parts, name: string, check: string, re
     return failed(check, new DroverError("not-found", `there is no host ${name}: see the list of hosts`, { details }));
   }
   if (isHostUp(host, clock.now())) return passed(check, `the agent of ${name} answers`);
-  const heardOf = host.lastSeenAt.toISOString();
+  const remedy = host.forcedDown ? "take that back once it runs again" : "start the agent there";
   return failed(
     check,
-    new DroverError(
-      "refused",
-      `${relation} ${name}, whose agent was last heard of at ${heardOf}: start the agent there`,
-      { details },
-    ),
+    new DroverError("refused", `${relation} ${name}, which is down (${whyHostIsDown(host)}): ${remedy}`, { details }),
   );
 }
 

@@ -16,12 +16,12 @@ type ResumeRequest = ReturnType<(typeof resumeMigration.request)["parse"]>;
  */
 export async function recordResume(
   context: ConductorContext,
-  { migrationUuid, requestedBy }: ResumeRequest,
+  { migrationUuid, asAdmin, requestedBy }: ResumeRequest,
   { requestId }: Pick<RpcContext, "requestId">,
 ): Promise<"accepted" | "ignored"> {
   return await decideOnFreshRecord(context.store, migrationUuid, async (migration) => {
     const answer = answerResume(migration);
-    await refuseRequest(context, "resume", migration, answer, { requestId, requestedBy });
+    await refuseRequest(context, "resume", migration, answer, { requestId, requestedBy, asAdmin });
     if (answer.kind === "ignore" || migration.resume?.answer === null) return "ignored";
     const resume = { ...resumeAfter(migration.resume, context.clock.now(), requestedBy), byPolicy: 0 };
     const message = `asked for by ${requestedBy}`;

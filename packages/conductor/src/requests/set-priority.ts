@@ -15,13 +15,13 @@ type PriorityRequest = ReturnType<(typeof setMigrationPriority.request)["parse"]
  */
 export async function recordPriority(
   context: ConductorContext,
-  { migrationUuid, priority, requestedBy }: PriorityRequest,
+  { migrationUuid, priority, asAdmin, requestedBy }: PriorityRequest,
   { requestId }: Pick<RpcContext, "requestId">,
 ): Promise<"accepted" | "ignored"> {
   const { store, signals } = context;
   return await decideOnFreshRecord(store, migrationUuid, async (migration) => {
     const answer = answerPriority(migration, priority);
-    await refuseRequest(context, "priority", migration, answer, { requestId, requestedBy });
+    await refuseRequest(context, "priority", migration, answer, { requestId, requestedBy, asAdmin });
     if (answer.kind === "ignore") return "ignored";
     const message = `priority ${migration.priority} becomes ${priority}, asked for by ${requestedBy}`;
     const log = { event: "priority requested", message, request: { requestId, requestedBy } };

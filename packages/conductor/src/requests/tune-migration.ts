@@ -18,14 +18,14 @@ export async function recordTuning(
   request: TuneRequest,
   { requestId }: Pick<RpcContext, "requestId">,
 ): Promise<"accepted"> {
-  const { bandwidthMiBps, downtimeMs, requestedBy } = request;
+  const { bandwidthMiBps, downtimeMs, asAdmin, requestedBy } = request;
   if (bandwidthMiBps === null && downtimeMs === null) {
     throw new DroverError("bad-request", "name bandwidthMiBps, downtimeMs or both: there is nothing to change", {
       details: { fields: ["bandwidthMiBps", "downtimeMs"] },
     });
   }
   return await decideOnFreshRecord(context.store, request.migrationUuid, async (migration) => {
-    await refuseRequest(context, "tune", migration, answerTuning(migration), { requestId, requestedBy });
+    await refuseRequest(context, "tune", migration, answerTuning(migration), { requestId, requestedBy, asAdmin });
     const before = migration.tuning?.answer === null ? migration.tuning : null;
     const tuning: MigrationTuning = {
       number: (migration.tuning?.number ?? 0) + 1,

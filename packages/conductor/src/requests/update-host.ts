@@ -35,18 +35,32 @@ export async function recordHostSettings(
   context.logger.info({ host, ...change, requestedBy }, "what is allowed on a host was set");
   context.signals.wakeFirst(`outgoing of ${host}`);
   context.signals.wake("incoming");
+  // What waits for the host is given up now, or need not be.
+  if (settings.forcedDown !== undefined) context.signals.wakeThoseOf(host);
   return after;
 }
 
 function whatIsSaid(settings: Request["settings"]) {
-  const { enabled, disabledReason, maintenanceReason, maxOutgoingMigrations, maxIncomingMigrations } = settings;
+  const { enabled, disabledReason, maintenanceReason, forcedDown } = settings;
+  const { maxOutgoingMigrations, maxIncomingMigrations } = settings;
   return {
     ...(maintenanceReason === undefined ? {} : { maintenanceReason }),
+    ...(forcedDown === undefined ? {} : { forcedDown }),
     ...(enabled === undefined ? {} : { enabled }),
     ...(disabledReason === undefined ? {} : { disabledReason }),
     ...(maxOutgoingMigrations === undefined ? {} : { maxOutgoingMigrations }),
     ...(maxIncomingMigrations === undefined ? {} : { maxIncomingMigrations }),
   };
+}
+
+/** @throws {DroverError} `not-found`; `refused` with what is in the way */
+export async function removeHost(
+  { store, logger }: ConductorContext,
+  host: string,
+  requestedBy: string,
+): Promise<void> {
+  if (!(await store.hosts.remove(host))) throw noSuchHost(host);
+  logger.info({ host, requestedBy }, "a host was removed");
 }
 
 function noSuchHost(host: string): DroverError {

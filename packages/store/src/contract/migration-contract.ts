@@ -288,7 +288,7 @@ export function migrationContract(context: () => ContractContext): void {
           ["queued", { count: 2, oldestCreatedAt: startedAt, oldestUpdatedAt: secondAt }],
           ["preparing", { count: 1, oldestCreatedAt: secondAt, oldestUpdatedAt: secondAt }],
         ]),
-        hosts: [{ host: "east", lastSeenAt: clock.now() }],
+        hosts: [{ host: "east", lastSeenAt: clock.now(), forcedDown: false }],
       });
     });
   });

@@ -109,6 +109,48 @@ export function placementContract(context: () => ContractContext): void {
     expect(await serverZones.list()).toEqual(new Map([[ONE, "az2"]]));
   });
 
+  it("a server is locked for a reason, by somebody, until it is not", async () => {
+    const { clock, store } = context();
+    const { serverLocks } = store;
+    await serverLocks.set(ONE, { reason: null, lockedBy: "ann", byAdmin: false });
+    await serverLocks.set(ONE, { reason: "audit", lockedBy: "bob", byAdmin: true });
+    await serverLocks.set(TWO, { reason: null, lockedBy: "ann", byAdmin: false });
+    await serverLocks.set(TWO, null);
+    const lock = { reason: "audit", lockedBy: "bob", byAdmin: true, lockedAt: clock.now() };
+    expect([await serverLocks.of(ONE), await serverLocks.of(TWO)]).toEqual([lock, null]);
+    expect(await serverLocks.list()).toEqual(new Map([[ONE, lock]]));
+  });
+
+  it("a host is forced down until that is taken back, whatever it reports", async () => {
+    const { hosts } = context().store;
+    expect(await hosts.report(hostFacts("east"), "0.1.0")).toMatchObject({ forcedDown: false });
+    await hosts.set("east", { forcedDown: true });
+    expect(await hosts.report(hostFacts("east"), "0.1.0")).toMatchObject({ forcedDown: true });
+    expect(await hosts.set("east", { forcedDown: false })).toMatchObject({ forcedDown: false });
+  });
+
+  it("a host is forgotten once nothing hangs on it, and is a new one when it is heard of again", async () => {
+    const { aggregates, guests, hosts, migrations } = context().store;
+    const first = await hosts.report(hostFacts("east"), "0.1.0");
+    await aggregates.create(aggregate("rack-1", "az1", "east"));
+    await guests.replaceSightings("east", [observedGuest({ name: "web" })]);
+    await expect(hosts.remove("east")).rejects.toMatchObject({
+      code: "refused",
+      message: expect.stringContaining("web"),
+    });
+    await guests.replaceSightings("east", []);
+    const moving = await migrations.create(newMigration(), log);
+    await expect(hosts.remove("east")).rejects.toMatchObject({
+      code: "refused",
+      message: expect.stringContaining(`migration ${moving.id}`),
+    });
+    await migrations.update(moving.uuid, moving, { state: "failed" });
+    expect(await hosts.remove("east")).toBe(true);
+    expect(await hosts.remove("east")).toBe(false);
+    expect((await aggregates.list())[0]?.hosts).toEqual([]);
+    expect((await hosts.report(hostFacts("east"), "0.1.0")).uuid).not.toBe(first.uuid);
+  });
+
   it("maintenance has a reason and a beginning, and leaves the rest of a host alone", async () => {
     const { clock, store } = context();
     await store.hosts.report(hostFacts("east"), "0.1.0");

@@ -7,6 +7,7 @@ import { logRequests } from "./0006-log-requests.ts";
 import { placement } from "./0007-placement.ts";
 import { destinationQueue } from "./0008-destination-queue.ts";
 import { tokens } from "./0009-tokens.ts";
+import { locks } from "./0010-locks.ts";
 import type { SchemaChange } from "./schema-change.ts";
 
 /** Every change in order; the last one's number is the version that this code works with. */
@@ -20,4 +21,5 @@ export const schemaChanges: readonly SchemaChange[] = [
   placement,
   destinationQueue,
   tokens,
+  locks,
 ];

@@ -17,6 +17,7 @@ export interface Tables {
   readonly aggregate_hosts: AggregateHostTable;
   readonly server_zones: ServerZoneTable;
   readonly tokens: TokenTable;
+  readonly server_locks: ServerLockTable;
 }
 
 interface HostTable {
@@ -35,6 +36,7 @@ interface HostTable {
   readonly max_incoming: number | null;
   readonly maintenance_reason: string | null;
   readonly maintenance_since: number | null;
+  readonly forced_down: Generated<number>;
 }
 
 interface GuestTable {
@@ -165,10 +167,19 @@ interface TokenTable {
   readonly revoked_at: number | null;
 }
 
+interface ServerLockTable {
+  readonly server_uuid: string;
+  readonly reason: string | null;
+  readonly locked_by: string;
+  readonly by_admin: number;
+  readonly locked_at: number;
+}
+
 export type HostRow = Selectable<HostTable>;
 export type GuestRow = Selectable<GuestTable>;
 export type MigrationRow = Selectable<MigrationTable>;
 export type ServerGroupRow = Selectable<ServerGroupTable>;
+export type ServerLockRow = Selectable<ServerLockTable>;
 export type AggregateRow = Selectable<AggregateTable>;
 export type MigrationLogRow = Selectable<MigrationLogTable>;
 export type TokenRow = Selectable<TokenTable>;
