@@ -5,6 +5,7 @@ import { defineConfig } from "vitest/config";
  * real brokers and databases (tier `services`), `*.lab.test.ts` real libvirtd and QEMU (tier `hypervisors`).
  * scripts/test.ts decides the tiers and says which did not run; a bare `vitest run` runs the unit tier alone.
  *
+ * The files of a worker share what they import: loading it anew for each took more time than the tests of most packages.
  * Unit tests run side by side and first; what starts real servers runs after them, what starts real hosts last
  * and one file at a time.
  */
@@ -33,6 +34,7 @@ export function testsIn(sources: string, atOnce: { readonly unit?: number; reado
   return defineConfig({
     test: {
       passWithNoTests: true,
+      isolate: false,
       testTimeout: 60_000,
       hookTimeout: 120_000,
       reporters: ["default", ["json", { outputFile: `.vitest/report-${wanted.replaceAll(",", "-")}.json` }]],

@@ -1,1 +1,4 @@
-export { default } from "../../vitest.base.ts";
+import { testsIn } from "../../vitest.base.ts";
+
+// Its tests wait more than they work: for copies that take seconds.
+export default testsIn("src/**", { unit: 3 });
