@@ -68,6 +68,7 @@ async function sections(): Promise<readonly Section[]> {
     { name: "simulator", readBy: "standalone", schema: standalone.simulatorConfig },
     { name: "log", readBy: "every service", schema: common.logConfig },
     { name: "health", readBy: "every service", schema: common.healthConfig },
+    { name: "tracing", readBy: "every service", schema: common.tracingConfig },
   ];
 }
 

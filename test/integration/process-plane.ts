@@ -18,6 +18,7 @@ import {
   startRedis,
   waitFor,
 } from "@drover/testkit";
+import { type OtlpReceiver, startOtlpReceiver } from "../observability/otlp-receiver.ts";
 import { type Broker, type BusDriver, startBroker } from "./broker.ts";
 import { mintAdmin } from "./mint-admin.ts";
 
@@ -37,6 +38,8 @@ export interface ProcessPlane extends AsyncDisposable {
   readonly store: Store;
   readonly fleet: RunningFleet;
   readonly client: DroverClient;
+  /** Where its processes send traces, if they do. */
+  readonly traces: OtlpReceiver;
   readonly api: DroverProcess;
   readonly scheduler: DroverProcess;
   readonly conductors: readonly [DroverProcess, DroverProcess];
@@ -57,13 +60,15 @@ export interface ProcessPlaneOptions {
   readonly leastPrivilege?: boolean;
   /** The servers are stopped again before Drover's processes start: they begin with everything away. @default false */
   readonly serversAway?: boolean;
+  /** Its processes send their traces to `traces`. @default false */
+  readonly traced?: boolean;
 }
 
 const CONDUCTOR = { role: "control-plane", name: "conductor" } as const;
 
 /** Starts the servers and Drover's processes. */
 export async function startProcessPlane(options: ProcessPlaneOptions): Promise<ProcessPlane> {
-  const { driver, leastPrivilege = false, serversAway = false } = options;
+  const { driver, leastPrivilege = false, serversAway = false, traced = false } = options;
   await using started = new AsyncDisposableStack();
   const directory = await mkdtemp(join(tmpdir(), "drover-fleet-"));
   started.defer(() => rm(directory, { recursive: true }));
@@ -89,6 +94,7 @@ export async function startProcessPlane(options: ProcessPlaneOptions): Promise<P
   const storeUrl = await postgres.createDatabase();
   if (serversAway) await Promise.all([broker.server.stop(), redis.stop(), postgres.stop()]);
 
+  const traces = started.use(await startOtlpReceiver());
   const folder = await createOwnedFolder({ kind: "drover" });
   started.defer(() => folder.remove());
   const apiPort = String(await freePort());
@@ -99,6 +105,7 @@ export async function startProcessPlane(options: ProcessPlaneOptions): Promise<P
     DROVER_STORE_URL: storeUrl,
     DROVER_PROGRESS_URL: redis.url,
     DROVER_API_PORT: apiPort,
+    ...(traced ? { DROVER_TRACING_ENDPOINT: traces.url } : {}),
   };
   const urlFor = (role: BrokerRole) => (leastPrivilege ? broker.userFor(role).url : broker.server.url);
   const start = (service: Exclude<DroverProcess["service"], "compute-agent">, label: string) => {
@@ -146,6 +153,7 @@ export async function startProcessPlane(options: ProcessPlaneOptions): Promise<P
     store,
     fleet,
     client,
+    traces,
     api,
     scheduler,
     conductors: [first, second],

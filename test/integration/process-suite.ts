@@ -130,6 +130,32 @@ export function outlivesItsConductor(planeOf: PlaneOf): void {
   });
 }
 
+/** After {@link outlivesItsConductor}, of a plane that is `traced`: that migration is looked at once more. */
+export function isTracedThroughIt(planeOf: PlaneOf): void {
+  it("has one trace of that migration, through all services and both conductors", async () => {
+    const { traces } = planeOf();
+    const last = await waitFor("the span of the last step", () =>
+      traces.spans.find(({ name, attributes }) => {
+        return name === "step release-source" && attributes["drover.server"] === "orphan";
+      }),
+    );
+    const trace = traces.spans.filter(({ traceId }) => traceId === last.traceId);
+    const services = ["api", "compute-agent", "conductor", "scheduler"];
+    expect([...new Set(trace.map(({ service }) => service))].sort()).toEqual(services);
+    const hosts = trace
+      .filter(({ service }) => service === "compute-agent")
+      .map(({ attributes }) => attributes["drover.server"]);
+    expect(hosts).toEqual(expect.arrayContaining(["alpha", "beta"]));
+    expect(trace.map(({ name }) => name)).toContain("copy guest");
+    // The conductor that asked for the copy is dead; the other one's steps hang below the same request.
+    const request = trace.find(({ name, service }) => {
+      return name === "conductor live_migrate_instance" && service === "conductor";
+    });
+    const ofOther = trace.filter(({ name }) => name === "step finish-destination" || name === "step release-source");
+    expect(ofOther.map(({ parentSpanId }) => parentSpanId)).toEqual([request?.spanId, request?.spanId]);
+  });
+}
+
 export function outlivesItsAgents(planeOf: PlaneOf): void {
   it("takes a copy up again after its agent was killed", { timeout: 90_000 }, async () => {
     const plane = planeOf();

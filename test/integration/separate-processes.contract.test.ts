@@ -3,6 +3,7 @@ import {
   comesUp,
   doesWithoutHosts,
   goesDown,
+  isTracedThroughIt,
   outlivesItsAgents,
   outlivesItsBroker,
   outlivesItsConductor,
@@ -12,11 +13,12 @@ import {
 import { useProcessPlane } from "./use-process-plane.ts";
 
 describe("a Drover of separate processes over RabbitMQ", () => {
-  const planeOf = useProcessPlane({ driver: "amqp", serversAway: true });
+  const planeOf = useProcessPlane({ driver: "amqp", serversAway: true, traced: true });
   comesUp(planeOf);
   outlivesItsBroker(planeOf);
   outlivesItsData(planeOf);
   outlivesItsConductor(planeOf);
+  isTracedThroughIt(planeOf);
   outlivesItsAgents(planeOf);
   sharesItsWork(planeOf);
   doesWithoutHosts(planeOf);

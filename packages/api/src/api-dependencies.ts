@@ -17,4 +17,6 @@ export interface ApiDependencies {
   readonly readiness?: Pick<Readiness, "report">;
   /** Takes `drover_http_request_seconds`. */
   readonly metrics?: Metrics;
+  /** Requests that change something are traced. @default false */
+  readonly traced?: boolean;
 }

@@ -20,6 +20,7 @@ import { baseUrl } from "./nova/links.ts";
 import { novaApi } from "./nova/nova-api.ts";
 import { faultBody, NovaFault } from "./nova/nova-fault.ts";
 import { versionList } from "./nova/version-documents.ts";
+import { traceRequests } from "./trace-requests.ts";
 import { errorReply } from "./v1/error-reply.ts";
 import { v1Api } from "./v1/v1-api.ts";
 
@@ -52,6 +53,7 @@ export async function createApi(dependencies: ApiDependencies): Promise<FastifyI
     if (refusal !== undefined) throw new LocalOnlyError(refusal);
   });
   controlAccess(app, dependencies);
+  if (dependencies.traced === true) traceRequests(app);
   const metrics = dependencies.metrics && httpMetrics(dependencies.metrics);
   app.addHook("onResponse", async (request, reply) => {
     const { method, id: requestId, routeOptions } = request;

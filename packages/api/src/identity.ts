@@ -1,5 +1,5 @@
 import type { IncomingHttpHeaders } from "node:http";
-import type { RpcContext } from "@drover/bus";
+import { isTraceparent, type RpcContext } from "@drover/bus";
 import { DroverError, type Role } from "@drover/model";
 import type { FastifyInstance, FastifyRequest } from "fastify";
 
@@ -36,9 +36,6 @@ export function decorateWithIdentity(app: FastifyInstance): void {
   });
 }
 
-/** W3C Trace Context, level 1: version, trace, span and flags, of which the ids are not all zero. */
-const TRACEPARENT = /^(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$/;
-
 /** What travels with the RPCs of a request. A `traceparent` that is not a valid one is as good as none. */
 export function rpcContext(request: {
   readonly id: string;
@@ -46,7 +43,7 @@ export function rpcContext(request: {
   readonly identity: Identity;
 }): RpcContext {
   const { traceparent } = request.headers;
-  const trace = typeof traceparent === "string" && TRACEPARENT.test(traceparent) ? { traceparent } : {};
+  const trace = typeof traceparent === "string" && isTraceparent(traceparent) ? { traceparent } : {};
   const { userId, projectId } = request.identity;
   return { requestId: request.id, userId, projectId, ...trace };
 }

@@ -8,8 +8,8 @@ import { startApi } from "./start-api.ts";
 await runService({
   name: "api",
   sections: { bus: busConfig, store: storeConfig, progress: progressConfig, api: apiConfig },
-  start: async ({ config, logger, clock, readiness, metrics, onStop }) => {
-    const bus = openBus(config.bus, { name: "drover-api", logger, clock, observer: rpcMetrics(metrics) });
+  start: async ({ config, logger, clock, readiness, metrics, traced, onStop }) => {
+    const bus = openBus(config.bus, { name: "drover-api", logger, clock, observer: rpcMetrics(metrics), traced });
     onStop("bus", () => bus.close());
     const store = await openStore(storeOptions(config), { logger, clock });
     onStop("store", () => store.close());
@@ -19,6 +19,6 @@ await runService({
     readiness.add("store", () => store.ping());
     // Without the cache every request is still answered, with the store's numbers.
     readiness.add("progress", () => progress.ping(), { essential: false });
-    return await startApi({ bus, store, progress, logger, clock, config: config.api, readiness, metrics });
+    return await startApi({ bus, store, progress, logger, clock, config: config.api, readiness, metrics, traced });
   },
 });

@@ -23,3 +23,4 @@ export type { BusObserver } from "./observe-bus.ts";
 export { type BusProcess, type BusSettings, openBus } from "./open-bus.ts";
 export type { ParkedMessage, Release } from "./parked.ts";
 export { agentUser, type Sender } from "./sender.ts";
+export { contextOfTrace, currentTraceparent, isTraceparent } from "./trace-context.ts";

@@ -1,5 +1,6 @@
 import { type Clock, type ErrorCode, errorCodeOf } from "@drover/model";
 import type { Bus, RpcHandler, ServeOptions } from "./bus.ts";
+import { passedOn } from "./passed-on.ts";
 
 /** Is told how each call, cast and request went. It must not throw. */
 export interface BusObserver {
@@ -38,6 +39,7 @@ export function observeBus(bus: Bus, observer: BusObserver, clock: Clock): Bus {
     };
   };
   return {
+    ...passedOn(bus),
     call: (contract, request, options) =>
       timed(
         (seconds, code) => observer.sent(contract.method, seconds, code),
@@ -49,10 +51,5 @@ export function observeBus(bus: Bus, observer: BusObserver, clock: Clock): Bus {
         () => bus.cast(contract, request, options),
       ),
     serve: (options: ServeOptions) => bus.serve({ ...options, handlers: options.handlers.map(observed) }),
-    status: () => bus.status(),
-    listParked: (limit) => bus.listParked(limit),
-    releaseParked: (id, release) => bus.releaseParked(id, release),
-    ping: () => bus.ping(),
-    close: () => bus.close(),
   };
 }

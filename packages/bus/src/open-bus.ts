@@ -6,6 +6,7 @@ import type { Bus } from "./bus.ts";
 import { openInProcessBus } from "./in-process-bus.ts";
 import { openNatsBus } from "./nats/nats-bus.ts";
 import { type BusObserver, observeBus } from "./observe-bus.ts";
+import { traceBus } from "./trace-bus.ts";
 
 /** Which driver, and what it needs: `[bus]` of the configuration, in the file's own words. */
 export interface BusSettings {
@@ -28,6 +29,8 @@ export interface BusProcess {
   readonly clock: Clock;
   /** Is told how each call, cast and request went. @default nobody */
   readonly observer?: BusObserver;
+  /** The process sends traces somewhere: RPC that is part of one has spans. @default false */
+  readonly traced?: boolean;
 }
 
 /**
@@ -36,7 +39,8 @@ export interface BusProcess {
  * @throws {DroverError} `bad-request` when the driver needs an address and has none, or a PEM file cannot be read.
  */
 export function openBus(settings: BusSettings, process: BusProcess): Bus {
-  const bus = openDriver(settings, process);
+  const { traced = false } = process;
+  const bus = traced ? traceBus(openDriver(settings, process)) : openDriver(settings, process);
   return process.observer === undefined ? bus : observeBus(bus, process.observer, process.clock);
 }
 

@@ -8,11 +8,11 @@ import { computeConfig } from "./compute-config.ts";
 await runService({
   name: "compute-agent",
   sections: { bus: busConfig, progress: progressConfig, compute: computeConfig },
-  start: async ({ config, logger, clock, readiness, metrics, onStop }) => {
+  start: async ({ config, logger, clock, readiness, metrics, traced, onStop }) => {
     const { compute } = config;
     const bus = openBus(config.bus, {
       name: `drover-compute-agent ${compute.host}`,
-      ...{ logger, clock, observer: rpcMetrics(metrics) },
+      ...{ logger, clock, observer: rpcMetrics(metrics), traced },
     });
     onStop("bus", () => bus.close());
     const progress = await openProgress(config.progress, { logger, clock });

@@ -21,7 +21,10 @@ export interface ConductorContext {
   readonly metrics: MigrationMetrics;
 }
 
-/** The request id under which everything done for a migration can be found in all logs. */
-export function rpcContextOf(migration: Pick<Migration, "requestId" | "projectId" | "requestedBy">): RpcContext {
-  return { requestId: migration.requestId, projectId: migration.projectId, userId: migration.requestedBy };
+/** The request id, and the trace, under which everything done for a migration can be found. */
+export function rpcContextOf(
+  migration: Pick<Migration, "requestId" | "projectId" | "requestedBy" | "traceparent">,
+): RpcContext {
+  const { requestId, projectId, requestedBy: userId, traceparent } = migration;
+  return { requestId, projectId, userId, ...(traceparent === null ? {} : { traceparent }) };
 }

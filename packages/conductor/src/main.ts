@@ -15,8 +15,8 @@ await runService({
     conductor: conductorConfig,
     policy: policyConfig,
   },
-  start: async ({ config, logger, clock, readiness, metrics, onStop }) => {
-    const bus = openBus(config.bus, { name: "drover-conductor", logger, clock, observer: rpcMetrics(metrics) });
+  start: async ({ config, logger, clock, readiness, metrics, traced, onStop }) => {
+    const bus = openBus(config.bus, { name: "drover-conductor", logger, clock, observer: rpcMetrics(metrics), traced });
     onStop("bus", () => bus.close());
     const store = await openStore(storeOptions(config), { logger, clock });
     onStop("store", () => store.close());

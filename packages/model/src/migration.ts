@@ -153,6 +153,8 @@ export interface Migration {
   readonly requestedBy: string;
   readonly projectId: string;
   readonly requestId: string;
+  /** W3C trace context of the request that it was asked for by; null where nobody traced it. */
+  readonly traceparent: string | null;
   readonly abortRequestedAt: Date | null;
   readonly abortRequestedBy: string | null;
   readonly forceCompleteRequestedAt: Date | null;

@@ -7,8 +7,8 @@ import { startScheduler } from "./start-scheduler.ts";
 await runService({
   name: "scheduler",
   sections: { bus: busConfig, store: storeConfig, scheduler: schedulerConfig },
-  start: async ({ config, logger, clock, readiness, metrics, onStop }) => {
-    const bus = openBus(config.bus, { name: "drover-scheduler", logger, clock, observer: rpcMetrics(metrics) });
+  start: async ({ config, logger, clock, readiness, metrics, traced, onStop }) => {
+    const bus = openBus(config.bus, { name: "drover-scheduler", logger, clock, observer: rpcMetrics(metrics), traced });
     onStop("bus", () => bus.close());
     const store = await openStore(storeOptions(config), { logger, clock });
     onStop("store", () => store.close());

@@ -106,6 +106,24 @@ export const healthConfig = z.object({
     .describe("Port of /healthz, /readyz and /metrics; 0 takes a free one and prints it in the log."),
 });
 
+/** `[tracing]` of every process. */
+export const tracingConfig = z.object({
+  endpoint: url("http", "https")
+    .nullable()
+    .default(null)
+    .describe(
+      "Where traces are sent, by OTLP over HTTP: http://collector.example:4318, without /v1/traces. Default: `OTEL_EXPORTER_OTLP_ENDPOINT`; without either nothing is traced, and nothing of it is loaded.",
+    ),
+  sample_ratio: z
+    .number()
+    .min(0)
+    .max(1)
+    .default(1)
+    .describe(
+      "How many of the traces that begin here are kept, 0 to 1. One that began elsewhere is kept if it was there.",
+    ),
+});
+
 /** Sections that some process of Drover reads: accepted by all, so that one file can serve them together. */
 export const KNOWN_SECTIONS: readonly string[] = [
   "bus",
@@ -113,6 +131,7 @@ export const KNOWN_SECTIONS: readonly string[] = [
   "progress",
   "log",
   "health",
+  "tracing",
   "api",
   "conductor",
   "scheduler",

@@ -8,6 +8,7 @@ export {
   logConfig,
   progressConfig,
   storeConfig,
+  tracingConfig,
 } from "./common-sections.ts";
 export { type Config, type ConfigSections, type LoadConfigOptions, loadConfig } from "./config.ts";
 export { localAdminPath } from "./data-dir.ts";

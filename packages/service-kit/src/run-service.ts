@@ -1,6 +1,6 @@
 import { type Clock, errorChain, isDroverError, type Logger, systemClock } from "@drover/model";
 import closeWithGrace from "close-with-grace";
-import { healthConfig, logConfig } from "./common-sections.ts";
+import { healthConfig, logConfig, tracingConfig } from "./common-sections.ts";
 import { type Config, type ConfigSections, loadConfig } from "./config.ts";
 import { startHealthServer } from "./health-server.ts";
 import { createLogger } from "./logger.ts";
@@ -9,6 +9,7 @@ import { processMetrics } from "./process-metrics.ts";
 import { type Readiness, watchReadiness } from "./readiness.ts";
 import { redactSecrets } from "./redact.ts";
 import type { RunningService } from "./running-service.ts";
+import { startTracing } from "./tracing.ts";
 
 /** What a service is started with. */
 export interface ServiceContext<Sections extends ConfigSections> {
@@ -17,6 +18,8 @@ export interface ServiceContext<Sections extends ConfigSections> {
   readonly clock: Clock;
   readonly readiness: Readiness;
   readonly metrics: Metrics;
+  /** Spans of this process are sent somewhere. */
+  readonly traced: boolean;
   /** Runs at the stop, the last registered first; each is waited for, and one that fails is logged. */
   readonly onStop: (name: string, stop: () => Promise<void>) => void;
 }
@@ -24,7 +27,7 @@ export interface ServiceContext<Sections extends ConfigSections> {
 export interface ServiceOptions<Sections extends ConfigSections> {
   /** Name in the log and the metrics, e.g. `api`. */
   readonly name: string;
-  /** Sections to read; `log` and `health` are added. */
+  /** Sections to read; `log`, `health` and `tracing` are added. */
   readonly sections: Sections;
   /** `[log]` with another default, for a service that shares its terminal with a person. */
   readonly log?: typeof logConfig;
@@ -54,14 +57,17 @@ export async function startService<const Sections extends ConfigSections>(
   },
 ): Promise<RunningService & { readonly healthAddress: string; readonly logger: Logger }> {
   const { name, sections, env, clock = systemClock } = options;
-  const own = { log: options.log ?? logConfig, health: healthConfig };
+  const own = { log: options.log ?? logConfig, health: healthConfig, tracing: tracingConfig };
   const from = { file: env.DROVER_CONFIG, env };
   // Two reads of one source, so that both results keep their exact types.
-  const { log, health } = loadConfig(own, from);
+  const { log, health, tracing: tracingOptions } = loadConfig(own, from);
   const config = loadConfig(sections, from);
   const logger = options.logger ?? createLogger({ service: name, level: log.level });
   const stops = new StopList(logger);
   try {
+    // Before anything that has spans, and ended after all of it.
+    const tracing = await startTracing({ service: name, config: tracingOptions, env, logger, clock });
+    if (tracing !== undefined) stops.add("tracing", () => tracing.stop());
     const ended = new AbortController();
     stops.add("readiness", async () => ended.abort());
     const readiness = watchReadiness({ clock, logger, signal: ended.signal });
@@ -82,6 +88,7 @@ export async function startService<const Sections extends ConfigSections>(
       clock,
       readiness,
       metrics,
+      traced: tracing !== undefined,
       onStop: (what, stop) => stops.add(what, stop),
     });
     stops.add(name, () => service.stop());

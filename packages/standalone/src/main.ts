@@ -27,7 +27,7 @@ await runService({
     scheduler: schedulerConfig,
     simulator: simulatorConfig,
   },
-  start: async ({ config, logger, clock, readiness, metrics }) => {
+  start: async ({ config, logger, clock, readiness, metrics, traced }) => {
     const standalone = await startStandalone({
       ...config,
       dataDir: config.data_dir,
@@ -38,6 +38,7 @@ await runService({
       clock,
       readiness,
       metrics,
+      traced,
     });
     process.stdout.write(welcome({ address: standalone.address, dataDir: config.data_dir, hosts: standalone.hosts }));
     return standalone;

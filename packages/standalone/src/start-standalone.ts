@@ -26,6 +26,8 @@ export interface StandaloneOptions {
   readonly clock: Clock;
   readonly readiness: Readiness;
   readonly metrics: Metrics;
+  /** Spans of this process are sent somewhere. */
+  readonly traced: boolean;
 }
 
 export interface Standalone extends RunningService {
@@ -44,13 +46,19 @@ export interface Standalone extends RunningService {
  *   service threw when it did not start.
  */
 export async function startStandalone(options: StandaloneOptions): Promise<Standalone> {
-  const { dataDir, policy, logger, clock, readiness, metrics } = options;
+  const { dataDir, policy, logger, clock, readiness, metrics, traced } = options;
   const started = new AsyncDisposableStack();
   try {
     // Before anything is opened, and given back after everything is closed.
     const lock = await lockDataDir(dataDir);
     started.defer(() => lock.release());
-    const bus = openBus(options.bus, { name: "drover-standalone", logger, clock, observer: rpcMetrics(metrics) });
+    const bus = openBus(options.bus, {
+      name: "drover-standalone",
+      logger,
+      clock,
+      observer: rpcMetrics(metrics),
+      traced,
+    });
     started.defer(() => bus.close());
     const store = await openStore(options.store, { logger, clock });
     started.defer(() => store.close());
@@ -72,7 +80,17 @@ export async function startStandalone(options: StandaloneOptions): Promise<Stand
       : undefined;
     if (hosts !== undefined) started.defer(() => hosts.stop());
     await ensureLocalAdmin({ dataDir, store, clock });
-    const api = await startApi({ bus, store, progress, logger, clock, config: options.api, readiness, metrics });
+    const api = await startApi({
+      bus,
+      store,
+      progress,
+      logger,
+      clock,
+      config: options.api,
+      readiness,
+      metrics,
+      traced,
+    });
     started.defer(() => api.stop());
     return { address: api.address, hosts: hosts?.names ?? [], stop: () => started.disposeAsync() };
   } catch (error) {

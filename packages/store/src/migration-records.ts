@@ -77,6 +77,7 @@ async function insertMigration(
       requested_by: wanted.requestedBy,
       project_id: wanted.projectId,
       request_id: wanted.requestId,
+      traceparent: wanted.traceparent ?? null,
       created_at: atMs,
       updated_at: atMs,
     })

@@ -55,6 +55,7 @@ export function migrationFromRow(row: MigrationRow): Migration {
     requestedBy: row.requested_by,
     projectId: row.project_id,
     requestId: row.request_id,
+    traceparent: row.traceparent,
     abortRequestedAt: fromMs(row.abort_requested_at),
     abortRequestedBy: row.abort_requested_by,
     forceCompleteRequestedAt: fromMs(row.force_complete_requested_at),

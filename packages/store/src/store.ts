@@ -36,6 +36,8 @@ export interface NewMigration {
   readonly requestedBy: string;
   readonly projectId: string;
   readonly requestId: string;
+  /** @default null */
+  readonly traceparent?: string | null;
 }
 
 /** How many migrations may hold a slot at the same time; a host's own limit counts before `maxOutgoing`. */
@@ -98,6 +100,7 @@ export type MigrationChange = Partial<
     | "requestedBy"
     | "projectId"
     | "requestId"
+    | "traceparent"
     | "createdAt"
     | "updatedAt"
   >

@@ -39,6 +39,8 @@ export interface JournalEntry {
   readonly policy: MigrationPolicy;
   readonly flags: readonly ChosenFlag[];
   readonly startedAtMs: number;
+  /** W3C trace context of the command that started it; null where nobody traced it. */
+  readonly traceparent: string | null;
   /** How often an agent has taken it up: each time has sequence numbers of its own, above those before. */
   readonly incarnation: number;
   /** We suspended the guest to complete the copy: if it stays, it must run again. */
@@ -189,6 +191,7 @@ const writtenEntry = z.object({
   policy: migrationPolicy,
   flags: z.array(flag),
   startedAtMs: z.number(),
+  traceparent: z.string().nullable().default(null),
   incarnation: count,
   suspended: z.boolean(),
   stopped: z.enum(["requested", "time-limit"]).nullable(),

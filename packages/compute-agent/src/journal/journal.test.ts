@@ -30,6 +30,7 @@ function entry(migrationUuid: string): JournalEntry {
     policy: defaultPolicy,
     flags: [{ name: "VIR_MIGRATE_LIVE", reason: "the guest runs while its memory is copied" }],
     startedAtMs: 1_700_000_000_000,
+    traceparent: null,
     incarnation: 0,
     suspended: false,
     stopped: null,

@@ -1,3 +1,4 @@
+import { currentTraceparent } from "@drover/bus";
 import type {
   liveMigration,
   liveMigrationAbort,
@@ -30,6 +31,7 @@ import type { HostFiles } from "../tls/host-files.ts";
 import { readQemuCertificates } from "../tls/qemu-certificates.ts";
 import { canLockMemory } from "./can-lock-memory.ts";
 import type { CommandFence } from "./command-fence.ts";
+import { CopySpan } from "./copy-span.ts";
 import { inferFlags } from "./infer-flags.ts";
 import type { MigrationGauges } from "./migration-gauges.ts";
 import { MigrationReports, type MigrationReportsOptions } from "./migration-reports.ts";
@@ -318,6 +320,7 @@ export class Migrations {
       policy,
       flags,
       startedAtMs: clock.now().getTime(),
+      traceparent: currentTraceparent() ?? null,
       incarnation: 0,
       suspended: false,
       stopped: null,
@@ -335,14 +338,18 @@ export class Migrations {
   #steer(entry: JournalEntry, run: (migration: SteeredMigration) => Promise<void>): SteeredMigration {
     const { migrationUuid, serverUuid } = entry;
     const reports = this.#remember(migrationUuid, entry.generation, entry.incarnation).reports;
-    const migration = new SteeredMigration(entry, { ...this.#options, reports });
+    const span = new CopySpan(entry, this.#options.reports.host);
+    const migration = new SteeredMigration(entry, { ...this.#options, reports, span });
     this.#steered.set(migrationUuid, migration);
     this.#options.onChange(serverUuid);
-    const steering = run(migration).finally(() => {
-      this.#steered.delete(migrationUuid);
-      this.#options.gauges.forget(migrationUuid);
-      this.#options.onChange(serverUuid);
-    });
+    const steering = span
+      .within(() => run(migration))
+      .finally(() => {
+        span.end();
+        this.#steered.delete(migrationUuid);
+        this.#options.gauges.forget(migrationUuid);
+        this.#options.onChange(serverUuid);
+      });
     this.#track(steering);
     return migration;
   }

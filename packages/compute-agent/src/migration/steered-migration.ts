@@ -13,6 +13,7 @@ import type { EndedMigration, JournalEntry } from "../journal/journal-entry.ts";
 import { domainOf, isLeftInPostCopy, standingOf, unlessGone } from "../libvirt/guest-facts.ts";
 import type { LibvirtLink, LinkEvent } from "../libvirt/libvirt-link.ts";
 import { CopyCommands, type CopyPhase } from "./copy-commands.ts";
+import type { CopySpan } from "./copy-span.ts";
 import { isOutgoingMigration } from "./job-reading.ts";
 import { migrateArguments, permitsPostCopy } from "./migrate-call.ts";
 import type { MigrationGauges } from "./migration-gauges.ts";
@@ -28,6 +29,7 @@ export interface SteeringDependencies {
   readonly reports: MigrationReports;
   readonly publisher: ProgressPublisher;
   readonly gauges: MigrationGauges;
+  readonly span: CopySpan;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly signal: AbortSignal;
@@ -316,6 +318,7 @@ export class SteeredMigration {
     this.#lastProgress = this.#snapshot(stats, guest);
     this.#dependencies.publisher.offer(this.#lastProgress);
     this.#dependencies.gauges.show(this.#entry, this.#lastProgress);
+    this.#dependencies.span.progress(this.#lastProgress);
   }
 
   #snapshot(stats: JobStats, guest: SnapshotContext["guest"]): MigrationProgress {
@@ -352,7 +355,9 @@ export class SteeredMigration {
   }
 
   /** On disk before it is sent: what the conductor has not acknowledged is sent again after a restart. */
-  async #reportOutcome({ outcome, cause, error }: SettledEnd): Promise<void> {
+  async #reportOutcome(end: SettledEnd): Promise<void> {
+    const { outcome, cause, error } = end;
+    this.#dependencies.span.outcome(end, this.#lastProgress);
     const { journal, reports, clock } = this.#dependencies;
     const ended: EndedMigration = {
       outcome,
@@ -382,6 +387,7 @@ export class SteeredMigration {
     more: Pick<MigrationEventReport, "flags" | "numbers" | "answers"> = {},
   ): void {
     this.#logger.info({ event, message }, "migration event");
+    this.#dependencies.span.event(event, message, more.numbers);
     const { generation } = this.#entry;
     this.#dependencies.reports.event({ generation, event, message, ...more });
   }

@@ -14,6 +14,7 @@ import { liveMigrateSteps } from "./live-migrate.ts";
 import { reconcileMigration } from "./reconcile-migration.ts";
 import { transition } from "./record-change.ts";
 import type { MigrationStep, StepContext } from "./step.ts";
+import { markStepFailed, StepSpans } from "./step-spans.ts";
 import { takeSlot } from "./take-slot.ts";
 import { VouchedRecord } from "./vouched-record.ts";
 
@@ -52,11 +53,19 @@ export interface RunnerEnd {
 export async function runMigration(context: ConductorContext, uuid: string, end: RunnerEnd): Promise<void> {
   const logger = context.logger.child({ migrationId: uuid });
   const vouched = new VouchedRecord(context.signals.wasCreatedHere(uuid));
-  const progress: Progress = { failures: 0, waits: 0, generation: 0, queuedAt: undefined, vouched };
+  const progress: Progress = {
+    failures: 0,
+    waits: 0,
+    generation: 0,
+    queuedAt: undefined,
+    vouched,
+    spans: new StepSpans(),
+  };
   context.signals.watch(uuid);
   try {
     await walk({ ...context, logger }, uuid, end, progress);
   } finally {
+    progress.spans.end();
     context.signals.forget(uuid);
     // It may have been told of a slot that it does not need any more.
     if (progress.queuedAt !== undefined) {
@@ -77,6 +86,7 @@ interface Progress {
   queuedAt: string | undefined;
   /** The agents were asked whether the record is as new as what they know. */
   readonly vouched: VouchedRecord;
+  readonly spans: StepSpans;
 }
 
 async function walk(
@@ -117,7 +127,7 @@ async function advance(
   if (TERMINAL.has(migration.state)) return { kind: "over" };
   const { sourceHost, destinationHost } = migration;
   context.signals.concerns(migration.uuid, destinationHost === null ? [sourceHost] : [sourceHost, destinationHost]);
-  return await interruptible(context, migration, stop, progress, async (step) => {
+  const look = async (step: StepContext): Promise<Next> => {
     if (await progress.vouched.settleIfOutdated(step, migration)) return lookAgain;
     switch (migration.state) {
       case "queued":
@@ -131,7 +141,8 @@ async function advance(
       default:
         return await runStep(step, migration);
     }
-  });
+  };
+  return await progress.spans.within(migration, () => interruptible(context, migration, stop, progress, look));
 }
 
 /** A change of the record ends the calls of its step; what they threw is no failure then. */
@@ -190,6 +201,7 @@ async function runStep(context: StepContext, migration: Migration): Promise<Next
   } catch (error) {
     if (context.signal.aborted || isDroverError(error, "conflict")) throw error;
     if (isDroverError(error, "outcome-unknown")) {
+      markStepFailed(error);
       await move(context, migration, "lose", { reason: errorChain(error) }, errorChain(error));
       return lookAgain;
     }
@@ -197,6 +209,7 @@ async function runStep(context: StepContext, migration: Migration): Promise<Next
       await noteWhyItWaits(context, migration, error);
       throw error;
     }
+    markStepFailed(error);
     const failure = serializeError(error);
     await move(context, migration, "fail", { failure, reason: failure.message }, failure.message);
     return lookAgain;

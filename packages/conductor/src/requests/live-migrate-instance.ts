@@ -1,4 +1,4 @@
-import type { RpcContext } from "@drover/bus";
+import { currentTraceparent, type RpcContext } from "@drover/bus";
 import type { liveMigrateInstance } from "@drover/contracts";
 import { DroverError, effectivePolicy, isDroverError, type Migration, serverFromSightings } from "@drover/model";
 import type { ConductorContext } from "../conductor-context.ts";
@@ -64,6 +64,7 @@ export async function recordLiveMigration(
         requestedBy: request.requestedBy,
         projectId: request.projectId,
         requestId: rpc.requestId,
+        traceparent: currentTraceparent() ?? null,
       },
       { event: "queued", message: `asked for by ${request.requestedBy}` },
     );

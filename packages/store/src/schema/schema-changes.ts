@@ -8,6 +8,7 @@ import { placement } from "./0007-placement.ts";
 import { destinationQueue } from "./0008-destination-queue.ts";
 import { tokens } from "./0009-tokens.ts";
 import { locks } from "./0010-locks.ts";
+import { traces } from "./0011-traces.ts";
 import type { SchemaChange } from "./schema-change.ts";
 
 /** Every change in order; the last one's number is the version that this code works with. */
@@ -22,4 +23,5 @@ export const schemaChanges: readonly SchemaChange[] = [
   destinationQueue,
   tokens,
   locks,
+  traces,
 ];

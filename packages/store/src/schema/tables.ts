@@ -74,6 +74,7 @@ export interface MigrationTable {
   readonly requested_by: string;
   readonly project_id: string;
   readonly request_id: string;
+  readonly traceparent: string | null;
   readonly abort_requested_at: number | null;
   readonly abort_requested_by: string | null;
   readonly force_complete_requested_at: number | null;
