@@ -63,6 +63,7 @@ async function sections(): Promise<readonly Section[]> {
     { name: "api", readBy: "api, standalone", schema: api.apiConfig },
     { name: "conductor", readBy: "conductor, standalone", schema: conductor.conductorConfig },
     { name: "policy", readBy: "conductor, standalone", schema: conductor.policyConfig },
+    { name: "retention", readBy: "conductor, standalone", schema: conductor.retentionConfig },
     { name: "scheduler", readBy: "scheduler, standalone", schema: scheduler.schedulerConfig },
     { name: "compute", readBy: "compute-agent", schema: agent.computeConfig },
     { name: "simulator", readBy: "standalone", schema: standalone.simulatorConfig },

@@ -7,6 +7,9 @@ import { isOver, isWatched, untilMigration, untilServerIsOn } from "./watching.t
 
 type PlaneOf = () => ProcessPlane;
 
+/** All processes start at once, beside whatever else this machine does. */
+const START_UNDER_LOAD = { deadlineMs: 30_000 };
+
 /** Asks for the guest to be moved to beta and resolves when it is being copied, slowly. */
 async function startHeldCopy(plane: ProcessPlane, name: string): Promise<MigrationView> {
   plane.holdBack();
@@ -43,11 +46,15 @@ export function comesUp(planeOf: PlaneOf): void {
     for (const process of plane.processes) {
       const label = process.label;
       for (const name of needs[process.service]) {
-        const said = await waitFor(`${label} to say that its ${name} is away`, async () => {
-          const { status, body } = await process.readiness();
-          const check = JSON.parse(body).checks.find((entry: { name: string }) => entry.name === name);
-          return status === 503 && check?.ready === false ? check : undefined;
-        });
+        const said = await waitFor(
+          `${label} to say that its ${name} is away`,
+          async () => {
+            const { status, body } = await process.readiness();
+            const check = JSON.parse(body).checks.find((entry: { name: string }) => entry.name === name);
+            return status === 503 && check?.ready === false ? check : undefined;
+          },
+          START_UNDER_LOAD,
+        );
         expect(said.problem, `${label}: ${name}`).toMatch(/ECONNREFUSED|refused|away/i);
         await waitFor(`${label} to log it`, () =>
           process

@@ -32,3 +32,19 @@ export const conductorConfig = z.object({
 });
 
 export type ConductorConfig = z.infer<typeof conductorConfig>;
+
+const DAYS_MOST = 36_500;
+
+/** `[retention]`. */
+export const retentionConfig = z.object({
+  migrations_days: z
+    .int()
+    .min(0)
+    .max(DAYS_MOST)
+    .default(90)
+    .describe(
+      "Migrations that have been over for so many days are deleted, with their log and their last progress; 0 keeps them for ever. What is in progress, or in `error`, is never deleted.",
+    ),
+});
+
+export type RetentionConfig = z.infer<typeof retentionConfig>;

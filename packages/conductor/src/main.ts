@@ -2,7 +2,7 @@ import { openBus } from "@drover/bus";
 import { openProgress } from "@drover/progress";
 import { busConfig, progressConfig, rpcMetrics, runService, storeConfig, storeOptions } from "@drover/service-kit";
 import { openStore } from "@drover/store";
-import { conductorConfig } from "./config.ts";
+import { conductorConfig, retentionConfig } from "./config.ts";
 import { policyConfig, policyFrom, policyRulesFrom } from "./policy/policy-config.ts";
 import { startConductor } from "./start-conductor.ts";
 
@@ -14,6 +14,7 @@ await runService({
     progress: progressConfig,
     conductor: conductorConfig,
     policy: policyConfig,
+    retention: retentionConfig,
   },
   start: async ({ config, logger, clock, readiness, metrics, traced, onStop }) => {
     const bus = openBus(config.bus, { name: "drover-conductor", logger, clock, observer: rpcMetrics(metrics), traced });
@@ -27,7 +28,7 @@ await runService({
     readiness.add("progress", () => progress.ping());
     const policy = policyFrom(config.policy);
     const policyRules = policyRulesFrom(config.policy);
-    const parts = { bus, store, progress, clock, logger, metrics };
+    const parts = { bus, store, progress, clock, logger, metrics, retention: config.retention };
     return await startConductor({ ...parts, config: config.conductor, policy, policyRules });
   },
 });

@@ -21,7 +21,7 @@ import { type ProgressCache, startProgressFlush } from "@drover/progress";
 import { type Metrics, type RunningService, unscrapedMetrics } from "@drover/service-kit";
 import type { Store } from "@drover/store";
 import type { ConductorContext } from "./conductor-context.ts";
-import type { ConductorConfig } from "./config.ts";
+import { type ConductorConfig, type RetentionConfig, retentionConfig } from "./config.ts";
 import { HeartbeatBatch } from "./hosts/heartbeat-batch.ts";
 import { conductorMetrics } from "./metrics/conductor-metrics.ts";
 import type { PolicyRules } from "./policy/policy-config.ts";
@@ -40,6 +40,7 @@ import { recordTuning } from "./requests/tune-migration.ts";
 import { recordHostSettings, removeHost } from "./requests/update-host.ts";
 import { MigrationSignals } from "./work/migration-signals.ts";
 import { MigrationWork } from "./work/migration-work.ts";
+import { startPruning } from "./work/pruning.ts";
 import { RestoredDatabase } from "./work/restored-database.ts";
 
 export interface ConductorDependencies {
@@ -53,6 +54,8 @@ export interface ConductorDependencies {
   readonly policy: MigrationPolicy;
   /** @default none */
   readonly policyRules?: PolicyRules;
+  /** @default the defaults of `[retention]` */
+  readonly retention?: RetentionConfig;
   /** @default nobody scrapes them */
   readonly metrics?: Metrics;
 }
@@ -102,6 +105,11 @@ export async function startConductor(dependencies: ConductorDependencies): Promi
     logger,
   });
   metrics.watch({ store, clock, flush });
+  const pruning = startPruning({
+    ...{ store, clock, logger },
+    config: dependencies.retention ?? retentionConfig.parse({}),
+    onPruned: metrics.pruned,
+  });
   work.start();
   return {
     stop: async () => {
@@ -109,6 +117,7 @@ export async function startConductor(dependencies: ConductorDependencies): Promi
       const handedOver = await work.stop();
       // Others look for work by themselves every few seconds; told, they go on at once.
       if (handedOver !== undefined) await announce(handedOver);
+      await pruning.stop();
       await flush.stop();
     },
   };

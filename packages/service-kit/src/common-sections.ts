@@ -137,6 +137,7 @@ export const KNOWN_SECTIONS: readonly string[] = [
   "scheduler",
   "compute",
   "policy",
+  "retention",
   "standalone",
   "simulator",
 ];

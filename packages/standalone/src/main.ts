@@ -1,5 +1,5 @@
 import { apiConfig } from "@drover/api";
-import { conductorConfig, policyConfig, policyFrom, policyRulesFrom } from "@drover/conductor";
+import { conductorConfig, policyConfig, policyFrom, policyRulesFrom, retentionConfig } from "@drover/conductor";
 import { schedulerConfig } from "@drover/scheduler";
 import {
   embeddedBusConfig,
@@ -24,6 +24,7 @@ await runService({
     api: apiConfig,
     conductor: conductorConfig,
     policy: policyConfig,
+    retention: retentionConfig,
     scheduler: schedulerConfig,
     simulator: simulatorConfig,
   },

@@ -1,6 +1,6 @@
 import { type ApiConfig, startApi } from "@drover/api";
 import { type BusSettings, openBus } from "@drover/bus";
-import { type ConductorConfig, type PolicyRules, startConductor } from "@drover/conductor";
+import { type ConductorConfig, type PolicyRules, type RetentionConfig, startConductor } from "@drover/conductor";
 import type { Clock, Logger, MigrationPolicy } from "@drover/model";
 import { openProgress, type ProgressSettings } from "@drover/progress";
 import { type SchedulerConfig, startScheduler } from "@drover/scheduler";
@@ -18,6 +18,7 @@ export interface StandaloneOptions {
   readonly progress: ProgressSettings;
   readonly api: ApiConfig;
   readonly conductor: ConductorConfig;
+  readonly retention: RetentionConfig;
   readonly scheduler: SchedulerConfig;
   readonly simulator: SimulatorConfig;
   readonly policy: MigrationPolicy;
@@ -72,6 +73,7 @@ export async function startStandalone(options: StandaloneOptions): Promise<Stand
     started.defer(() => scheduler.stop());
     const conductor = await startConductor({
       ...{ bus, store, progress, clock, logger, metrics, policy, config: options.conductor },
+      retention: options.retention,
       ...(options.policyRules === undefined ? {} : { policyRules: options.policyRules }),
     });
     started.defer(() => conductor.stop());

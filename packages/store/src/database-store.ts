@@ -1,6 +1,7 @@
 import { aggregateRecords } from "./aggregate-records.ts";
 import type { Database } from "./database.ts";
 import { destinationClaims } from "./destination-claims.ts";
+import { duties } from "./duties.ts";
 import { readFleetFigures } from "./fleet-figures.ts";
 import { flushedProgress } from "./flushed-progress.ts";
 import { guestSightings } from "./guest-sightings.ts";
@@ -16,6 +17,7 @@ import {
   readLog,
   updateMigration,
 } from "./migration-records.ts";
+import { pruneMigrations } from "./prune-migrations.ts";
 import { serverGroupRecords } from "./server-group-records.ts";
 import { serverLocks } from "./server-locks.ts";
 import { serverZones } from "./server-zones.ts";
@@ -42,6 +44,7 @@ export function databaseStore(database: Database): Store {
         takeSourceSlot(database, uuid, expected, limits, change, log),
       queue: () => readQueue(database),
       readLog: (...uuids) => readLog(database, uuids),
+      prune: (before, limit) => pruneMigrations(database, before, limit),
       appendLog: (uuid, state, line) => appendLog(database, uuid, state, line),
       acquireLeases: (owner, leaseMs, limit) => acquireLeases(database, owner, leaseMs, limit),
       renewLeases: (owner, uuids, leaseMs) => renewLeases(database, owner, uuids, leaseMs),
@@ -56,6 +59,7 @@ export function databaseStore(database: Database): Store {
     serverZones: serverZones(database),
     tokens: tokenRecords(database),
     serverLocks: serverLocks(database),
+    duties: duties(database),
     figures: () => readFleetFigures(database),
     ping: () => database.ping(),
     close: () => database.close(),

@@ -8,6 +8,7 @@ export type {
   AggregateStore,
   ClaimStore,
   DestinationClaim,
+  DutyStore,
   ExpectedVersion,
   FleetFigures,
   GuestStore,

@@ -184,6 +184,14 @@ export interface MigrationStore {
   adopt(migration: AdoptedMigration, log: LogLine): Promise<Migration | undefined>;
 
   /**
+   * Deletes the records of up to `limit` migrations that were over before `before`, the oldest first, with their log and
+   * their progress. One that is in progress stays, however old.
+   *
+   * @returns how many
+   */
+  prune(before: Date, limit: number): Promise<number>;
+
+  /**
    * Takes up to `limit` migrations in progress whose lease is free or has run out, for `leaseMs`: those under way, then those
    * that are queued by priority, the older first. A lease
    * that another owner let run out raises the generation: the fence against that owner.
@@ -372,6 +380,17 @@ export interface ProgressStore {
   read(migrationUuids: readonly string[]): Promise<ReadonlyMap<string, MigrationProgress>>;
 }
 
+/** What one process at a time does for all: pruning, for instance. */
+export interface DutyStore {
+  /**
+   * Takes the duty for `leaseMs`, or keeps it for so much longer; false while another owner has it. After its time anybody
+   * may take it, so the work is to be such that two may do it at once for a moment.
+   */
+  take(name: string, owner: string, leaseMs: number): Promise<boolean>;
+  /** Nothing happens when another owner has it. */
+  giveBack(name: string, owner: string): Promise<void>;
+}
+
 /** Of the migrations in one state. */
 export interface StateFigures {
   readonly count: number;
@@ -405,6 +424,7 @@ export interface Store {
   readonly serverGroups: ServerGroupStore;
   readonly aggregates: AggregateStore;
   readonly serverZones: ServerZoneStore;
+  readonly duties: DutyStore;
   readonly tokens: TokenStore;
   readonly serverLocks: ServerLockStore;
   /** Counts what is in progress, at a cost that does not grow with the history: for every scrape. */

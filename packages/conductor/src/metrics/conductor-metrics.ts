@@ -6,6 +6,8 @@ import { type MigrationMetrics, migrationMetrics } from "./migration-metrics.ts"
 /** All that a conductor has to tell. */
 export interface ConductorMetrics {
   readonly migrations: MigrationMetrics;
+  /** So many of a kind were deleted, since they are kept for a time only. */
+  pruned(what: string, count: number): void;
   /** From now on each scrape reads the fleet, and how long ago progress was flushed. */
   watch(sources: FleetSources & { readonly flush: Pick<ProgressFlush, "flushedAtMs"> }): void;
 }
@@ -17,8 +19,14 @@ export function conductorMetrics(metrics: Metrics): ConductorMetrics {
     name: "drover_progress_flush_age_seconds",
     help: "Time since this conductor last carried the progress cache's changes into the store; normally below ten.",
   });
+  const pruned = metrics.counter({
+    name: "drover_pruned_total",
+    help: "Records that this conductor deleted since `[retention]` keeps them no longer; `what` is `migrations`.",
+    labels: ["what"],
+  });
   return {
     migrations,
+    pruned: (what, count) => pruned.inc({ what }, count),
     watch: ({ flush, ...fleet }) => {
       watchFleet(fleet);
       metrics.onScrape(async () => {

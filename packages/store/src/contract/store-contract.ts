@@ -6,6 +6,7 @@ import { type ContractContext, migrationContract, type TestClock } from "./migra
 import { placementContract } from "./placement-contract.ts";
 import { queueContract } from "./queue-contract.ts";
 import { racingContract } from "./racing-contract.ts";
+import { retentionContract } from "./retention-contract.ts";
 import { tokenContract } from "./token-contract.ts";
 
 /** A database of its own for one test. */
@@ -48,6 +49,7 @@ export function storeContract(driver: string, createDatabase: () => Promise<Test
     inventoryContract(current);
     queueContract(current);
     placementContract(current);
+    retentionContract(current);
     racingContract(current);
     tokenContract(current);
 

@@ -9,6 +9,7 @@ import { destinationQueue } from "./0008-destination-queue.ts";
 import { tokens } from "./0009-tokens.ts";
 import { locks } from "./0010-locks.ts";
 import { traces } from "./0011-traces.ts";
+import { retention } from "./0012-retention.ts";
 import type { SchemaChange } from "./schema-change.ts";
 
 /** Every change in order; the last one's number is the version that this code works with. */
@@ -24,4 +25,5 @@ export const schemaChanges: readonly SchemaChange[] = [
   tokens,
   locks,
   traces,
+  retention,
 ];

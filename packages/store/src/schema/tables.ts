@@ -16,6 +16,8 @@ export interface Tables {
   readonly aggregates: AggregateTable;
   readonly aggregate_hosts: AggregateHostTable;
   readonly server_zones: ServerZoneTable;
+  readonly duties: DutyTable;
+  readonly pruned_log: PrunedLogTable;
   readonly tokens: TokenTable;
   readonly server_locks: ServerLockTable;
 }
@@ -174,6 +176,18 @@ interface ServerLockTable {
   readonly locked_by: string;
   readonly by_admin: number;
   readonly locked_at: number;
+}
+
+interface DutyTable {
+  readonly name: string;
+  readonly owner: string;
+  readonly expires_at: number;
+}
+
+/** One row at most. */
+interface PrunedLogTable {
+  readonly one: number;
+  readonly up_to_id: number;
 }
 
 export type HostRow = Selectable<HostTable>;
