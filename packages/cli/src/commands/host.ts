@@ -7,6 +7,7 @@ import { departuresText } from "../format/preflight-table.ts";
 import { parseName } from "../parse-name.ts";
 import { parseReason } from "../parse-reason.ts";
 import { runCommand } from "../run-command.ts";
+import { addDrainCommand } from "./host-drain.ts";
 
 export function addHostCommands(program: Command, host: CommandHost): void {
   const group = program.command("host").description("compute hosts");
@@ -20,6 +21,7 @@ export function addHostCommands(program: Command, host: CommandHost): void {
       }),
     );
   addSettingCommands(group, host);
+  addDrainCommand(group, host);
   group
     .command("preflight")
     .description(

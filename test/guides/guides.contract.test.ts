@@ -1,0 +1,29 @@
+/** Every command of the guides, in their order, as a reader has them: against what `npm start` runs. */
+import { fileURLToPath } from "node:url";
+import { runCommand } from "@drover/testkit";
+import { describe, it } from "vitest";
+import { standaloneFolders } from "../integration/standalone-process.ts";
+import { guideScript } from "./shell-blocks.ts";
+
+const COMMANDS = fileURLToPath(new URL("../../node_modules/.bin", import.meta.url));
+const WRITTEN_FOR = "http://127.0.0.1:8774";
+
+describe.concurrent("the commands of", () => {
+  it.for(["moving-servers.md", "managing-a-migration.md"])(
+    "%s do what the guide says",
+    { timeout: 120_000 },
+    async (page) => {
+      await using folders = await standaloneFolders();
+      await using drover = await folders.start();
+      const script = (await guideScript(page)).replaceAll(WRITTEN_FOR, drover.url);
+      const env = {
+        PATH: `${COMMANDS}:/usr/bin:/bin`,
+        HOME: folders.data,
+        LANG: "C.UTF-8",
+        DROVER_DATA_DIR: folders.data,
+        DROVER_URL: drover.url,
+      };
+      await runCommand("bash", ["-c", script], { env, cwd: folders.data, deadlineMs: 110_000 });
+    },
+  );
+});
