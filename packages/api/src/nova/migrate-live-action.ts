@@ -1,4 +1,4 @@
-import { liveMigrateInstance, type MigrationPreflightView, migrationPreflight } from "@drover/contracts";
+import { liveMigrateInstance, migrationPreflight } from "@drover/contracts";
 import type { KnownServer } from "@drover/fleet";
 import { isActive, isDroverError, mayAct } from "@drover/model";
 import type { FastifyRequest } from "fastify";
@@ -53,15 +53,7 @@ async function requirePreChecks(
   { dependencies }: NovaContext,
 ): Promise<void> {
   const report = await askConductor(dependencies, migrationPreflight, { server: uuid, host }, rpcContext(request));
-  if (!report.canMove) throw new NovaFault(400, `Migration pre-check error: ${whyNot(report)}`);
-}
-
-/** The failed checks of the only host that was asked say more than that none was left. */
-function whyNot({ reason, checks, hosts }: MigrationPreflightView): string {
-  const [host, ...others] = hosts;
-  const asked = others.length === 0 ? (host?.checks ?? []) : [];
-  const failed = [...checks, ...asked].filter(({ passed }) => !passed).map(({ message }) => message);
-  return failed.length === 0 ? reason : failed.join("; ");
+  if (!report.canMove) throw new NovaFault(400, `Migration pre-check error: ${report.reason}`);
 }
 
 /** The conductor decided otherwise than we did a moment ago, or knew more. */

@@ -21,7 +21,8 @@ function parse<Schema extends z.ZodType>(schema: Schema, input: unknown, what: s
 
 function describe(issue: z.core.$ZodIssue, input: unknown, what: string): string {
   const value = valueAt(input, issue.path);
-  const missing = issue.code === "invalid_type" && value === undefined;
+  // JSON has no undefined: whatever rule the absent value broke, it is absent.
+  const missing = issue.path.length > 0 && value === undefined;
   const path = missing ? issue.path.slice(0, -1) : issue.path;
   const message = missing ? `${pythonRepr(issue.path.at(-1))} is a required property` : messageOf(issue, value);
   const field = path.at(-1);

@@ -217,12 +217,11 @@ describe("POST /servers/{id}/action", () => {
   });
 
   it("answers failed pre-checks below 2.34 within the request, and asks for no migration then", async () => {
-    const unfit = { host: "hostb", verdict: "unfit", rank: 1, weight: 0, weights: [] };
-    const failed = { check: "cpu", passed: false, message: "hostb lacks the processor feature avx2" };
-    api.nextPreflight({ canMove: false, reason: "no host is left", hosts: [{ ...unfit, checks: [failed] }] });
+    const reason = "hostb lacks the processor feature avx2";
+    api.nextPreflight({ canMove: false, reason });
     expect(await migrate({ host: "hostb", block_migration: "auto", force: false }, 33)).toMatchObject({
       status: 400,
-      body: { badRequest: { message: "Migration pre-check error: hostb lacks the processor feature avx2" } },
+      body: { badRequest: { message: `Migration pre-check error: ${reason}` } },
     });
     api.nextPreflight({ canMove: false, reason: "no host is left" });
     expect(await migrate({ host: null, block_migration: "auto" }, 25)).toMatchObject({
