@@ -1,17 +1,20 @@
-import type { Logger, MigrationProgress } from "@drover/model";
-import type { ProgressListener } from "./progress-cache.ts";
+import type { Logger } from "@drover/model";
 
-export interface ListenerSet {
+export interface ListenerSet<Value> {
   /** Returns the end of the subscription; ending it twice changes nothing. */
-  add(listener: ProgressListener): () => Promise<void>;
-  tell(progress: readonly MigrationProgress[]): void;
+  add(listener: (value: Value) => void): () => Promise<void>;
+  tell(value: Value): void;
   clear(): void;
 }
 
-/** The listeners of one process. One that throws is logged and does not keep the others from hearing. */
-export function listenerSet(logger: Logger): ListenerSet {
+/**
+ * The listeners of one process. One that throws is logged and does not keep the others from hearing.
+ *
+ * @param feed What they listen to, for the log.
+ */
+export function listenerSet<Value>(logger: Logger, feed: string): ListenerSet<Value> {
   // Entries, not bare functions: the same function may be subscribed twice.
-  const entries = new Set<{ readonly listener: ProgressListener }>();
+  const entries = new Set<{ readonly listener: (value: Value) => void }>();
   return {
     add: (listener) => {
       const entry = { listener };
@@ -20,13 +23,12 @@ export function listenerSet(logger: Logger): ListenerSet {
         entries.delete(entry);
       };
     },
-    tell: (progress) => {
-      if (progress.length === 0) return;
+    tell: (value) => {
       for (const { listener } of [...entries]) {
         try {
-          listener(progress);
+          listener(value);
         } catch (error) {
-          logger.error({ err: error }, "a listener for progress failed");
+          logger.error({ err: error, feed }, "a listener failed");
         }
       }
     },

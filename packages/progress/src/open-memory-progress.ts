@@ -1,7 +1,7 @@
 import { type Clock, DroverError, type Logger, type MigrationProgress } from "@drover/model";
 import { EXPIRY_MS } from "./expiry.ts";
 import { listenerSet } from "./listener-set.ts";
-import type { ProgressCache } from "./progress-cache.ts";
+import type { ChangeNotice, ProgressCache } from "./progress-cache.ts";
 
 export interface MemoryProgressOptions {
   readonly clock: Clock;
@@ -20,7 +20,8 @@ export function openMemoryProgress(options: MemoryProgressOptions): ProgressCach
   const { clock, logger } = options;
   // A map keeps the order of insertion, and every write inserts anew: the oldest, which expire first, stand in front.
   const cached = new Map<string, CachedSnapshot>();
-  const listeners = listenerSet(logger);
+  const listeners = listenerSet<readonly MigrationProgress[]>(logger, "progress");
+  const changeListeners = listenerSet<ChangeNotice>(logger, "changes of records");
   let changes = 0;
   let closed = false;
 
@@ -49,7 +50,7 @@ export function openMemoryProgress(options: MemoryProgressOptions): ProgressCach
         cached.set(snapshot.migrationUuid, { snapshot, changedAt: changes, expiresAtMs });
         return true;
       });
-      listeners.tell(newer);
+      if (newer.length > 0) listeners.tell(newer);
     },
     read: async (migrationUuids) => {
       requireOpen("reading progress");
@@ -76,10 +77,19 @@ export function openMemoryProgress(options: MemoryProgressOptions): ProgressCach
       requireOpen("subscribing to progress");
       return listeners.add(listener);
     },
+    announceChange: async () => {
+      requireOpen("announcing a change of records");
+      changeListeners.tell("records-changed");
+    },
+    onChange: async (listener) => {
+      requireOpen("listening for changes of records");
+      return changeListeners.add(listener);
+    },
     ping: async () => requireOpen("asking the progress cache for a sign of life"),
     close: async () => {
       closed = true;
       listeners.clear();
+      changeListeners.clear();
       cached.clear();
     },
   };

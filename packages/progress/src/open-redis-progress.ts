@@ -1,14 +1,14 @@
 import { randomUUID } from "node:crypto";
 import { DroverError, type Logger, type MigrationProgress } from "@drover/model";
 import type { ChainableCommander, Redis } from "ioredis";
+import { channelFeed } from "./channel-feed.ts";
 import { EXPIRY_MS } from "./expiry.ts";
-import type { ProgressCache } from "./progress-cache.ts";
-import { progressFeed } from "./progress-feed.ts";
+import type { ChangeNotice, ProgressCache } from "./progress-cache.ts";
 import { definePublishScript } from "./publish-script.ts";
 import { firstAttempt, redisConnection, redisLabel } from "./redis-connection.ts";
 import { redisFailure } from "./redis-error.ts";
 import { type RedisKeys, redisKeys } from "./redis-keys.ts";
-import { snapshotFromText } from "./snapshot-text.ts";
+import { snapshotFromText, snapshotsFromText } from "./snapshot-text.ts";
 
 export interface RedisProgressOptions {
   /** `redis://user:password@host:port/0`, or `rediss://` for TLS. Never logged. */
@@ -35,7 +35,12 @@ export async function openRedisProgress(options: RedisProgressOptions): Promise<
   const keys = redisKeys(keyPrefix);
   const client = redisConnection(url, logger);
   definePublishScript(client);
-  const feed = progressFeed({ url, channel: keys.feed, logger });
+  const feed = channelFeed({ url, channel: keys.feed, logger, read: newsOf });
+  const changes = channelFeed<ChangeNotice>({
+    ...{ url, channel: keys.records, logger },
+    read: () => "records-changed",
+    afterGap: "records-changed",
+  });
   const epoch = randomUUID();
   let closed = false;
 
@@ -67,6 +72,11 @@ export async function openRedisProgress(options: RedisProgressOptions): Promise<
         );
       }),
     subscribe: (listener) => run("subscribing to progress", () => feed.subscribe(listener)),
+    announceChange: () =>
+      run("announcing a change of records", async () => {
+        await client.publish(keys.records, "");
+      }),
+    onChange: (listener) => run("listening for changes of records", () => changes.subscribe(listener)),
     ping: () =>
       run("asking Redis for a sign of life", async () => {
         await client.ping();
@@ -74,9 +84,16 @@ export async function openRedisProgress(options: RedisProgressOptions): Promise<
     close: async () => {
       closed = true;
       feed.close();
+      changes.close();
       client.disconnect();
     },
   };
+}
+
+/** Nothing but what is no snapshot is no news. */
+function newsOf(text: string): readonly MigrationProgress[] | undefined {
+  const snapshots = snapshotsFromText(text);
+  return snapshots.length === 0 ? undefined : snapshots;
 }
 
 async function publish(

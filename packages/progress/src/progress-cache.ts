@@ -7,6 +7,9 @@ import type { MigrationProgress } from "@drover/model";
  */
 export type ProgressListener = (progress: readonly MigrationProgress[]) => void;
 
+/** What {@link ProgressCache.announceChange} tells: that there is something new, not what. */
+export type ChangeNotice = "records-changed";
+
 /**
  * Where agents leave the newest progress of their migrations and everybody else reads it. Losing all of it harms no
  * migration. Drivers: `openMemoryProgress`, `openRedisProgress`.
@@ -32,6 +35,16 @@ export interface ProgressCache {
   forget(migrationUuids: readonly string[]): Promise<void>;
   /** Live feed; returns its own end. It may be asked for while the cache is away: it flows once it is back. */
   subscribe(listener: ProgressListener): Promise<() => Promise<void>>;
+  /**
+   * Tells every process that records have changed, so that nobody has to look for it in the database. It carries nothing and
+   * may be lost: who listens looks now and then by itself as well. @throws `unavailable`
+   */
+  announceChange(): Promise<void>;
+  /**
+   * Calls `listener` for each announcement, and whenever announcements are heard again after a time when they were not;
+   * returns its own end. May be asked for while the cache is away, as {@link ProgressCache.subscribe}.
+   */
+  onChange(listener: (notice: ChangeNotice) => void): Promise<() => Promise<void>>;
   /** @throws `unavailable` when the cache is away */
   ping(): Promise<void>;
   close(): Promise<void>;

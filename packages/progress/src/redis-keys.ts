@@ -16,6 +16,8 @@ export interface RedisKeys {
   readonly clock: string;
   /** Channel: each accepted publication as a JSON array of snapshots. */
   readonly feed: string;
+  /** Channel: an empty message whenever records have changed. */
+  readonly records: string;
 }
 
 export function redisKeys(prefix: string): RedisKeys {
@@ -25,5 +27,6 @@ export function redisKeys(prefix: string): RedisKeys {
     changes: `${family}:changes`,
     clock: `${family}:clock`,
     feed: `${family}:feed`,
+    records: `${family}:records`,
   };
 }

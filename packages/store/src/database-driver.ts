@@ -29,6 +29,11 @@ export interface DatabaseDriver {
   skipLocked<O>(query: SelectQueryBuilder<Tables, "migrations", O>): SelectQueryBuilder<Tables, "migrations", O>;
   /** What `query` finds stays as it was read until the transaction ends: writers wait. */
   keepFromWriters<O>(query: SelectQueryBuilder<Tables, "migrations", O>): SelectQueryBuilder<Tables, "migrations", O>;
+  /**
+   * Names of the transactions that have written to `migration_log`, or are about to, and have not ended. Empty where lines are
+   * seen in the order of their ids in any case.
+   */
+  writersOfLog(db: Kysely<Tables>): Promise<readonly string[]>;
   /** A table expression with one column `value`: the elements of a JSON array, objects as JSON, for use in `from`. */
   jsonObjects(elements: readonly object[]): RawBuilder<unknown>;
   /** The same for an array of strings, each as text. */

@@ -7,14 +7,15 @@ import { flushedProgress } from "./flushed-progress.ts";
 import { guestSightings } from "./guest-sightings.ts";
 import { hostRecords } from "./host-records.ts";
 import { acquireLeases, releaseLease, renewLeases } from "./leases.ts";
+import { logBounds, readLog, readLogAfter, readLogRange } from "./migration-log.ts";
 import { readQueue } from "./migration-queue.ts";
 import {
   adoptMigration,
   appendLog,
   createMigration,
   getMigration,
+  getMigrations,
   listMigrations,
-  readLog,
   updateMigration,
 } from "./migration-records.ts";
 import { pruneMigrations } from "./prune-migrations.ts";
@@ -35,6 +36,7 @@ export function databaseStore(database: Database): Store {
       create: (migration, log) => createMigration(database, migration, log),
       get: (uuid) => getMigration(database, { uuid }),
       getById: (id) => getMigration(database, { id }),
+      getMany: (uuids) => getMigrations(database, uuids),
       list: (filter) => listMigrations(database, filter),
       update: (uuid, expected, change, log) => updateMigration(database, uuid, expected, change, log),
       updateRestored: (uuid, expected, change, log) =>
@@ -44,6 +46,9 @@ export function databaseStore(database: Database): Store {
         takeSourceSlot(database, uuid, expected, limits, change, log),
       queue: () => readQueue(database),
       readLog: (...uuids) => readLog(database, uuids),
+      readLogAfter: (afterId, limit) => readLogAfter(database, afterId, limit),
+      readLogRange: (range) => readLogRange(database, range),
+      logBounds: () => logBounds(database),
       prune: (before, limit) => pruneMigrations(database, before, limit),
       appendLog: (uuid, state, line) => appendLog(database, uuid, state, line),
       acquireLeases: (owner, leaseMs, limit) => acquireLeases(database, owner, leaseMs, limit),

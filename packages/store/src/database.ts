@@ -83,6 +83,11 @@ export class Database {
     return this.#run(doing, () => this.driver.kysely.transaction().execute(work));
   }
 
+  /** Waits, and no longer than the store is open. */
+  async pause(ms: number): Promise<void> {
+    await this.#clock.sleep(ms, this.#closing.signal).catch(() => undefined);
+  }
+
   async ping(): Promise<void> {
     await this.query("asking the database for a sign of life", (db) => sql`select 1`.execute(db));
   }

@@ -18,6 +18,7 @@ export type {
   HostUsage,
   ListedClaim,
   LogLine,
+  LogRange,
   MigrationChange,
   MigrationFilter,
   MigrationStore,

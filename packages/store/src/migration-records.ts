@@ -1,9 +1,9 @@
 import { randomUUID } from "node:crypto";
-import { DroverError, type Migration, type MigrationLogEntry, type MigrationState } from "@drover/model";
+import { DroverError, type Migration, type MigrationState } from "@drover/model";
 import { type Insertable, sql, type Transaction } from "kysely";
 import type { Database } from "./database.ts";
 import { areInProgress, isInProgress } from "./in-progress.ts";
-import { columnsFromChange, logEntryFromRow, migrationFromRow } from "./rows.ts";
+import { columnsFromChange, migrationFromRow } from "./rows.ts";
 import type { MigrationRow, MigrationTable, Tables } from "./schema/tables.ts";
 import type {
   AdoptedMigration,
@@ -102,6 +102,21 @@ export async function getMigration(
   return row === undefined ? undefined : migrationFromRow(row);
 }
 
+export async function getMigrations(
+  database: Database,
+  uuids: readonly string[],
+): Promise<ReadonlyMap<string, Migration>> {
+  if (uuids.length === 0) return new Map();
+  const rows = await database.query(`reading ${uuids.length} migrations`, (db) =>
+    db
+      .selectFrom("migrations")
+      .selectAll()
+      .where(sql<boolean>`uuid in (select value from ${database.driver.jsonTexts(uuids)})`)
+      .execute(),
+  );
+  return new Map(rows.map((row) => [row.uuid, migrationFromRow(row)]));
+}
+
 export async function listMigrations(database: Database, filter: MigrationFilter): Promise<readonly Migration[]> {
   if (filter.states?.length === 0) return [];
   const rows = await database.query("listing migrations", async (db) => {
@@ -176,14 +191,6 @@ export async function compareAndSet(transaction: Transaction<Tables>, write: Com
   if (row === undefined) throw await whyNotWritten(transaction, write);
   if (write.log !== undefined) await writeLog(transaction, row, write.log, write.atMs);
   return migrationFromRow(row);
-}
-
-export async function readLog(database: Database, uuids: readonly string[]): Promise<readonly MigrationLogEntry[]> {
-  if (uuids.length === 0) return [];
-  const rows = await database.query(`reading the log of ${uuids.length} migrations`, (db) =>
-    db.selectFrom("migration_log").selectAll().where("migration_uuid", "in", uuids).orderBy("id").execute(),
-  );
-  return rows.map(logEntryFromRow);
 }
 
 export async function appendLog(database: Database, uuid: string, state: MigrationState, line: LogLine): Promise<void> {

@@ -1,9 +1,11 @@
 import { type Logger, silentLogger, systemClock } from "@drover/model";
 import { type Postgres, startPostgres } from "@drover/testkit";
-import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
+import pg from "pg";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import { log, newMigration } from "./contract/samples.ts";
 import { storeContract } from "./contract/store-contract.ts";
 import { openPostgresStore } from "./open-postgres-store.ts";
+import type { Store } from "./store.ts";
 
 let postgres: Postgres;
 beforeAll(async () => {
@@ -19,6 +21,94 @@ storeContract("PostgreSQL", async () => {
     open: (clock) => openPostgresStore({ url, poolSize: 4, clock, logger: silentLogger }),
     remove: () => dropDatabase(url),
   };
+});
+
+describe("the log in PostgreSQL, where lines are seen in the order of commits", () => {
+  let url: string;
+  let store: Store;
+  let slow: pg.Client;
+  let migrationUuid: string;
+
+  beforeEach(async () => {
+    url = await postgres.createDatabase();
+    store = await openPostgresStore({ url, clock: systemClock, logger: silentLogger });
+    migrationUuid = (await store.migrations.create(newMigration(), log)).uuid;
+    slow = new pg.Client({ connectionString: url });
+    await slow.connect();
+  });
+  afterEach(async () => {
+    await slow.end();
+    await store.close();
+    await dropDatabase(url);
+  });
+
+  /** Takes the next id and does not commit. */
+  async function writeSlowly(): Promise<void> {
+    await slow.query("begin");
+    await slow.query(
+      "insert into migration_log (migration_uuid, at, event, state, message) values ($1, 1, 'slow', 'queued', '')",
+      [migrationUuid],
+    );
+  }
+
+  /** What a follower of the log has seen, in order. */
+  const follow = (afterId: number) => store.migrations.readLogAfter(afterId, 10);
+  const later = () => store.migrations.appendLog(migrationUuid, "queued", { event: "later", message: "" });
+
+  it("is not followed past a line that is still to be committed", async () => {
+    await writeSlowly();
+    await later();
+    expect(await follow(0)).toMatchObject([{ id: 1 }]);
+    const next = follow(1);
+    const bounds = store.migrations.logBounds();
+    expect(await Promise.race([next, bounds, systemClock.sleep(150)])).toBeUndefined();
+    // Who begins meanwhile is not waited for.
+    const other = new pg.Client({ connectionString: url });
+    await other.connect();
+    await other.query("begin");
+    await other.query("delete from migration_log where id = 4711");
+    await slow.query("commit");
+    expect(await next).toMatchObject([
+      { id: 2, event: "slow" },
+      { id: 3, event: "later" },
+    ]);
+    expect(await bounds).toEqual({ oldestId: 1, newestId: 3 });
+    await other.end();
+  });
+
+  it("is followed past a line that was given up", async () => {
+    await writeSlowly();
+    await later();
+    const next = follow(1);
+    await slow.query("rollback");
+    expect(await next).toMatchObject([{ id: 3, event: "later" }]);
+  });
+
+  it("is followed whole and in order while many write at once", async () => {
+    const stores = await Promise.all(
+      [1, 2, 3].map(() => openPostgresStore({ url, clock: systemClock, logger: silentLogger })),
+    );
+    const written = Promise.all(
+      stores.map(async (own, n) => {
+        await Promise.all(
+          Array.from({ length: 80 }, (_, line) =>
+            own.migrations.appendLog(migrationUuid, "queued", { event: `line ${n}.${line}`, message: "" }),
+          ),
+        );
+      }),
+    );
+    const seen: string[] = [];
+    for (let afterId = 1; seen.length < 240; ) {
+      for (const { id, event } of await store.migrations.readLogAfter(afterId, 7)) {
+        expect(id).toBeGreaterThan(afterId);
+        afterId = id;
+        seen.push(event);
+      }
+    }
+    await written;
+    expect(new Set(seen).size).toBe(240);
+    await Promise.all(stores.map((own) => own.close()));
+  });
 });
 
 describe("a PostgreSQL database", () => {

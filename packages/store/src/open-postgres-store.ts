@@ -73,6 +73,13 @@ function postgresDriver({ url, poolSize = DEFAULT_POOL_SIZE, logger }: PostgresS
     },
     skipLocked: (query) => query.forUpdate().skipLocked(),
     keepFromWriters: (query) => query.forShare(),
+    // An insert locks its table before it takes an id, and gives the lock back after its commit can be seen.
+    writersOfLog: async (db) => {
+      const { rows } = await sql<{ writer: string }>`select virtualtransaction as writer from pg_locks
+        where relation = 'migration_log'::regclass and mode = 'RowExclusiveLock'
+          and database = (select oid from pg_database where datname = current_database())`.execute(db);
+      return rows.map(({ writer }) => writer);
+    },
     jsonObjects: (elements) => sql`jsonb_array_elements(cast(${JSON.stringify(elements)} as jsonb))`,
     jsonTexts: (elements) => sql`jsonb_array_elements_text(cast(${JSON.stringify(elements)} as jsonb))`,
     classify: classifyPostgresError,

@@ -68,6 +68,8 @@ function sqliteDriver(file: DatabaseSync, path: string): DatabaseDriver {
     lock: async () => {},
     skipLocked: (query) => query,
     keepFromWriters: (query) => query,
+    // One writer at a time.
+    writersOfLog: async () => [],
     jsonObjects: (elements) => sql`json_each(${JSON.stringify(elements)})`,
     jsonTexts: (elements) => sql`json_each(${JSON.stringify(elements)})`,
     classify,

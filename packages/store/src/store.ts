@@ -40,6 +40,13 @@ export interface NewMigration {
   readonly traceparent?: string | null;
 }
 
+/** Lines of the log: those with `afterId` < id <= `upToId`, the first `limit` of them. */
+export interface LogRange {
+  readonly afterId: number;
+  readonly upToId: number;
+  readonly limit: number;
+}
+
 /** How many migrations may hold a slot at the same time; a host's own limit counts before `maxOutgoing`. */
 export interface SlotLimits {
   readonly maxOutgoing: number;
@@ -149,6 +156,8 @@ export interface MigrationStore {
   create(migration: NewMigration, log: LogLine): Promise<Migration>;
   get(uuid: string): Promise<Migration | undefined>;
   getById(id: number): Promise<Migration | undefined>;
+  /** By uuid; one that there is not is absent. */
+  getMany(uuids: readonly string[]): Promise<ReadonlyMap<string, Migration>>;
   /** Newest first (created_at, then id). */
   list(filter: MigrationFilter): Promise<readonly Migration[]>;
   /**
@@ -175,6 +184,18 @@ export interface MigrationStore {
   queue(): Promise<readonly QueuedMigration[]>;
   /** The lines of these migrations, in the order in which they were written. */
   readLog(...uuids: readonly string[]): Promise<readonly MigrationLogEntry[]>;
+  /**
+   * At most `limit` lines of all migrations after the one with this id, in the order of ids: for who follows the log. No line
+   * that is committed later has an id below the last of these, so a reader that goes on from there misses none.
+   */
+  readLogAfter(afterId: number, limit: number): Promise<readonly MigrationLogEntry[]>;
+  /** Lines up to one that {@link MigrationStore.readLogAfter} or {@link MigrationStore.logBounds} gave, in the order of ids. */
+  readLogRange(range: LogRange): Promise<readonly MigrationLogEntry[]>;
+  /**
+   * The ids of the first and the last line; undefined while there is none. Nothing that is committed later has an id below
+   * `newestId`.
+   */
+  logBounds(): Promise<{ readonly oldestId: number; readonly newestId: number } | undefined>;
   appendLog(uuid: string, state: MigrationState, line: LogLine): Promise<void>;
 
   /**

@@ -112,6 +112,21 @@ export function progressContract(driver: string, createCache: () => Promise<Test
       await Promise.all([endThrowing(), endOther()]);
     });
 
+    it("tells every process that records have changed, until its end", async () => {
+      let heard = 0;
+      const end = await reader.onChange((notice) => {
+        heard += notice === "records-changed" ? 1 : 0;
+      });
+      // A feed that begins to flow says so as well: something may have happened before.
+      const before = heard;
+      await agent.announceChange();
+      await agent.announceChange();
+      await vi.waitFor(() => expect(heard).toBe(before + 2), { timeout: 5000 });
+      await end();
+      await agent.announceChange();
+      expect(heard).toBe(before + 2);
+    });
+
     it("answers a ping while open and says unavailable when closed", async () => {
       await agent.ping();
       await agent.close();

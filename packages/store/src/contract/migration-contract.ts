@@ -35,7 +35,31 @@ export function migrationContract(context: () => ContractContext): void {
     return migrations.update(migration.uuid, migration, { state: "cancelled", endedAt: context().clock.now() }, log);
   }
 
+  describe("the log of all migrations", () => {
+    it("is followed by ids, a page at a time, and read again in parts", async () => {
+      expect(await migrations.logBounds()).toBeUndefined();
+      expect(await migrations.readLogAfter(0, 10)).toEqual([]);
+      const { uuid } = await migrations.create(newMigration(), log);
+      await migrations.create(newMigration(), log);
+      await migrations.appendLog(uuid, "queued", { event: "noted", message: "A third line." });
+      const ids = (lines: readonly { readonly id: number }[]) => lines.map(({ id }) => id);
+      expect(await migrations.logBounds()).toEqual({ oldestId: 1, newestId: 3 });
+      expect(ids(await migrations.readLogAfter(0, 2))).toEqual([1, 2]);
+      expect(await migrations.readLogAfter(2, 2)).toMatchObject([{ id: 3, migrationUuid: uuid, event: "noted" }]);
+      expect(await migrations.readLogAfter(3, 2)).toEqual([]);
+      expect(ids(await migrations.readLogRange({ afterId: 1, upToId: 2, limit: 9 }))).toEqual([2]);
+      expect(ids(await migrations.readLogRange({ afterId: 0, upToId: 3, limit: 2 }))).toEqual([1, 2]);
+    });
+  });
+
   describe("records of migrations", () => {
+    it("are read many at once", async () => {
+      const created = [await migrations.create(newMigration(), log), await migrations.create(newMigration(), log)];
+      const read = await migrations.getMany([...created.map(({ uuid }) => uuid), crypto.randomUUID()]);
+      expect(read).toEqual(new Map(created.map((migration) => [migration.uuid, migration])));
+      expect(await migrations.getMany([])).toEqual(new Map());
+    });
+
     it("are read back whole, by uuid and by number", async () => {
       const wanted = newMigration({ requestedHost: "west", blockMigration: false });
       const created = await migrations.create(wanted, log);

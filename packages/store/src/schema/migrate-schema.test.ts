@@ -41,6 +41,7 @@ async function migrate(...changes: readonly SchemaChange[]): Promise<void> {
     lock: async () => {},
     skipLocked: (query) => query,
     keepFromWriters: (query) => query,
+    writersOfLog: async () => [],
     jsonObjects: () => sql`unused`,
     jsonTexts: () => sql`unused`,
     classify: () => "internal",

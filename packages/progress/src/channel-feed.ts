@@ -1,35 +1,45 @@
 import type { Logger } from "@drover/model";
 import type { Redis } from "ioredis";
 import { listenerSet } from "./listener-set.ts";
-import type { ProgressListener } from "./progress-cache.ts";
 import { firstAttempt, redisConnection } from "./redis-connection.ts";
 import { withoutCommand } from "./redis-error.ts";
-import { snapshotsFromText } from "./snapshot-text.ts";
 
-export interface ProgressFeed {
+export interface ChannelFeed<Value> {
   /** Resolves when the feed flows, or when the first attempt to make it flow has failed: it comes by itself later. */
-  subscribe(listener: ProgressListener): Promise<() => Promise<void>>;
+  subscribe(listener: (value: Value) => void): Promise<() => Promise<void>>;
   close(): void;
 }
 
-/** One subscription for all listeners of this process, on a connection of its own, made when the first one comes. */
-export function progressFeed(options: {
+/**
+ * One subscription to a channel for all listeners of this process, on a connection of its own, made when the first one comes.
+ *
+ * @param options.read What a message says; `undefined` is told to nobody.
+ * @param options.afterGap Told whenever the feed flows again: what was said meanwhile was not heard. @default nothing
+ */
+export function channelFeed<Value>(options: {
   readonly url: string;
   readonly channel: string;
   readonly logger: Logger;
-}): ProgressFeed {
-  const { url, channel, logger } = options;
-  const listeners = listenerSet(logger);
+  readonly read: (text: string) => Value | undefined;
+  readonly afterGap?: Value;
+}): ChannelFeed<Value> {
+  const { url, channel, logger, read, afterGap } = options;
+  const listeners = listenerSet<Value>(logger, channel);
   let connection: Redis | undefined;
   let flowing: Promise<void> = Promise.resolve();
 
+  function tell(value: Value | undefined): void {
+    if (value !== undefined) listeners.tell(value);
+  }
+
   async function connect(client: Redis): Promise<void> {
-    client.on("message", (_channel, text) => listeners.tell(snapshotsFromText(text)));
+    client.on("message", (_channel, text) => tell(read(text)));
     const subscribe = async () => {
       try {
         await client.subscribe(channel);
+        tell(afterGap);
       } catch (error) {
-        logger.warn({ err: withoutCommand(error) }, "could not subscribe to progress, connecting anew");
+        logger.warn({ err: withoutCommand(error), channel }, "could not subscribe to a channel, connecting anew");
         client.disconnect(true);
       }
     };
