@@ -23,6 +23,7 @@ import { DroverError, mintToken, ROLES, type Role, silentLogger, systemClock } f
 import type { ProgressCache } from "@drover/progress";
 import type { Store } from "@drover/store";
 import type { FastifyInstance, InjectOptions, LightMyRequestResponse } from "fastify";
+import { type ApiConfig, apiConfig } from "./api-config.ts";
 import { createApi } from "./create-api.ts";
 
 /** What the played conductor was asked, in order. */
@@ -61,7 +62,7 @@ export interface ApiFixture {
 }
 
 /** Hosts `hosta` (vm1 and vm2 running, vm3 shut off) and `hostb` (empty). */
-export async function openApiFixture(): Promise<ApiFixture> {
+export async function openApiFixture(settings: Partial<ApiConfig> = {}): Promise<ApiFixture> {
   const fleet = await openSampleFleet();
   const { store, progress } = fleet;
   const bus = openInProcessBus();
@@ -158,7 +159,7 @@ export async function openApiFixture(): Promise<ApiFixture> {
   });
   const tokens = { reader: "", operator: "", admin: "" };
   for (const role of ROLES) tokens[role] = await issueToken(store, role);
-  const config = { host: "127.0.0.1", port: 0 };
+  const config = apiConfig.parse({ port: 0, ...settings });
   const app = await createApi({ bus, store, progress, logger: silentLogger, clock: systemClock, config });
 
   const inject: ApiFixture["inject"] = (request) =>

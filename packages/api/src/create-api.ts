@@ -13,6 +13,8 @@ import {
 } from "fastify-type-provider-zod";
 import type { ApiDependencies } from "./api-dependencies.ts";
 import { controlAccess } from "./auth/access-control.ts";
+import { EventHub } from "./events/event-hub.ts";
+import { eventOpener } from "./events/open-events.ts";
 import { healthRoutes } from "./health-routes.ts";
 import { httpMetrics } from "./http-metrics.ts";
 import { logAnswer } from "./log-answer.ts";
@@ -24,6 +26,13 @@ import { traceRequests } from "./trace-requests.ts";
 import { errorReply } from "./v1/error-reply.ts";
 import { v1Api } from "./v1/v1-api.ts";
 
+declare module "fastify" {
+  interface FastifyContextConfig {
+    /** Its answer ends when somebody goes away, or the API stops. */
+    readonly isStream?: boolean;
+  }
+}
+
 /** No request of ours is near it; a larger body is refused before it is read. */
 const BODY_LIMIT_BYTES = 64 * 1024;
 
@@ -34,7 +43,7 @@ const BODY_LIMIT_BYTES = 64 * 1024;
  * store and says so; with the broker away, reading works on.
  */
 export async function createApi(dependencies: ApiDependencies): Promise<FastifyInstance> {
-  const { store, clock, logger } = dependencies;
+  const { store, clock, logger, config } = dependencies;
   const app = fastify({
     logger: false,
     bodyLimit: BODY_LIMIT_BYTES,
@@ -59,7 +68,10 @@ export async function createApi(dependencies: ApiDependencies): Promise<FastifyI
     const { method, id: requestId, routeOptions } = request;
     const route = routeOptions.url ?? "none";
     const fields = { requestId, method, route, status: reply.statusCode };
-    metrics?.answered(method, route, reply.statusCode, reply.elapsedTime / 1000);
+    // How long somebody watched is not how long an answer took.
+    if (routeOptions.config.isStream !== true) {
+      metrics?.answered(method, route, reply.statusCode, reply.elapsedTime / 1000);
+    }
     logger.debug({ ...fields, durationMs: Math.round(reply.elapsedTime) }, "request answered");
   });
   app.setErrorHandler((error, request, reply) => {
@@ -88,11 +100,15 @@ export async function createApi(dependencies: ApiDependencies): Promise<FastifyI
   const readProgress = progressReader(dependencies);
   const context = { dependencies, fleet, readProgress };
   const migrations = createMigrationViews({ store, fleet, readProgress });
+  const hub = new EventHub({ ...dependencies, maxStreams: config.max_event_streams });
+  app.addHook("preClose", () => hub.close());
+  dependencies.metrics?.gauge({ name: "drover_event_streams", help: "Open event streams." }, () => hub.streams);
+  const events = eventOpener({ hub, store, fleet, migrations, clock });
   healthRoutes(app, dependencies);
   app.get("/", async (request) => versionList(baseUrl(request)));
   await app.register(async (scope) => novaApi(scope, context), { prefix: "/v2.1" });
   await app.register(
-    async (scope) => v1Api(scope.withTypeProvider<ZodTypeProvider>(), { dependencies, fleet, migrations }),
+    async (scope) => v1Api(scope.withTypeProvider<ZodTypeProvider>(), { dependencies, fleet, migrations, events }),
     {
       prefix: "/v1",
     },

@@ -2,6 +2,7 @@ import { openInProcessBus } from "@drover/bus";
 import { silentLogger, systemClock } from "@drover/model";
 import { openMemoryProgress } from "@drover/progress";
 import { openSqliteStore } from "@drover/store";
+import { apiConfig } from "./api-config.ts";
 import { createApi } from "./create-api.ts";
 
 /** The OpenAPI 3.1 document of `/v1` as text, made from the routes' own schemas; the same for every installation. */
@@ -10,7 +11,7 @@ export async function openapiDocument(): Promise<string> {
   const store = await openSqliteStore({ path: ":memory:", ...own });
   const bus = openInProcessBus();
   const progress = openMemoryProgress(own);
-  const config = { host: "127.0.0.1", port: 0 };
+  const config = apiConfig.parse({ port: 0 });
   const app = await createApi({ store, bus, progress, config, ...own });
   try {
     return `${JSON.stringify(app.swagger(), undefined, 2)}\n`;

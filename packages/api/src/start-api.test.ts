@@ -2,6 +2,7 @@ import { request } from "node:http";
 import { silentLogger, systemClock } from "@drover/model";
 import { createMetrics, type ReadinessEntry } from "@drover/service-kit";
 import { afterEach, beforeEach, expect, it } from "vitest";
+import { apiConfig } from "./api-config.ts";
 import { type ApiFixture, openApiFixture } from "./api-fixture.test.support.ts";
 import { type RunningApi, startApi } from "./start-api.ts";
 
@@ -20,7 +21,8 @@ afterEach(async () => {
   await fixture.close();
 });
 
-async function start(config: { host: string; port: number }): Promise<RunningApi> {
+async function start(address: { host: string; port: number }): Promise<RunningApi> {
+  const config = { ...apiConfig.parse({}), ...address };
   const { bus, store, progress } = fixture;
   const readiness = { report: async () => checks };
   const logger = silentLogger;

@@ -38,6 +38,8 @@ import { serverHandlers } from "./requests/server-handlers.ts";
 import { recordPriority } from "./requests/set-priority.ts";
 import { recordTuning } from "./requests/tune-migration.ts";
 import { recordHostSettings, removeHost } from "./requests/update-host.ts";
+import { announcingStore } from "./work/announcing-store.ts";
+import { changeAnnouncer } from "./work/change-announcer.ts";
 import { MigrationSignals } from "./work/migration-signals.ts";
 import { MigrationWork } from "./work/migration-work.ts";
 import { startPruning } from "./work/pruning.ts";
@@ -69,7 +71,8 @@ const FLUSH_INTERVAL_MS = 5_000;
  * begun, and another conductor goes on from the records.
  */
 export async function startConductor(dependencies: ConductorDependencies): Promise<RunningService> {
-  const { bus, store, clock, logger } = dependencies;
+  const { bus, clock, logger } = dependencies;
+  const store = announcingStore(dependencies.store, changeAnnouncer(dependencies.progress, logger));
   const metrics = conductorMetrics(dependencies.metrics ?? unscrapedMetrics());
   const announce = (migrationUuid: string) =>
     bus.cast(migrationChanged, { migrationUuid }, { fanout: true }).catch((error: unknown) => {
@@ -78,6 +81,7 @@ export async function startConductor(dependencies: ConductorDependencies): Promi
   const signals = new MigrationSignals(clock, announce);
   const context: ConductorContext = {
     ...dependencies,
+    store,
     policyRules: dependencies.policyRules ?? { hosts: {}, metadata: [] },
     signals,
     restored: new RestoredDatabase(dependencies),

@@ -37,6 +37,14 @@ export {
   setMigrationPriority,
   tuneMigration,
 } from "./conductor-rpc.ts";
+export {
+  type FleetEvent,
+  fleetEvent,
+  type MigrationChange,
+  type MigrationEvent,
+  migrationChange,
+  migrationEvent,
+} from "./events.ts";
 export { deleteHost, hostSettings, updateHost } from "./host-rpc.ts";
 export {
   aggregateChange,

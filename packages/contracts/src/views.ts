@@ -97,7 +97,7 @@ export const aggregateView = z
   .meta({ id: "Aggregate" });
 export type AggregateView = z.output<typeof aggregateView>;
 
-const progressView = migrationProgress
+export const progressView = migrationProgress
   .extend({
     source: z
       .enum(["cache", "store", "record"])

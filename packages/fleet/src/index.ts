@@ -2,4 +2,13 @@ export { createFleet, type Fleet, isUuid, type KnownHost, type KnownServer, type
 export { createMigrationViews, type MigrationQuery, type MigrationViews } from "./migration-views.ts";
 export { type KnownProgress, type ProgressReader, progressReader } from "./progress-reader.ts";
 export { type QueuePlace, queuePlaces } from "./queue-places.ts";
-export { viewAggregate, viewHost, viewMigration, viewServer, viewServerGroup } from "./views.ts";
+export {
+  viewAggregate,
+  viewChange,
+  viewHost,
+  viewLogEntry,
+  viewMigration,
+  viewProgress,
+  viewServer,
+  viewServerGroup,
+} from "./views.ts";

@@ -2,6 +2,7 @@ import type {
   AggregateView,
   HostView,
   LogEntryView,
+  MigrationChange,
   MigrationView,
   ProgressView,
   ServerGroupView,
@@ -115,12 +116,17 @@ export function viewMigration(
   };
 }
 
-function viewProgress({ progress, source, ageMs, stale }: KnownProgress): ProgressView {
+export function viewProgress({ progress, source, ageMs, stale }: KnownProgress): ProgressView {
   return { ...progress, source, ageMs, stale };
 }
 
 export function viewLogEntry({ at, event, state, message, numbers }: MigrationLogEntry): LogEntryView {
   return { at: at.toISOString(), event, state, message, numbers: numbers === null ? null : { ...numbers } };
+}
+
+/** @param migration The record of which the line tells, as it is now. */
+export function viewChange(line: MigrationLogEntry, migration: Migration): MigrationChange {
+  return { id: line.id, ...viewLogEntry(line), migration: viewMigration(migration, undefined, undefined) };
 }
 
 function isoTime(date: Date | null): string | null {

@@ -2,6 +2,7 @@ import { DroverError } from "@drover/model";
 import { logAnswer } from "../log-answer.ts";
 import { busRoutes } from "./bus-routes.ts";
 import { errorReply } from "./error-reply.ts";
+import { eventRoutes } from "./event-routes.ts";
 import { hostRoutes } from "./host-routes.ts";
 import { migrationRoutes } from "./migration-routes.ts";
 import { aggregateRoutes, serverGroupRoutes } from "./placement-routes.ts";
@@ -22,6 +23,7 @@ export function v1Api(app: V1App, context: V1Context): void {
   hostRoutes(app, context);
   serverRoutes(app, context);
   migrationRoutes(app, context);
+  eventRoutes(app, context.events);
   serverGroupRoutes(app, context);
   aggregateRoutes(app, context);
   busRoutes(app, context);

@@ -3,6 +3,7 @@ import type { Fleet, MigrationViews } from "@drover/fleet";
 import type { FastifyBaseLogger, FastifyInstance, RawServerDefault } from "fastify";
 import type { ZodTypeProvider } from "fastify-type-provider-zod";
 import type { ApiDependencies } from "../api-dependencies.ts";
+import type { EventOpener } from "../events/open-events.ts";
 import { errorBody } from "./schemas.ts";
 
 /** What the routes of `/v1` work with. */
@@ -10,6 +11,7 @@ export interface V1Context {
   readonly dependencies: ApiDependencies;
   readonly fleet: Fleet;
   readonly migrations: MigrationViews;
+  readonly events: EventOpener;
 }
 
 /** A Fastify instance whose routes take their types from zod. */

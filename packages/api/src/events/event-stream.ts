@@ -1,0 +1,112 @@
+import type { ServerResponse } from "node:http";
+import { HEARTBEAT } from "./sse-frame.ts";
+
+/** What one reader may leave unread, bytes; beyond it the stream is cut. */
+const MAX_UNREAD_BYTES = 1024 * 1024;
+
+/**
+ * One reader. Frames are shared with all others; of its own it has a bounded queue.
+ *
+ * Modes: *opening* while what was before is written to it, when changes are held back; *live*; *closed*. A reader that is too
+ * slow for the changes is cut, and comes back with the id of the last one it has. One that is too slow for progress gets
+ * the newest when it has read the rest.
+ */
+export class EventStream {
+  readonly #response: ServerResponse;
+  /** Changes that came while opening. */
+  #held: { readonly id: number; readonly frame: Buffer }[] | undefined = [];
+  #heldBytes = 0;
+  #progress: Buffer | undefined;
+  #stalled = false;
+  #endsOnceLive = false;
+
+  constructor(response: ServerResponse) {
+    this.#response = response;
+    response.on("drain", () => {
+      this.#stalled = false;
+      this.#writeProgress();
+    });
+    // A reader that went away: "close" follows.
+    response.on("error", () => undefined);
+  }
+
+  get isOpen(): boolean {
+    return !this.#response.destroyed && !this.#response.writableEnded;
+  }
+
+  onClose(listener: () => void): void {
+    this.#response.once("close", listener);
+  }
+
+  /** A change: none is left out. */
+  change(id: number, frame: Buffer): void {
+    if (this.#held === undefined) {
+      this.#write(frame);
+      return;
+    }
+    this.#held.push({ id, frame });
+    this.#heldBytes += frame.length;
+    if (this.#heldBytes > MAX_UNREAD_BYTES) this.#response.destroy();
+  }
+
+  /** Numbers: the newest counts. */
+  progress(frame: Buffer): void {
+    this.#progress = frame;
+    if (this.#held === undefined && !this.#response.writableNeedDrain) this.#writeProgress();
+  }
+
+  /** A reader that has not read anything since the one before is gone, or as good as that. */
+  heartbeat(): void {
+    if (this.#held !== undefined) return;
+    if (this.#stalled) this.#response.destroy();
+    else if (this.#response.writableNeedDrain) this.#stalled = true;
+    else this.#write(HEARTBEAT);
+  }
+
+  /** What was before, of any length: resolves when the reader can take more, or is gone. */
+  async opening(frame: Buffer): Promise<void> {
+    if (!this.isOpen || this.#response.write(frame)) return;
+    await new Promise<void>((resolve) => {
+      const done = () => {
+        this.#response.off("drain", done);
+        this.#response.off("close", done);
+        resolve();
+      };
+      this.#response.once("drain", done);
+      this.#response.once("close", done);
+    });
+  }
+
+  /** From now on changes are written as they come; of those that were held back, the ones after `id`. */
+  goLive(id: number): void {
+    const held = this.#held ?? [];
+    this.#held = undefined;
+    for (const change of held) if (change.id > id) this.#write(change.frame);
+    this.#writeProgress();
+    if (this.#endsOnceLive) this.end();
+  }
+
+  /** Nothing more is to come: what is there is still written. */
+  endOnceLive(): void {
+    this.#endsOnceLive = true;
+    if (this.#held === undefined) this.end();
+  }
+
+  /** At once. */
+  end(): void {
+    if (this.isOpen) this.#response.end();
+  }
+
+  #writeProgress(): void {
+    const frame = this.#progress;
+    if (frame === undefined || this.#held !== undefined) return;
+    this.#progress = undefined;
+    this.#write(frame);
+  }
+
+  #write(frame: Buffer): void {
+    if (!this.isOpen) return;
+    if (this.#response.writableLength + frame.length > MAX_UNREAD_BYTES) this.#response.destroy();
+    else this.#response.write(frame);
+  }
+}
