@@ -116,10 +116,13 @@ function nameOfRef(ref: string): string {
   return ref.slice(prefix.length);
 }
 
+/** What an answer or a body is made of, by its media type; one without any is JSON that never comes. */
 function contentType(holder: unknown, where: string): string {
   const content = object(object(holder, where).content ?? {}, where);
-  const json = content["application/json"];
-  return json === undefined ? "never" : typeOf(object(json, where).schema, where);
+  const [media = "application/json"] = Object.keys(content);
+  const form = content[media];
+  const type = form === undefined ? "never" : typeOf(object(form, where).schema, where);
+  return `{ ${JSON.stringify(media)}: ${type} }`;
 }
 
 function operationType(operation: Json, where: string): string {
@@ -136,13 +139,11 @@ function operationType(operation: Json, where: string): string {
   const parts = [`parameters: ${members.length === 0 ? "{}" : block(members)};`];
   if (operation.requestBody !== undefined) {
     const optional = object(operation.requestBody, where).required === true ? "" : "?";
-    parts.push(
-      `requestBody${optional}: { content: { "application/json": ${contentType(operation.requestBody, where)} } };`,
-    );
+    parts.push(`requestBody${optional}: { content: ${contentType(operation.requestBody, where)} };`);
   }
   const responses = Object.entries(object(operation.responses, where)).map(
     ([status, response]) =>
-      `${JSON.stringify(/^\d+$/.test(status) ? Number(status) : status)}: { content: { "application/json": ${contentType(response, `${where} ${status}`)} } };`,
+      `${JSON.stringify(/^\d+$/.test(status) ? Number(status) : status)}: { content: ${contentType(response, `${where} ${status}`)} };`,
   );
   parts.push(`responses: ${block(responses)};`);
   return block(parts);

@@ -1,8 +1,10 @@
 export { ApiError, type ApiErrorDetails, type ApiErrorFields, ApiUnreachableError } from "./api-error.ts";
+export type { EventStreamOptions, Received, StreamClock } from "./event-stream.ts";
 export {
   type AggregateChange,
   type DroverClient,
   type DroverOptions,
+  type FleetEventOptions,
   type ForceCompleteOptions,
   type HostSettings,
   type MigrateOptions,
@@ -21,11 +23,14 @@ export type {
   AggregateList,
   AggregateView,
   Deleted,
+  FleetEvent,
   HostDeparturesView,
   HostDetail,
   HostList,
   HostView,
+  MigrationChangeView,
   MigrationDetail,
+  MigrationEvent,
   MigrationList,
   MigrationPreflightView,
   MigrationStarted,

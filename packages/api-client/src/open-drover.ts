@@ -1,14 +1,17 @@
 import createClient, { type Client } from "openapi-fetch";
 import { ApiUnreachableError, readApiError } from "./api-error.ts";
+import { type EventStreamOptions, eventStream, type Received } from "./event-stream.ts";
 import type { paths } from "./v1.gen.ts";
 import type {
   AggregateDetail,
   AggregateList,
   Deleted,
+  FleetEvent,
   HostDeparturesView,
   HostDetail,
   HostList,
   MigrationDetail,
+  MigrationEvent,
   MigrationList,
   MigrationPreflightView,
   MigrationStarted,
@@ -130,6 +133,11 @@ export interface AggregateChange {
   readonly removeHosts?: readonly string[];
 }
 
+export interface FleetEventOptions extends EventStreamOptions {
+  /** The numbers of all copies too, once a second. @default false: changes only */
+  readonly progress?: boolean;
+}
+
 export interface ForceCompleteOptions {
   /** How; null is post-copy where the copy was started with it, and otherwise pause. @default null */
   readonly method?: "post-copy" | "pause" | null;
@@ -173,6 +181,13 @@ export interface DroverClient {
   migrate(server: string, options?: MigrateOptions): Promise<MigrationStarted>;
   migrations(filter?: MigrationFilter): Promise<MigrationList>;
   migration(migration: string | number): Promise<MigrationDetail>;
+  /**
+   * What happens to a migration, as it happens: a snapshot, then changes and progress, until it is over. A lost connection is
+   * made anew, and goes on where it was.
+   */
+  migrationEvents(migration: string | number, options?: EventStreamOptions): AsyncIterable<Received<MigrationEvent>>;
+  /** What happens to all migrations, without end: a snapshot of those in progress, then changes. */
+  events(options?: FleetEventOptions): AsyncIterable<Received<FleetEvent>>;
   /** Resolves when the request is recorded: asking to hurry is not being done. */
   forceComplete(migration: string | number, options?: ForceCompleteOptions): Promise<RequestAnswerView>;
   /** Resolves when the request is recorded: asking to abort is not being aborted. */
@@ -206,10 +221,45 @@ export function openDrover(options: DroverOptions): DroverClient {
       ...(options.token === undefined ? {} : { authorization: `Bearer ${options.token}` }),
     },
   });
-  return methodsOf(client, url);
+  return { ...methodsOf(client, url), ...eventMethodsOf(url, options) };
 }
 
-function methodsOf(client: Client<paths>, url: string): DroverClient {
+function eventMethodsOf(url: string, own: DroverOptions): Pick<DroverClient, "migrationEvents" | "events"> {
+  const stream = <Event extends { event: string; data: unknown }>(path: string, options: EventStreamOptions) => {
+    const signals = [own.signal, options.signal].filter((signal) => signal !== undefined);
+    const open = (headers: Readonly<Record<string, string>>, signal: AbortSignal) =>
+      openStream(url, new Request(`${url}${path}`, { headers, signal }));
+    const signal = signals.length === 0 ? {} : { signal: AbortSignal.any(signals) };
+    return eventStream<Event>({ url, open }, { ...options, ...signal });
+  };
+  return {
+    migrationEvents: (migration, options = {}) =>
+      stream<MigrationEvent>(`/v1/migrations/${encodeURIComponent(migration)}/events`, options),
+    events: ({ progress = false, ...options } = {}) =>
+      stream<FleetEvent>(`/v1/events${progress ? "?progress=true" : ""}`, options),
+  };
+}
+
+/** An event stream's answer, of which only the head has been read. */
+async function openStream(url: string, request: Request): Promise<Response> {
+  const response = await fetch(request).catch((error: unknown) => {
+    request.signal.throwIfAborted();
+    throw unreachable(url, error, undefined);
+  });
+  if (response.ok) return response;
+  const text = await response.text();
+  throw readApiError(response.status, jsonOrNothing(text)) ?? notDrover(url, response.status);
+}
+
+function jsonOrNothing(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+function methodsOf(client: Client<paths>, url: string): Omit<DroverClient, "migrationEvents" | "events"> {
   return {
     url,
     ...placementMethodsOf(client, url),
@@ -329,9 +379,13 @@ function answerOf<Data>(
 ): Data {
   if (result.response.ok && result.data !== undefined) return result.data;
   const { status } = result.response;
-  throw (
-    readApiError(status, result.error) ??
-    new ApiUnreachableError(url, `something answers at ${url} (HTTP ${status}), but not as Drover's API; ${remedy}`)
+  throw readApiError(status, result.error) ?? notDrover(url, status);
+}
+
+function notDrover(url: string, status: number): ApiUnreachableError {
+  return new ApiUnreachableError(
+    url,
+    `something answers at ${url} (HTTP ${status}), but not as Drover's API; ${remedy}`,
   );
 }
 

@@ -251,6 +251,41 @@ export interface paths {
       };
     };
   };
+  "/v1/migrations/{migration}/events": {
+    /** What happens to one migration, as it happens; resumed by `Last-Event-ID`, ended when it is over */
+    get: {
+      parameters: {
+        path: {
+          "migration": string;
+        };
+        query?: {
+          "lastEventId"?: string;
+        };
+      };
+      responses: {
+        200: { content: { "text/event-stream": components["schemas"]["MigrationEvent"] } };
+        204: { content: { "application/json": never } };
+        "4XX": { content: { "application/json": components["schemas"]["Error"] } };
+        "5XX": { content: { "application/json": components["schemas"]["Error"] } };
+      };
+    };
+  };
+  "/v1/events": {
+    /** What happens to all migrations, as it happens; resumed by `Last-Event-ID` */
+    get: {
+      parameters: {
+        query?: {
+          "lastEventId"?: string;
+          "progress"?: "true" | "false";
+        };
+      };
+      responses: {
+        200: { content: { "text/event-stream": components["schemas"]["FleetEvent"] } };
+        "4XX": { content: { "application/json": components["schemas"]["Error"] } };
+        "5XX": { content: { "application/json": components["schemas"]["Error"] } };
+      };
+    };
+  };
   "/v1/server-groups": {
     /** Server groups with their members, by name */
     get: {
@@ -472,6 +507,23 @@ export interface components {
       /** The ids, hosts and checks that it is about. */
       "details": Record<string, unknown>;
     };
+    "FleetEvent": {
+      "event": "snapshot";
+      "data": {
+        /** Those in progress, the newest first, without progress. */
+        "migrations": components["schemas"]["Migration"][];
+        /** The change that was named to go on from is not known (any more): what came after it may be missing. */
+        "missed": boolean;
+      };
+    } | {
+      "event": "change";
+      "data": components["schemas"]["MigrationChange"];
+    } | {
+      "event": "progress";
+      "data": {
+        "progress": components["schemas"]["MigrationProgress"][];
+      };
+    };
     "ForceCompleteRequestInput": {
       /** How; null is post-copy where the copy was started with it, and otherwise pause. */
       "method"?: "post-copy" | "pause" | null;
@@ -663,6 +715,33 @@ export interface components {
       "endedAt": string | null;
       /** Null while nothing is known. */
       "progress": components["schemas"]["MigrationProgress"] | null;
+    };
+    "MigrationChange": {
+      "at": string;
+      "event": string;
+      "state": "queued" | "preparing" | "running" | "post-copy" | "post-copy-paused" | "unknown" | "post-migrating" | "rolling-back" | "error" | "completed" | "failed" | "cancelled";
+      "message": string;
+      /** Of a decision: what it was taken on, by name with the unit. */
+      "numbers": Record<string, number> | null;
+      /** Grows: a later change has a larger one. What `Last-Event-ID` names. */
+      "id": number;
+      /** The record as it was when this was told: it may have gone on since the change. `progress` is null until the migration is over. */
+      "migration": components["schemas"]["Migration"];
+    };
+    "MigrationEvent": {
+      "event": "snapshot";
+      "data": {
+        "migration": components["schemas"]["Migration"];
+        "log": components["schemas"]["MigrationLogEntry"][];
+      };
+    } | {
+      "event": "change";
+      "data": components["schemas"]["MigrationChange"];
+    } | {
+      "event": "progress";
+      "data": {
+        "progress": components["schemas"]["MigrationProgress"][];
+      };
     };
     "MigrationLogEntry": {
       "at": string;

@@ -53,5 +53,14 @@ export type ServerDetail = Answer<"/v1/servers/{server}", "get", 200>;
 export type MigrationList = Answer<"/v1/migrations", "get", 200>;
 export type MigrationStarted = Answer<"/v1/servers/{server}/migrations", "post", 202>;
 
+/** Something that happened to a migration, and its record as it was when that was told. */
+export type MigrationChangeView = components["schemas"]["MigrationChange"];
+
+/** What the event stream of one migration says: `event` is the kind, `data` /v1's JSON. */
+export type MigrationEvent = components["schemas"]["MigrationEvent"];
+
+/** What the event stream of all migrations says. */
+export type FleetEvent = components["schemas"]["FleetEvent"];
+
 /** The part of a policy that a request brings. */
 export type RequestedPolicy = components["schemas"]["RequestedPolicyInput"];

@@ -2,7 +2,14 @@ import { expect, test } from "vitest";
 import { runCli } from "./run-cli.ts";
 import { capturedIo } from "./testing/captured-io.ts";
 import { runDrover } from "./testing/run-drover.ts";
-import { sampleDetail, sampleHost, sampleMigration, sampleParked, sampleServer } from "./testing/sample-views.ts";
+import {
+  sampleDetail,
+  sampleEvents,
+  sampleHost,
+  sampleMigration,
+  sampleParked,
+  sampleServer,
+} from "./testing/sample-views.ts";
 import { openScriptedApi, refusal } from "./testing/scripted-api.ts";
 
 test("host list is a table for people and /v1's JSON for programs", async () => {
@@ -249,6 +256,7 @@ test("an abort that is watched says by its exit code whether it was one", async 
       { body: sampleDetail() },
       { body: sampleDetail({ state, requestAnswer: "it had ended" }) },
     ],
+    "GET /v1/migrations/12/events": { events: sampleEvents({}, { state }) },
     "POST /v1/migrations/12/abort": accepted,
   });
   expect((await runDrover(ending("cancelled"), "migration", "abort", "12", "--watch")).code).toBe(0);

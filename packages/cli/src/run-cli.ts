@@ -3,6 +3,7 @@ import { type CliIo, wantsColor } from "./cli-io.ts";
 import type { CommandHost } from "./command-context.ts";
 import { addAggregateCommands } from "./commands/aggregate.ts";
 import { addBusCommands } from "./commands/bus.ts";
+import { addEventsCommand } from "./commands/events.ts";
 import { addHostCommands } from "./commands/host.ts";
 import { addInitCommand } from "./commands/init.ts";
 import { addMigrationCommands } from "./commands/migration.ts";
@@ -68,6 +69,7 @@ function buildProgram(host: CommandHost): Command {
   addHostCommands(program, host);
   addServerCommands(program, host);
   addMigrationCommands(program, host);
+  addEventsCommand(program, host);
   addServerGroupCommands(program, host);
   addAggregateCommands(program, host);
   addBusCommands(program, host);

@@ -9,7 +9,7 @@ export const migrationChange = logEntryView
   .extend({
     id: z.int().positive().describe("Grows: a later change has a larger one. What `Last-Event-ID` names."),
     migration: migrationView.describe(
-      "The record as it was when this was told: it may have gone on since the change. Without progress.",
+      "The record as it was when this was told: it may have gone on since the change. `progress` is null until the migration is over.",
     ),
   })
   .meta({ id: "MigrationChange" });

@@ -124,9 +124,12 @@ export function viewLogEntry({ at, event, state, message, numbers }: MigrationLo
   return { at: at.toISOString(), event, state, message, numbers: numbers === null ? null : { ...numbers } };
 }
 
-/** @param migration The record of which the line tells, as it is now. */
-export function viewChange(line: MigrationLogEntry, migration: Migration): MigrationChange {
-  return { id: line.id, ...viewLogEntry(line), migration: viewMigration(migration, undefined, undefined) };
+/** @param migration The record of which the line tells, as it is at `now`. */
+export function viewChange(line: MigrationLogEntry, migration: Migration, now: Date): MigrationChange {
+  const { finalProgress: progress } = migration;
+  const ageMs = Math.max(0, now.getTime() - (progress?.observedAtMs ?? 0));
+  const known = progress === null ? undefined : ({ progress, source: "record", ageMs, stale: false } as const);
+  return { id: line.id, ...viewLogEntry(line), migration: viewMigration(migration, known, undefined) };
 }
 
 function isoTime(date: Date | null): string | null {

@@ -131,10 +131,11 @@ export class EventHub {
   }
 
   #tellChanges(changes: readonly LoggedChange[]): void {
+    const now = this.#options.clock.now();
     for (const { line, migration } of changes) {
       const own = this.#byMigration.get(line.migrationUuid);
       if (own === undefined && this.#fleet.size === 0) continue;
-      const frame = sseFrame("change", viewChange(line, migration), line.id);
+      const frame = sseFrame("change", viewChange(line, migration, now), line.id);
       for (const { stream } of this.#fleet) stream.change(line.id, frame);
       for (const { stream } of own ?? []) {
         stream.change(line.id, frame);

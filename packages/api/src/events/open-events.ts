@@ -56,7 +56,7 @@ export function eventOpener(sources: EventSources): EventOpener {
           return;
         }
         const frames = known
-          ? await changeFrames(store, missed)
+          ? await changeFrames(sources, missed)
           : [sseFrame("snapshot", { ...(await migrations.detail(uuid)), log: lines.map(viewLogEntry) }, upToId)];
         if (isOver) stream.endOnceLive();
         begin(reply);
@@ -75,7 +75,7 @@ export function eventOpener(sources: EventSources): EventOpener {
         const snapshot = known ? undefined : await snapshots(upToId, lastId !== undefined);
         begin(reply);
         if (snapshot !== undefined) await stream.opening(snapshot.frame);
-        await replay(store, stream, snapshot?.position ?? lastId ?? upToId, upToId);
+        await replay(sources, stream, snapshot?.position ?? lastId ?? upToId, upToId);
         stream.goLive(upToId);
       } catch (error) {
         hub.leave(subscription);
@@ -102,14 +102,14 @@ function begin(reply: FastifyReply): void {
 }
 
 async function replay(
-  store: EventSources["store"],
+  sources: Pick<EventSources, "store" | "clock">,
   stream: EventStream,
   fromId: number,
   upToId: number,
 ): Promise<void> {
   for (let afterId = fromId; stream.isOpen; ) {
-    const lines = await store.migrations.readLogRange({ afterId, upToId, limit: PAGE_ROWS });
-    for (const frame of await changeFrames(store, lines)) await stream.opening(frame);
+    const lines = await sources.store.migrations.readLogRange({ afterId, upToId, limit: PAGE_ROWS });
+    for (const frame of await changeFrames(sources, lines)) await stream.opening(frame);
     const last = lines.at(-1);
     if (last === undefined || lines.length < PAGE_ROWS) return;
     afterId = last.id;
@@ -117,13 +117,13 @@ async function replay(
 }
 
 async function changeFrames(
-  store: EventSources["store"],
+  { store, clock }: Pick<EventSources, "store" | "clock">,
   lines: readonly MigrationLogEntry[],
 ): Promise<readonly Buffer[]> {
   const records = await store.migrations.getMany([...new Set(lines.map(({ migrationUuid }) => migrationUuid))]);
   return lines.flatMap((line) => {
     const migration = records.get(line.migrationUuid);
-    return migration === undefined ? [] : [sseFrame("change", viewChange(line, migration), line.id)];
+    return migration === undefined ? [] : [sseFrame("change", viewChange(line, migration, clock.now()), line.id)];
   });
 }
 

@@ -8,6 +8,8 @@ import type {
 } from "@drover/api-client";
 import { defaultPolicy, SHOWN_STATUS } from "@drover/model";
 
+import type { ScriptedEvent } from "./scripted-api.ts";
+
 const MiB = 1024 * 1024;
 const SERVER_UUID = "11111111-0000-4000-8000-000000000001";
 const MIGRATION_UUID = "22222222-0000-4000-8000-000000000012";
@@ -91,6 +93,22 @@ export function sampleDetail(over: Partial<MigrationView> = {}): MigrationDetail
     numbers: null,
   } as const;
   return { migration, log: [entry] };
+}
+
+/**
+ * What an event stream says of migration 12: how it stands first, then each further state as a change, and numbers alone as
+ * progress.
+ */
+export function sampleEvents(
+  first: Partial<MigrationView>,
+  ...rest: readonly Partial<MigrationView>[]
+): ScriptedEvent[] {
+  const after = rest.map((over, at) => {
+    if (over.state === undefined) return { event: "progress", data: { progress: [over.progress] } };
+    const { migration, log } = sampleDetail(over);
+    return { event: "change", id: at + 2, data: { id: at + 2, ...log[0], state: over.state, migration } };
+  });
+  return [{ event: "snapshot", id: 1, data: sampleDetail(first) }, ...after];
 }
 
 export function sampleServer(over: Partial<ServerView> = {}): ServerView {

@@ -1,7 +1,20 @@
 import { createServer, type Server } from "node:http";
 
-/** One answer: a body with 200, an answer with its own status, or the connection cut without a word. */
-export type ScriptedAnswer = { readonly status?: number; readonly body: unknown } | "cut";
+/** One event of a stream. */
+export interface ScriptedEvent {
+  readonly event: string;
+  readonly id?: number;
+  readonly data: unknown;
+}
+
+/**
+ * One answer: a body with 200, an answer with its own status, a stream of events that ends in order after the last, or the
+ * connection cut without a word.
+ */
+export type ScriptedAnswer =
+  | { readonly status?: number; readonly body: unknown }
+  | { readonly events: readonly ScriptedEvent[] }
+  | "cut";
 
 /** Answers by `METHOD /path`; of several the next one is given each time, and the last again and again. */
 export type ApiScript = Readonly<Record<string, ScriptedAnswer | readonly ScriptedAnswer[]>>;
@@ -35,6 +48,14 @@ export async function openScriptedApi(script: ApiScript): Promise<ScriptedApi> {
         response.destroy();
         return;
       }
+      if ("events" in answer) {
+        response.writeHead(200, { "content-type": "text/event-stream" });
+        for (const { event, id, data } of answer.events) {
+          response.write(`event: ${event}\n${id === undefined ? "" : `id: ${id}\n`}data: ${JSON.stringify(data)}\n\n`);
+        }
+        response.end();
+        return;
+      }
       response.writeHead(answer.status ?? 200, { "content-type": "application/json" });
       response.end(JSON.stringify(answer.body));
     });
@@ -55,7 +76,7 @@ function pick(
 ): ScriptedAnswer {
   const missing = refusal(404, "not-found", `there is no ${key}`);
   if (answers === undefined) return missing;
-  const list = answers === "cut" || "body" in answers ? [answers] : answers;
+  const list = answers === "cut" || "body" in answers || "events" in answers ? [answers] : answers;
   const at = next.get(key) ?? 0;
   next.set(key, at + 1);
   return list[Math.min(at, list.length - 1)] ?? missing;

@@ -1,5 +1,5 @@
-import { ApiError, ApiUnreachableError, type DroverClient, type MigrationDetail } from "@drover/api-client";
-import type { Clock } from "@drover/model";
+import type { DroverClient, MigrationDetail, MigrationEvent } from "@drover/api-client";
+import { type Clock, expectedStandstill } from "@drover/model";
 import { exitCodeOfState } from "../exit-code.ts";
 
 /** What shows a watched migration: a moving bar, plain lines, or lines of JSON. */
@@ -12,51 +12,57 @@ export interface WatchView {
 }
 
 export interface WatchOptions {
-  /** Its calls must end with the same `signal`. */
-  readonly client: DroverClient;
+  readonly client: Pick<DroverClient, "migrationEvents">;
   readonly migration: string | number;
   readonly view: WatchView;
   readonly clock: Clock;
   /** Ends the watching: rejects with its reason. The migration is left alone. */
   readonly signal: AbortSignal;
-  /** Between an answer and the next question, ms. @default 500 */
-  readonly intervalMs?: number;
-  /** Silence of the API that is borne, ms: a restart of it must not end the watching. @default 30000 */
-  readonly patienceMs?: number;
 }
 
 /**
- * Shows a migration until it is over or waits for a person (`error`); resolves with its last state.
+ * Shows a migration until it is over or waits for a person (`error`), from its event stream; resolves with its last state.
  *
- * While the API is away it is asked again for `patienceMs`; then the error is thrown. Whatever happens here, the migration
- * goes on.
+ * An API that is away is waited for as long as its client does; then the error is thrown. Whatever happens here, the
+ * migration goes on.
+ *
+ * @throws {Error} when the stream ends before the migration does, which it does not by itself
  */
 export async function watchMigration(options: WatchOptions): Promise<MigrationDetail> {
-  const { client, migration, view, clock, signal, intervalMs = 500, patienceMs = 30_000 } = options;
-  let answeredAtMs = clock.monotonicMs();
+  const { client, migration, view, clock, signal } = options;
+  const onTrouble = () => view.trouble("Drover's API does not answer, asking again");
+  let detail: MigrationDetail | undefined;
   try {
-    for (;;) {
-      try {
-        const detail = await client.migration(migration);
-        answeredAtMs = clock.monotonicMs();
-        view.show(detail);
-        if (exitCodeOfState(detail.migration.state) !== undefined) return detail;
-      } catch (error) {
-        if (!isPassing(error) || clock.monotonicMs() - answeredAtMs >= patienceMs) throw error;
-        view.trouble("Drover's API does not answer, asking again");
-      }
-      await clock.sleep(intervalMs, signal);
+    for await (const event of client.migrationEvents(migration, { signal, clock, onTrouble })) {
+      detail = after(detail, event);
+      if (detail === undefined) continue;
+      view.show(detail);
+      if (exitCodeOfState(detail.migration.state) !== undefined) return detail;
     }
-  } catch (error) {
-    // An aborted sleep rejects with an AbortError that holds the reason; the caller wants the reason itself.
-    signal.throwIfAborted();
-    throw error;
   } finally {
     view.end();
   }
+  throw new Error(
+    `nothing more is heard of migration ${migration}; drover migration show ${migration} says how it stands`,
+  );
 }
 
-/** May be over in a moment: nobody there, or a part of Drover that starts again. */
-function isPassing(error: unknown): boolean {
-  return error instanceof ApiUnreachableError || (error instanceof ApiError && error.status >= 502);
+/** What is known after an event. Place in the queue and numbers are not said again with each change. */
+function after(before: MigrationDetail | undefined, { event, data }: MigrationEvent): MigrationDetail | undefined {
+  if (event === "snapshot") return data;
+  if (before === undefined) return undefined;
+  if (event === "progress") {
+    const progress = data.progress[0] ?? before.migration.progress;
+    const { state, flags } = before.migration;
+    const standstill = state === "running" ? expectedStandstill(progress, flags) : null;
+    return { ...before, migration: { ...before.migration, progress, expectedStandstill: standstill } };
+  }
+  const { id: _id, migration, ...line } = data;
+  const { queue, progress, expectedStandstill: standstill } = before.migration;
+  const kept = {
+    queue: migration.state === "queued" ? queue : null,
+    progress: migration.progress ?? progress,
+    expectedStandstill: migration.state === "running" ? standstill : null,
+  };
+  return { migration: { ...migration, ...kept }, log: [...before.log, line] };
 }
