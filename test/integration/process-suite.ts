@@ -3,7 +3,7 @@ import type { MigrationView } from "@drover/api-client";
 import { waitFor } from "@drover/testkit";
 import { expect, it } from "vitest";
 import type { ProcessPlane } from "./process-plane.ts";
-import { isOver, isWatched, untilMigration, untilServerIsOn } from "./watching.ts";
+import { hearToItsEnd, isOver, isWatched, untilMigration, untilServerIsOn } from "./watching.ts";
 
 type PlaneOf = () => ProcessPlane;
 
@@ -88,10 +88,23 @@ export function outlivesItsBroker(planeOf: PlaneOf): void {
   });
 }
 
+/** Its event stream told each change once, whatever was away meanwhile. */
+async function expectAllHeard(
+  plane: ProcessPlane,
+  { uuid }: MigrationView,
+  hearing: ReturnType<typeof hearToItsEnd>,
+): Promise<void> {
+  const { beganAfter, changes, sawNumbers } = await hearing;
+  const lines = (await plane.store.migrations.readLog(uuid)).map(({ id }) => id);
+  expect(changes).toEqual(lines.filter((id) => id > beganAfter));
+  expect([changes.length > 0, sawNumbers]).toEqual([true, true]);
+}
+
 export function outlivesItsData(planeOf: PlaneOf): void {
   it("shows old progress without Redis, and the migration does not mind", { timeout: 90_000 }, async () => {
     const plane = planeOf();
     const migration = await startHeldCopy(plane, "cacheless");
+    const hearing = hearToItsEnd(plane.client, migration.id);
     await waitFor(
       "progress to be in the store",
       async () => (await plane.store.progress.read([migration.uuid])).size > 0,
@@ -104,6 +117,7 @@ export function outlivesItsData(planeOf: PlaneOf): void {
     expect(blind.progress).toMatchObject({ source: "store", stale: true });
     expect((await plane.api.readiness()).status).toBe(200);
     await expectCompleted(plane, migration);
+    await expectAllHeard(plane, migration, hearing);
     await plane.redis.start();
     const next = await startHeldCopy(plane, "cached-again");
     await expectCompleted(plane, next);
@@ -112,11 +126,13 @@ export function outlivesItsData(planeOf: PlaneOf): void {
   it("completes a migration whose database was restarted", { timeout: 90_000 }, async () => {
     const plane = planeOf();
     const migration = await startHeldCopy(plane, "recordless");
+    const hearing = hearToItsEnd(plane.client, migration.id);
     await plane.postgres.kill9();
     await waitFor("the API to miss its database", async () => (await plane.api.readiness()).status === 503);
     plane.letGo();
     await plane.postgres.start();
     await expectCompleted(plane, migration, 60_000);
+    await expectAllHeard(plane, migration, hearing);
     await plane.untilReady();
   });
 }

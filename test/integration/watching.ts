@@ -42,3 +42,19 @@ export async function untilServerIsOn(client: DroverClient, name: string, host: 
     { deadlineMs: 20_000, intervalMs: 100 },
   );
 }
+
+/** Listens to a migration until its event stream ends; resolves with how it began and with the changes after that. */
+export async function hearToItsEnd(
+  client: DroverClient,
+  id: number,
+): Promise<{ readonly beganAfter: number; readonly changes: readonly number[]; readonly sawNumbers: boolean }> {
+  let beganAfter = -1;
+  let sawNumbers = false;
+  const changes: number[] = [];
+  for await (const { event, data, lastEventId } of client.migrationEvents(id, { patienceMs: 60_000 })) {
+    if (event === "snapshot") beganAfter = Number(lastEventId);
+    else if (event === "change") changes.push(data.id);
+    else sawNumbers = true;
+  }
+  return { beganAfter, changes, sawNumbers };
+}

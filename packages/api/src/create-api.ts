@@ -43,7 +43,7 @@ const BODY_LIMIT_BYTES = 64 * 1024;
  * store and says so; with the broker away, reading works on.
  */
 export async function createApi(dependencies: ApiDependencies): Promise<FastifyInstance> {
-  const { store, clock, logger, config } = dependencies;
+  const { store, progress, clock, logger, config } = dependencies;
   const app = fastify({
     logger: false,
     bodyLimit: BODY_LIMIT_BYTES,
@@ -100,10 +100,9 @@ export async function createApi(dependencies: ApiDependencies): Promise<FastifyI
   const readProgress = progressReader(dependencies);
   const context = { dependencies, fleet, readProgress };
   const migrations = createMigrationViews({ store, fleet, readProgress });
-  const hub = new EventHub({ ...dependencies, maxStreams: config.max_event_streams });
+  const hub = new EventHub({ ...{ store, progress, clock, logger, metrics }, maxStreams: config.max_event_streams });
   app.addHook("preClose", () => hub.close());
-  dependencies.metrics?.gauge({ name: "drover_event_streams", help: "Open event streams." }, () => hub.streams);
-  const events = eventOpener({ hub, store, fleet, migrations, clock });
+  const events = eventOpener({ hub, store, fleet, migrations, clock, metrics });
   healthRoutes(app, dependencies);
   app.get("/", async (request) => versionList(baseUrl(request)));
   await app.register(async (scope) => novaApi(scope, context), { prefix: "/v2.1" });

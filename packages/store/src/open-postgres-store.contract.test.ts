@@ -154,6 +154,32 @@ describe("a PostgreSQL database", () => {
     }
   });
 
+  it("that crashes while a query is under way fails that query, and nothing else", async () => {
+    const url = await postgres.createDatabase();
+    const store = await openPostgresStore({ url, clock: systemClock, logger: silentLogger });
+    const holder = new pg.Client({ connectionString: url });
+    holder.on("error", () => undefined);
+    try {
+      const { uuid } = await store.migrations.create(newMigration(), log);
+      await holder.connect();
+      await holder.query("begin");
+      await holder.query("lock table migrations");
+      const reading = store.migrations.get(uuid);
+      const rejection = expect(reading).rejects.toMatchObject({ code: "unavailable" });
+      const waiting = "select count(*) from pg_locks where not granted";
+      await vi.waitFor(async () => expect((await holder.query(waiting)).rows).toEqual([{ count: "1" }]), soon);
+      await postgres.kill9();
+      await rejection;
+      await postgres.start();
+      await vi.waitFor(() => store.ping(), soon);
+    } finally {
+      await postgres.start();
+      await holder.end().catch(() => undefined);
+      await store.close();
+      await dropDatabase(url);
+    }
+  });
+
   it("lets a store close that never reached it", async () => {
     const url = "postgres://drover:secret@127.0.0.1:1/nowhere";
     const store = await openPostgresStore({ url, clock: systemClock, logger: silentLogger });

@@ -60,8 +60,10 @@ function postgresDriver({ url, poolSize = DEFAULT_POOL_SIZE, logger }: PostgresS
     application_name: "drover",
     types: { getTypeParser },
   });
-  // Without a listener a connection that breaks while idle would end the process; the pool replaces it by itself.
+  // Without a listener a connection that breaks would end the process: one that is idle, which the pool replaces by itself, and one
+  // in use, of which the pool says nothing; its query is rejected in any case.
   pool.on("error", (error) => logger.debug({ err: error, database: label }, "an idle database connection broke"));
+  pool.on("connect", (client) => client.on("error", () => undefined));
   return {
     kysely: new Kysely<Tables>({ dialect: new PostgresDialect({ pool: discardingPool(pool) }) }),
     label,

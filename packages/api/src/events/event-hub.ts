@@ -2,6 +2,7 @@ import { viewChange, viewProgress } from "@drover/fleet";
 import { type Clock, DroverError, type Logger, type MigrationProgress, TERMINAL } from "@drover/model";
 import type { ProgressCache } from "@drover/progress";
 import type { Store } from "@drover/store";
+import type { HttpMetrics } from "../http-metrics.ts";
 import type { EventStream } from "./event-stream.ts";
 import { followLog, type LogFollower, type LoggedChange } from "./follow-log.ts";
 import { sseFrame } from "./sse-frame.ts";
@@ -23,6 +24,7 @@ export interface EventHubOptions {
   readonly progress: ProgressCache;
   readonly clock: Clock;
   readonly logger: Logger;
+  readonly metrics: Pick<HttpMetrics, "streamsOpen"> | undefined;
   readonly maxStreams: number;
 }
 
@@ -48,11 +50,6 @@ export class EventHub {
 
   constructor(options: EventHubOptions) {
     this.#options = options;
-  }
-
-  /** Open ones. */
-  get streams(): number {
-    return this.#streams;
   }
 
   /**
@@ -173,8 +170,13 @@ export class EventHub {
     return [...this.#fleet, ...[...this.#byMigration.values()].flatMap((own) => [...own])];
   }
 
+  #count(change: 1 | -1): void {
+    this.#streams += change;
+    this.#options.metrics?.streamsOpen(this.#streams);
+  }
+
   #add(subscription: Subscription): void {
-    this.#streams += 1;
+    this.#count(1);
     const { migrationUuid } = subscription;
     if (migrationUuid === undefined) {
       this.#fleet.add(subscription);
@@ -189,7 +191,7 @@ export class EventHub {
     const among = migrationUuid === undefined ? this.#fleet : this.#byMigration.get(migrationUuid);
     if (among?.delete(subscription) !== true) return;
     if (migrationUuid !== undefined && among.size === 0) this.#byMigration.delete(migrationUuid);
-    this.#streams -= 1;
+    this.#count(-1);
     if (this.#streams > 0) return;
     const sources = this.#sources;
     this.#sources = undefined;

@@ -13,6 +13,7 @@ const MAX_UNREAD_BYTES = 1024 * 1024;
  */
 export class EventStream {
   readonly #response: ServerResponse;
+  readonly #onCut: () => void;
   /** Changes that came while opening. */
   #held: { readonly id: number; readonly frame: Buffer }[] | undefined = [];
   #heldBytes = 0;
@@ -20,8 +21,10 @@ export class EventStream {
   #stalled = false;
   #endsOnceLive = false;
 
-  constructor(response: ServerResponse) {
+  /** @param onCut Called when the reader is too slow and the stream is ended for that. */
+  constructor(response: ServerResponse, onCut: () => void) {
     this.#response = response;
+    this.#onCut = onCut;
     response.on("drain", () => {
       this.#stalled = false;
       this.#writeProgress();
@@ -46,7 +49,7 @@ export class EventStream {
     }
     this.#held.push({ id, frame });
     this.#heldBytes += frame.length;
-    if (this.#heldBytes > MAX_UNREAD_BYTES) this.#response.destroy();
+    if (this.#heldBytes > MAX_UNREAD_BYTES) this.#cut();
   }
 
   /** Numbers: the newest counts. */
@@ -58,7 +61,7 @@ export class EventStream {
   /** A reader that has not read anything since the one before is gone, or as good as that. */
   heartbeat(): void {
     if (this.#held !== undefined) return;
-    if (this.#stalled) this.#response.destroy();
+    if (this.#stalled) this.#cut();
     else if (this.#response.writableNeedDrain) this.#stalled = true;
     else this.#write(HEARTBEAT);
   }
@@ -97,6 +100,12 @@ export class EventStream {
     if (this.isOpen) this.#response.end();
   }
 
+  #cut(): void {
+    if (!this.isOpen) return;
+    this.#onCut();
+    this.#response.destroy();
+  }
+
   #writeProgress(): void {
     const frame = this.#progress;
     if (frame === undefined || this.#held !== undefined) return;
@@ -106,7 +115,7 @@ export class EventStream {
 
   #write(frame: Buffer): void {
     if (!this.isOpen) return;
-    if (this.#response.writableLength + frame.length > MAX_UNREAD_BYTES) this.#response.destroy();
+    if (this.#response.writableLength + frame.length > MAX_UNREAD_BYTES) this.#cut();
     else this.#response.write(frame);
   }
 }

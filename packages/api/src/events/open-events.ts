@@ -2,6 +2,7 @@ import { type Fleet, type MigrationViews, viewChange, viewLogEntry, viewMigratio
 import { type Clock, IN_PROGRESS, type MigrationLogEntry, TERMINAL } from "@drover/model";
 import type { Store } from "@drover/store";
 import type { FastifyReply } from "fastify";
+import type { HttpMetrics } from "../http-metrics.ts";
 import type { EventHub, Subscription } from "./event-hub.ts";
 import { EventStream } from "./event-stream.ts";
 import { RETRY, sseFrame } from "./sse-frame.ts";
@@ -18,6 +19,7 @@ export interface EventSources {
   readonly fleet: Fleet;
   readonly migrations: MigrationViews;
   readonly clock: Clock;
+  readonly metrics: Pick<HttpMetrics, "streamCut"> | undefined;
 }
 
 /** Turns requests into event streams. */
@@ -33,11 +35,11 @@ export interface EventOpener {
 }
 
 export function eventOpener(sources: EventSources): EventOpener {
-  const { hub, store, fleet, migrations } = sources;
+  const { hub, store, fleet, migrations, metrics } = sources;
   const snapshots = fleetSnapshots(sources);
 
   async function join(reply: FastifyReply, wanted: Omit<Subscription, "stream">) {
-    const subscription = { ...wanted, stream: new EventStream(reply.raw) };
+    const subscription = { ...wanted, stream: new EventStream(reply.raw, () => metrics?.streamCut()) };
     return { subscription, stream: subscription.stream, upToId: await hub.join(subscription) };
   }
 
