@@ -216,19 +216,20 @@ export function openDrover(options: DroverOptions): DroverClient {
   const client = createClient<paths>({
     baseUrl: url,
     fetch: (request) => fetchFrom(url, request, options),
-    headers: {
-      accept: "application/json",
-      ...(options.token === undefined ? {} : { authorization: `Bearer ${options.token}` }),
-    },
+    headers: { accept: "application/json", ...authorization(options) },
   });
   return { ...methodsOf(client, url), ...eventMethodsOf(url, options) };
+}
+
+function authorization({ token }: DroverOptions): Readonly<Record<string, string>> {
+  return token === undefined ? {} : { authorization: `Bearer ${token}` };
 }
 
 function eventMethodsOf(url: string, own: DroverOptions): Pick<DroverClient, "migrationEvents" | "events"> {
   const stream = <Event extends { event: string; data: unknown }>(path: string, options: EventStreamOptions) => {
     const signals = [own.signal, options.signal].filter((signal) => signal !== undefined);
     const open = (headers: Readonly<Record<string, string>>, signal: AbortSignal) =>
-      openStream(url, new Request(`${url}${path}`, { headers, signal }));
+      openStream(url, new Request(`${url}${path}`, { headers: { ...headers, ...authorization(own) }, signal }));
     const signal = signals.length === 0 ? {} : { signal: AbortSignal.any(signals) };
     return eventStream<Event>({ url, open }, { ...options, ...signal });
   };

@@ -61,7 +61,7 @@ export async function createApi(dependencies: ApiDependencies): Promise<FastifyI
     const refusal = whyNotLocal(request.headers, listeningPort(app));
     if (refusal !== undefined) throw new LocalOnlyError(refusal);
   });
-  controlAccess(app, dependencies);
+  const access = controlAccess(app, dependencies);
   if (dependencies.traced === true) traceRequests(app);
   const metrics = dependencies.metrics && httpMetrics(dependencies.metrics);
   app.addHook("onResponse", async (request, reply) => {
@@ -102,7 +102,7 @@ export async function createApi(dependencies: ApiDependencies): Promise<FastifyI
   const migrations = createMigrationViews({ store, fleet, readProgress });
   const hub = new EventHub({ ...{ store, progress, clock, logger, metrics }, maxStreams: config.max_event_streams });
   app.addHook("preClose", () => hub.close());
-  const events = eventOpener({ hub, store, fleet, migrations, clock, metrics });
+  const events = eventOpener({ hub, store, fleet, migrations, clock, access, metrics });
   healthRoutes(app, dependencies);
   app.get("/", async (request) => versionList(baseUrl(request)));
   await app.register(async (scope) => novaApi(scope, context), { prefix: "/v2.1" });

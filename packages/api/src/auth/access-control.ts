@@ -1,4 +1,4 @@
-import { DroverError, mayAct } from "@drover/model";
+import { DroverError, isDroverError, mayAct } from "@drover/model";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import type { ApiDependencies } from "../api-dependencies.ts";
 import { decorateWithIdentity } from "../identity.ts";
@@ -12,11 +12,17 @@ declare module "fastify" {
   }
 }
 
+/** Looks again at who was let in before. */
+export interface AccessControl {
+  /** False once the token of an answer that lasts has expired or was revoked; true while that cannot be found out. */
+  isStillLetIn(request: FastifyRequest): Promise<boolean>;
+}
+
 /**
  * Lets in who has a token, to what its role may. To be set up before any route: one that is not in the policy table keeps
  * the API from starting. What no route matches needs a token too, so that it tells nobody what there is.
  */
-export function controlAccess(app: FastifyInstance, dependencies: ApiDependencies): void {
+export function controlAccess(app: FastifyInstance, dependencies: ApiDependencies): AccessControl {
   const verifier = new TokenVerifier(dependencies);
   decorateWithIdentity(app);
   app.addHook("onRoute", (route) => {
@@ -32,6 +38,18 @@ export function controlAccess(app: FastifyInstance, dependencies: ApiDependencie
     const { access } = request.routeOptions.config;
     if (access !== undefined && access !== "public") requireRole(request, access);
   });
+  return {
+    isStillLetIn: async (request) => {
+      const text = tokenOf(request);
+      if (text === undefined) return false;
+      try {
+        await verifier.verify(text, addressOf(request));
+        return true;
+      } catch (error) {
+        return !isDroverError(error, "unauthenticated");
+      }
+    },
+  };
 }
 
 async function authenticate(verifier: TokenVerifier, request: FastifyRequest, reply: FastifyReply) {

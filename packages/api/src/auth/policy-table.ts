@@ -13,6 +13,7 @@ export const policyTable: Readonly<Record<string, RouteAccess>> = {
   "GET /readyz": "public",
 
   "GET /v1/openapi.json": "public",
+  "GET /v1/events": "reader",
   "GET /v1/hosts": "reader",
   "PATCH /v1/hosts/:host": "operator",
   "GET /v1/hosts/:host/migration-preflight": "reader",
@@ -23,6 +24,7 @@ export const policyTable: Readonly<Record<string, RouteAccess>> = {
   "POST /v1/servers/:server/migrations": "operator",
   "GET /v1/migrations": "reader",
   "GET /v1/migrations/:migration": "reader",
+  "GET /v1/migrations/:migration/events": "reader",
   "POST /v1/migrations/:migration/force-complete": "operator",
   "POST /v1/migrations/:migration/abort": "operator",
   "POST /v1/migrations/:migration/tune": "operator",

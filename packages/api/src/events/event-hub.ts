@@ -17,6 +17,8 @@ export interface Subscription {
   /** Undefined: all. */
   readonly migrationUuid: string | undefined;
   readonly progress: boolean;
+  /** Its token is still good. */
+  readonly isStillLetIn: () => Promise<boolean>;
 }
 
 export interface EventHubOptions {
@@ -124,6 +126,15 @@ export class EventHub {
       if (sinceBeatMs < HEARTBEAT_MS) continue;
       sinceBeatMs = 0;
       for (const { stream } of this.#all()) stream.heartbeat();
+      await this.#endRefused(signal);
+    }
+  }
+
+  /** What a token opened ends with it. One after the other: nobody waits for it. */
+  async #endRefused(signal: AbortSignal): Promise<void> {
+    for (const { stream, isStillLetIn } of this.#all()) {
+      if (signal.aborted) return;
+      if (stream.isOpen && !(await isStillLetIn())) stream.end();
     }
   }
 

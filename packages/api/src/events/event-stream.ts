@@ -1,4 +1,4 @@
-import type { ServerResponse } from "node:http";
+import type { Writable } from "node:stream";
 import { HEARTBEAT } from "./sse-frame.ts";
 
 /** What one reader may leave unread, bytes; beyond it the stream is cut. */
@@ -12,7 +12,7 @@ const MAX_UNREAD_BYTES = 1024 * 1024;
  * the newest when it has read the rest.
  */
 export class EventStream {
-  readonly #response: ServerResponse;
+  readonly #response: Writable;
   readonly #onCut: () => void;
   /** Changes that came while opening. */
   #held: { readonly id: number; readonly frame: Buffer }[] | undefined = [];
@@ -22,7 +22,7 @@ export class EventStream {
   #endsOnceLive = false;
 
   /** @param onCut Called when the reader is too slow and the stream is ended for that. */
-  constructor(response: ServerResponse, onCut: () => void) {
+  constructor(response: Writable, onCut: () => void) {
     this.#response = response;
     this.#onCut = onCut;
     response.on("drain", () => {

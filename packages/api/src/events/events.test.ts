@@ -3,7 +3,7 @@ import { S1, S2, sampleSnapshot } from "@drover/fleet/testing";
 import type { Migration } from "@drover/model";
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
 import { type ApiFixture, openApiFixture } from "../api-fixture.test.support.ts";
-import { readEvents } from "./event-reader.test.support.ts";
+import { readEvents as readAny } from "./event-reader.test.support.ts";
 
 let api: ApiFixture;
 let url: string;
@@ -12,6 +12,9 @@ beforeEach(async () => {
   url = `${await api.app.listen({ host: "127.0.0.1", port: 0 })}/v1`;
 });
 afterEach(() => api.close());
+
+const token = () => ({ "x-auth-token": api.tokens.reader });
+const readEvents = (from: string, headers: Record<string, string> = {}) => readAny(from, { ...token(), ...headers });
 
 /** Adds a line to its log, and says so as a conductor does. */
 async function note(migration: Migration, event: string, message = ""): Promise<void> {
@@ -119,7 +122,9 @@ it("ends when the migration is over, and answers 204 to who comes again for more
   await end(migration);
   await reader.ended;
   expect(reader.heard.at(-1)).toMatchObject({ event: "change", id: "2", data: { state: "cancelled", message: "" } });
-  const again = await fetch(`${url}/migrations/${migration.id}/events`, { headers: { "last-event-id": "2" } });
+  const again = await fetch(`${url}/migrations/${migration.id}/events`, {
+    headers: { ...token(), "last-event-id": "2" },
+  });
   expect(again.status).toBe(204);
   await using late = await readEvents(`${url}/migrations/${migration.id}/events`);
   await late.ended;
@@ -136,7 +141,7 @@ it("begins anew, and says so, with an id that the log does not have", async () =
 
 it("refuses an id that is none, an unknown migration, and one reader too many", async () => {
   const refused = async (path: string, headers = {}) => {
-    const response = await fetch(`${url}${path}`, { headers });
+    const response = await fetch(`${url}${path}`, { headers: { ...token(), ...headers } });
     return [response.status, ((await response.json()) as { error: { message: string } }).error.message];
   };
   expect(await refused("/events", { "last-event-id": "x" })).toEqual([
@@ -161,7 +166,7 @@ it("cuts a reader that leaves too much unread, and goes on for the others", asyn
   const slow = createConnection(Number(new URL(url).port), "127.0.0.1");
   slow.on("error", () => undefined);
   const closed = new Promise((resolve) => slow.once("close", resolve));
-  slow.write(`GET /v1/events HTTP/1.1\r\nhost: ${new URL(url).host}\r\n\r\n`);
+  slow.write(`GET /v1/events HTTP/1.1\r\nhost: ${new URL(url).host}\r\nx-auth-token: ${api.tokens.reader}\r\n\r\n`);
   await new Promise((resolve) => slow.once("data", resolve));
   slow.pause();
   await using quick = await readEvents(`${url}/events`);

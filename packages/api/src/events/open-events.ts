@@ -2,6 +2,7 @@ import { type Fleet, type MigrationViews, viewChange, viewLogEntry, viewMigratio
 import { type Clock, IN_PROGRESS, type MigrationLogEntry, TERMINAL } from "@drover/model";
 import type { Store } from "@drover/store";
 import type { FastifyReply } from "fastify";
+import type { AccessControl } from "../auth/access-control.ts";
 import type { HttpMetrics } from "../http-metrics.ts";
 import type { EventHub, Subscription } from "./event-hub.ts";
 import { EventStream } from "./event-stream.ts";
@@ -19,6 +20,7 @@ export interface EventSources {
   readonly fleet: Fleet;
   readonly migrations: MigrationViews;
   readonly clock: Clock;
+  readonly access: AccessControl;
   readonly metrics: Pick<HttpMetrics, "streamCut"> | undefined;
 }
 
@@ -35,12 +37,13 @@ export interface EventOpener {
 }
 
 export function eventOpener(sources: EventSources): EventOpener {
-  const { hub, store, fleet, migrations, metrics } = sources;
+  const { hub, store, fleet, migrations, access, metrics } = sources;
   const snapshots = fleetSnapshots(sources);
 
-  async function join(reply: FastifyReply, wanted: Omit<Subscription, "stream">) {
-    const subscription = { ...wanted, stream: new EventStream(reply.raw, () => metrics?.streamCut()) };
-    return { subscription, stream: subscription.stream, upToId: await hub.join(subscription) };
+  async function join(reply: FastifyReply, wanted: Pick<Subscription, "migrationUuid" | "progress">) {
+    const stream = new EventStream(reply.raw, () => metrics?.streamCut());
+    const subscription = { ...wanted, stream, isStillLetIn: () => access.isStillLetIn(reply.request) };
+    return { subscription, stream, upToId: await hub.join(subscription) };
   }
 
   return {

@@ -1,0 +1,55 @@
+import { PassThrough } from "node:stream";
+import { openSampleFleet } from "@drover/fleet/testing";
+import { type Clock, silentLogger, systemClock } from "@drover/model";
+import { expect, it, vi } from "vitest";
+import { EventHub } from "./event-hub.ts";
+import { EventStream } from "./event-stream.ts";
+
+/** Waits of seconds are over at once. */
+const quickClock: Clock = {
+  ...systemClock,
+  sleep: (ms, signal) => systemClock.sleep(ms >= 1_000 ? 1 : ms, signal),
+};
+
+it("beats to every stream, and ends that of a token which does not count any more", async () => {
+  await using fleet = await openSampleFleet();
+  const logger = silentLogger;
+  const hub = new EventHub({ ...fleet, clock: quickClock, logger, metrics: undefined, maxStreams: 2 });
+  const rejoin = { migrationUuid: undefined, progress: false };
+  const [kept, ended] = [new PassThrough(), new PassThrough()];
+  const [keptStream, endedStream] = [kept, ended].map((output) => new EventStream(output, () => undefined));
+  if (keptStream === undefined || endedStream === undefined) throw new Error("no streams");
+  let isStillLetIn = true;
+  keptStream.goLive(await hub.join({ ...rejoin, stream: keptStream, isStillLetIn: async () => true }));
+  endedStream.goLive(await hub.join({ ...rejoin, stream: endedStream, isStillLetIn: async () => isStillLetIn }));
+  await vi.waitFor(() => expect(ended.read()?.toString()).toMatch(/^(:\n\n)+$/));
+  isStillLetIn = false;
+  await vi.waitFor(() => expect(endedStream.isOpen).toBe(false));
+  expect(keptStream.isOpen).toBe(true);
+  await hub.close();
+  expect(keptStream.isOpen).toBe(false);
+});
+
+it("gives a stream up whose reader takes nothing from one heartbeat to the next", () => {
+  const output = new PassThrough({ highWaterMark: 10 });
+  const cut = vi.fn();
+  const stream = new EventStream(output, cut);
+  stream.goLive(0);
+  stream.change(1, Buffer.from("more than it takes"));
+  stream.heartbeat();
+  expect(stream.isOpen).toBe(true);
+  stream.heartbeat();
+  expect([stream.isOpen, cut.mock.calls.length]).toEqual([false, 1]);
+});
+
+it("keeps the newest numbers alone for a reader that is not ready for more", async () => {
+  const output = new PassThrough({ highWaterMark: 10 });
+  const stream = new EventStream(output, () => undefined);
+  stream.goLive(0);
+  for (const text of ["first numbers;", "second;", "third;", "newest;"]) stream.progress(Buffer.from(text));
+  let heard = "";
+  output.on("data", (text: Buffer) => {
+    heard += text.toString();
+  });
+  await vi.waitFor(() => expect(heard).toBe("first numbers;newest;"));
+});
