@@ -3,7 +3,7 @@ import type { MigrationView } from "@drover/api-client";
 import { waitFor } from "@drover/testkit";
 import { expect, it } from "vitest";
 import type { ProcessPlane } from "./process-plane.ts";
-import { hearToItsEnd, isOver, isWatched, untilMigration, untilServerIsOn } from "./watching.ts";
+import { isOver, isWatched, listenTo, untilMigration, untilServerIsOn } from "./watching.ts";
 
 type PlaneOf = () => ProcessPlane;
 
@@ -92,9 +92,9 @@ export function outlivesItsBroker(planeOf: PlaneOf): void {
 async function expectAllHeard(
   plane: ProcessPlane,
   { uuid }: MigrationView,
-  hearing: ReturnType<typeof hearToItsEnd>,
+  { beganAfter, ended }: Awaited<ReturnType<typeof listenTo>>,
 ): Promise<void> {
-  const { beganAfter, changes, sawNumbers } = await hearing;
+  const { changes, sawNumbers } = await ended;
   const lines = (await plane.store.migrations.readLog(uuid)).map(({ id }) => id);
   expect(changes).toEqual(lines.filter((id) => id > beganAfter));
   expect([changes.length > 0, sawNumbers]).toEqual([true, true]);
@@ -104,7 +104,7 @@ export function outlivesItsData(planeOf: PlaneOf): void {
   it("shows old progress without Redis, and the migration does not mind", { timeout: 90_000 }, async () => {
     const plane = planeOf();
     const migration = await startHeldCopy(plane, "cacheless");
-    const hearing = hearToItsEnd(plane.client, migration.id);
+    const hearing = await listenTo(plane.client, migration.id);
     await waitFor(
       "progress to be in the store",
       async () => (await plane.store.progress.read([migration.uuid])).size > 0,
@@ -126,7 +126,7 @@ export function outlivesItsData(planeOf: PlaneOf): void {
   it("completes a migration whose database was restarted", { timeout: 90_000 }, async () => {
     const plane = planeOf();
     const migration = await startHeldCopy(plane, "recordless");
-    const hearing = hearToItsEnd(plane.client, migration.id);
+    const hearing = await listenTo(plane.client, migration.id);
     await plane.postgres.kill9();
     await waitFor("the API to miss its database", async () => (await plane.api.readiness()).status === 503);
     plane.letGo();

@@ -43,18 +43,26 @@ export async function untilServerIsOn(client: DroverClient, name: string, host: 
   );
 }
 
-/** Listens to a migration until its event stream ends; resolves with how it began and with the changes after that. */
-export async function hearToItsEnd(
+/** Resolves when it listens to a migration; `ended` when its event stream ends, with the changes since then. */
+export async function listenTo(
   client: DroverClient,
   id: number,
-): Promise<{ readonly beganAfter: number; readonly changes: readonly number[]; readonly sawNumbers: boolean }> {
-  let beganAfter = -1;
-  let sawNumbers = false;
-  const changes: number[] = [];
-  for await (const { event, data, lastEventId } of client.migrationEvents(id, { patienceMs: 60_000 })) {
-    if (event === "snapshot") beganAfter = Number(lastEventId);
-    else if (event === "change") changes.push(data.id);
-    else sawNumbers = true;
-  }
-  return { beganAfter, changes, sawNumbers };
+): Promise<{
+  readonly beganAfter: number;
+  readonly ended: Promise<{ readonly changes: readonly number[]; readonly sawNumbers: boolean }>;
+}> {
+  const began = Promise.withResolvers<number>();
+  const listen = async () => {
+    let sawNumbers = false;
+    const changes: number[] = [];
+    for await (const { event, data, lastEventId } of client.migrationEvents(id, { patienceMs: 60_000 })) {
+      if (event === "snapshot") began.resolve(Number(lastEventId));
+      else if (event === "change") changes.push(data.id);
+      else sawNumbers = true;
+    }
+    return { changes, sawNumbers };
+  };
+  const ended = listen();
+  ended.catch(began.reject);
+  return { beganAfter: await began.promise, ended };
 }

@@ -45,7 +45,9 @@ export const fleetEvent = z
           migrations: z.array(migrationView).describe("Those in progress, the newest first, without progress."),
           missed: z
             .boolean()
-            .describe("The change that was named to go on from is not known (any more): what came after it may be missing."),
+            .describe(
+              "The change that was named to go on from is not known (any more): what came after it may be missing.",
+            ),
         }),
       })
       .describe("How all stand; the first event where no change was named to go on from."),

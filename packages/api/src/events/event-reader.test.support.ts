@@ -1,5 +1,5 @@
 /** For tests: one reader of an event stream, over a real connection. */
-export interface HeardEvent {
+interface HeardEvent {
   readonly event: string;
   readonly id: string | undefined;
   // biome-ignore lint/suspicious/noExplicitAny: tests look into it.
