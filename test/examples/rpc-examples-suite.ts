@@ -1,15 +1,21 @@
 /** The programs in examples/rpc, run as their README says, over a real broker and a Drover with simulated hosts. */
+import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { MigrationView } from "@drover/api-client";
 import { runCommand, TestkitError, waitFor } from "@drover/testkit";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { guideScript } from "../guides/shell-blocks.ts";
 import { type BrokerPlane, startBrokerPlane } from "../integration/broker-plane.ts";
 import { isWatched, untilMigration, untilServerIsOn } from "../integration/watching.ts";
 
-const folder = fileURLToPath(new URL("../../examples/rpc", import.meta.url));
+const checkout = fileURLToPath(new URL("../..", import.meta.url));
+const folder = `${checkout}examples/rpc`;
 /** Debian's: another in the path would not see python3-oslo.messaging. */
 const python = { command: "/usr/bin/python3", folder: `${folder}/python` } as const;
 const typescript = { command: process.execPath, folder: `${folder}/typescript` } as const;
+
+/** The broker's address in docs/guides/rpc.md. */
+const WRITTEN_FOR = "amqp://drover:secret@127.0.0.1:5672/";
 
 let plane: BrokerPlane;
 
@@ -129,6 +135,14 @@ function tests({ language: name, driver }: RpcExamples): void {
       stderr: expect.stringMatching(new RegExp(`^refused: migration ${id} of busy: `)),
     });
   });
+
+  if (name === "Python") {
+    it("are run by the guide's commands", async () => {
+      const script = (await guideScript("rpc.md")).replaceAll(WRITTEN_FOR, plane.broker.url);
+      const env = { PATH: `${dirname(process.execPath)}:/usr/bin:/bin`, LANG: "C.UTF-8", PYTHONDONTWRITEBYTECODE: "1" };
+      await runCommand("bash", ["-c", script], { env, cwd: checkout, deadlineMs: 80_000 });
+    });
+  }
 
   it("end with Drover's own words when it says no", async () => {
     expect(await migrate("nobody")).toMatchObject({
