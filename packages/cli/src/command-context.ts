@@ -1,19 +1,21 @@
 import { type DroverClient, openDrover } from "@drover/api-client";
 import type { Command } from "commander";
 import type { CliIo } from "./cli-io.ts";
+import { currentContext } from "./context/contexts.ts";
 import { CliError, EXIT } from "./exit-code.ts";
 import { localAdminToken } from "./local-admin-token.ts";
+import { documentText, type OutputOptions } from "./output-format.ts";
 
 const DEFAULT_URL = "http://127.0.0.1:8774";
 
 /** What every command is given: where to write, how to reach Drover, and in which form to answer. */
 export interface CommandContext {
   readonly io: CliIo;
-  /** Answer with JSON for programs. */
-  readonly json: boolean;
+  /** `data` as a document for programs, with the end of its line; undefined where people read. */
+  readonly document: ((data: unknown) => string) | undefined;
   /** A client for the API; `signal` ends its calls. */
   client(signal?: AbortSignal): DroverClient;
-  /** Writes `data` as one line of JSON, or what `text` makes of it, whichever was asked for. */
+  /** Writes `data` as a document, or what `text` makes of it, whichever was asked for. */
   answer<Data>(data: Data, text: (data: Data) => string): void;
 }
 
@@ -23,23 +25,27 @@ export interface CommandHost {
   readonly setExitCode: (code: number) => void;
 }
 
-/**
- * The context of one invocation: `--url` before DROVER_URL before the default, `--token` before DROVER_TOKEN before the
- * token that a standalone Drover on this machine has left for its owner.
- */
+interface ConnectionOptions {
+  readonly url?: string;
+  readonly token?: string;
+}
+
+/** Where Drover is and who asks, and what said so, for messages. */
+interface Connection {
+  readonly url: string;
+  readonly urlFrom: string;
+  readonly token: string | undefined;
+}
+
+/** The context of one invocation. */
 export function commandContext(io: CliIo, command: Command): CommandContext {
-  const options = command.optsWithGlobals<{
-    readonly url?: string;
-    readonly token?: string;
-    readonly json?: boolean;
-  }>();
-  const json = options.json === true;
-  const url = options.url ?? (io.env.DROVER_URL || DEFAULT_URL);
-  const token = options.token ?? (io.env.DROVER_TOKEN || localAdminToken(url, io.env));
+  const { output = "table", ...options } = command.optsWithGlobals<ConnectionOptions & OutputOptions>();
+  const document = output === "table" ? undefined : (data: unknown) => documentText(output, data);
   return {
     io,
-    json,
+    document,
     client: (signal) => {
+      const { url, urlFrom, token } = connectionOf(options, io.env);
       try {
         return openDrover({
           url,
@@ -47,12 +53,32 @@ export function commandContext(io: CliIo, command: Command): CommandContext {
           ...(signal === undefined ? {} : { signal }),
         });
       } catch (cause) {
-        const from = options.url === undefined ? "DROVER_URL" : "--url";
-        throw new CliError(EXIT.usage, `the value of ${from} cannot be used`, { cause });
+        throw new CliError(EXIT.usage, `the value of ${urlFrom} cannot be used`, { cause });
       }
     },
     answer: (data, text) => {
-      io.stdout.write(json ? `${JSON.stringify(data)}\n` : text(data));
+      io.stdout.write(document === undefined ? text(data) : document(data));
     },
   };
+}
+
+/**
+ * An option goes before the environment, that before the context that was logged in to, and that before what `drover up` is
+ * on this machine. A context's token goes to its own address alone.
+ */
+function connectionOf(options: ConnectionOptions, env: CliIo["env"]): Connection {
+  const named = namedUrl(options, env);
+  const context = named === undefined ? currentContext(env) : undefined;
+  const url = named?.url ?? context?.url ?? DEFAULT_URL;
+  const urlFrom = named?.from ?? `the context ${context?.name}`;
+  const token = options.token ?? (env.DROVER_TOKEN || context?.token || localAdminToken(url, env));
+  return { url, urlFrom, token };
+}
+
+function namedUrl(
+  { url }: ConnectionOptions,
+  { DROVER_URL }: CliIo["env"],
+): { readonly url: string; readonly from: string } | undefined {
+  if (url !== undefined) return { url, from: "--url" };
+  return DROVER_URL ? { url: DROVER_URL, from: "DROVER_URL" } : undefined;
 }

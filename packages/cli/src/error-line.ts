@@ -23,14 +23,20 @@ function messageOf(error: unknown): string {
   return error instanceof Error && error.name === "ApiUnreachableError" ? error.message : errorChain(error);
 }
 
+/** What to do next where the API, which does not know who reads it, cannot say it in terms of this command. */
+const REMEDIES: Readonly<Record<string, string>> = {
+  unauthenticated: "log in with `drover login URL`, or name a token with --token or DROVER_TOKEN",
+};
+
 /** The lists that say why, where the message does not hold them already; the request id where only a log can help. */
 function apiMessage(error: ApiError): string {
   const reasons = [...rowsOf(error.details.checks), ...rowsOf(error.details.eliminated)]
     .filter((row) => row.passed !== true)
     .map((row) => [row.host, row.message ?? row.reason].filter((part) => typeof part === "string").join(": "))
     .filter((reason) => reason !== "" && !error.message.includes(reason));
+  const remedy = REMEDIES[error.code];
   const request = error.code === "internal" && error.requestId !== null ? ` (request ${error.requestId})` : "";
-  return [error.message, ...new Set(reasons)].join("; ") + request;
+  return [error.message, ...new Set(reasons), ...(remedy === undefined ? [] : [remedy])].join("; ") + request;
 }
 
 function rowsOf(value: unknown): readonly Readonly<Record<string, unknown>>[] {

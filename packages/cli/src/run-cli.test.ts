@@ -426,3 +426,15 @@ test("a name cannot steer the terminal", async () => {
   const { out } = await runDrover({ "GET /v1/servers": { body } }, "server", "list");
   expect(out).toContain("?[2Jevil? name");
 });
+
+test("--output yaml gives the same documents, also of an error; --output json is what --json is", async () => {
+  const body = { hosts: [] };
+  const yaml = await runDrover({ "GET /v1/hosts": { body } }, "host", "list", "--output", "yaml");
+  expect(yaml).toMatchObject({ code: 0, out: "---\nhosts: []\n" });
+  const json = await runDrover({ "GET /v1/hosts": { body } }, "-o", "json", "host", "list");
+  expect(json.out).toBe((await runDrover({ "GET /v1/hosts": { body } }, "--json", "host", "list")).out);
+  const failed = await runDrover({}, "server", "show", "web", "-o", "yaml");
+  expect(failed.out).toMatch(/^---\nerror:\n {2}code: not-found\n/);
+  const wrong = await runDrover({}, "host", "list", "--output", "xml");
+  expect(wrong).toMatchObject({ code: 2, err: expect.stringContaining("Allowed choices are table, json, yaml") });
+});

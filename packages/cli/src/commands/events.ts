@@ -21,7 +21,7 @@ export function addEventsCommand(program: Command, host: CommandHost): void {
       "begin with what came after this event (its number); without it only what is new",
       parseWhole,
     )
-    .option("--progress", "with --json: the numbers of all copies too, once a second", false)
+    .option("--progress", "with --output json or yaml: the numbers of all copies too, once a second", false)
     .action(runCommand<EventsOptions>(host, async (context, _argument, options) => await showEvents(context, options)));
 }
 
@@ -29,17 +29,17 @@ async function showEvents(
   context: CommandContext,
   { after, progress = false }: Partial<EventsOptions>,
 ): Promise<number> {
-  const { io, json } = context;
+  const { io, document } = context;
+  const forPrograms = document !== undefined;
   const stop = new AbortController();
   const forget = io.onInterrupt(() => stop.abort(new CliError(EXIT.interrupted, "no longer watching")));
   const onTrouble = () => void io.stderr.write("drover: Drover's API does not answer, asking again\n");
   const from = after === undefined ? {} : { lastEventId: String(after) };
   try {
-    const asked = { ...from, progress: json && progress, signal: stop.signal, clock: io.clock, onTrouble };
+    const asked = { ...from, progress: forPrograms && progress, signal: stop.signal, clock: io.clock, onTrouble };
     for await (const event of context.client(stop.signal).events(asked)) {
-      const lines = json ? [JSON.stringify(event)] : linesOf(event);
-      for (const line of lines) io.stdout.write(`${line}\n`);
-      if (!json && event.event === "snapshot" && event.data.missed) {
+      io.stdout.write(forPrograms ? document(event) : linesOf(event));
+      if (!forPrograms && event.event === "snapshot" && event.data.missed) {
         io.stderr.write("drover: what happened before is not known any more; this is how things stand\n");
       }
     }
@@ -50,7 +50,8 @@ async function showEvents(
 }
 
 /** For people: what is in progress first, then a line per change. */
-function linesOf({ event, data }: FleetEvent): readonly string[] {
-  if (event === "snapshot") return data.migrations.map(progressLine).toReversed();
-  return event === "change" ? [changeLine(data)] : [];
+function linesOf({ event, data }: FleetEvent): string {
+  if (event === "progress") return "";
+  const lines = event === "snapshot" ? data.migrations.map(progressLine).toReversed() : [changeLine(data)];
+  return lines.map((line) => `${line}\n`).join("");
 }

@@ -38,7 +38,7 @@ export function addHostCommands(program: Command, host: CommandHost): void {
     );
 }
 
-/** One host after the other, as if it alone were to be emptied; with `--json` a document for each. */
+/** One host after the other, as if it alone were to be emptied; for programs a document for each. */
 async function preflightFleet(context: CommandContext): Promise<number> {
   const client = context.client();
   const { hosts } = await client.hosts();
@@ -51,7 +51,7 @@ async function preflightFleet(context: CommandContext): Promise<number> {
     context.answer(report, () => (report.cannotMoveTogether === 0 ? "" : `${departuresText(report, "staying")}\n`));
   }
   const total = `${servers - staying} of ${servers} servers on ${hosts.length} hosts could leave theirs, were it emptied`;
-  if (!context.json) context.io.stdout.write(`${total}\n`);
+  if (context.document === undefined) context.io.stdout.write(`${total}\n`);
   return staying === 0 ? EXIT.ok : EXIT.refused;
 }
 

@@ -1,6 +1,7 @@
 import type { Command } from "commander";
 import type { CommandHost } from "../command-context.ts";
 import { CliError, EXIT } from "../exit-code.ts";
+import { documentText, type OutputOptions } from "../output-format.ts";
 
 export function addInitCommand(program: Command, host: CommandHost): void {
   program
@@ -11,7 +12,7 @@ export function addInitCommand(program: Command, host: CommandHost): void {
     .action(async function (this: Command) {
       // Opening a database is for this command alone: every other is quicker without.
       const { makeFirstAdmin } = await import("../make-first-admin.ts");
-      const options = this.optsWithGlobals<{ name: string; force?: boolean; json?: boolean }>();
+      const options = this.optsWithGlobals<{ name: string; force?: boolean } & OutputOptions>();
       const { io } = host;
       const made = await makeFirstAdmin({
         name: options.name,
@@ -27,7 +28,8 @@ export function addInitCommand(program: Command, host: CommandHost): void {
         );
       }
       const { id, text } = made;
-      if (options.json === true) io.stdout.write(`${JSON.stringify({ id, token: text })}\n`);
+      const { output = "table" } = options;
+      if (output !== "table") io.stdout.write(documentText(output, { id, token: text }));
       else {
         io.stdout.write(`${text}\n`);
         io.stderr.write(

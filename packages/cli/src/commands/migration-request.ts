@@ -93,7 +93,7 @@ function addForceComplete(group: Command, host: CommandHost): void {
         const method = pause ? "pause" : postCopy ? "post-copy" : null;
         const { expectedStandstill } = detail.migration;
         // Before anything is asked for: a person who sees it may still press Ctrl-C.
-        if (!context.json && expectedStandstill !== null) {
+        if (context.document === undefined && expectedStandstill !== null) {
           context.io.stderr.write(`drover: ${printable(standstillWords(expectedStandstill, method))}\n`);
         }
         const answer = await client.forceComplete(detail.migration.id, { method });

@@ -7,12 +7,15 @@ import { SAMPLE_NOW } from "./sample-views.ts";
 export interface CapturedIo extends CliIo {
   out(): string;
   err(): string;
+  /** Secrets that were asked for. */
+  readonly asked: readonly string[];
   /** Presses Ctrl-C; false when nobody listens. */
   interrupt(): boolean;
 }
 
 /** The outside of a command, kept in memory; its clock moves only when somebody sleeps, and then at once. */
-export function capturedIo(env: CliIo["env"] = {}, terminal?: { readonly columns: number }): CapturedIo {
+export function capturedIo(env: CliIo["env"] = {}, terminal?: { readonly columns: number }, secret = ""): CapturedIo {
+  const asked: string[] = [];
   const out = captured(terminal);
   const err = captured();
   const listeners = new Set<() => void>();
@@ -21,10 +24,15 @@ export function capturedIo(env: CliIo["env"] = {}, terminal?: { readonly columns
     stderr: err.stream,
     env,
     clock: skippingClock(),
+    readSecret: async (question) => {
+      asked.push(question);
+      return secret;
+    },
     onInterrupt: (listener) => {
       listeners.add(listener);
       return () => void listeners.delete(listener);
     },
+    asked,
     out: out.text,
     err: err.text,
     interrupt: () => {

@@ -29,20 +29,20 @@ export async function watchCommand(context: CommandContext, { id, server }: Migr
     const client = context.client(stop.signal);
     const view = viewFor(context);
     const { migration } = await watchMigration({ client, migration: id, view, clock: io.clock, signal: stop.signal });
-    if (!context.json) tellOutcome(context, migration);
+    if (context.document === undefined) tellOutcome(context, migration);
     return exitCodeOfState(migration.state) ?? EXIT.error;
   } finally {
     forget();
   }
 }
 
-function viewFor({ io, json }: CommandContext): WatchView {
-  if (!json && isLively(io)) return barView(io);
+function viewFor({ io, document }: CommandContext): WatchView {
+  if (document === undefined && isLively(io)) return barView(io);
   const { clock } = io;
   const warn = (what: string) => void io.stderr.write(`drover: ${what}\n`);
   const write = (line: string) => void io.stdout.write(`${line}\n`);
-  return json
-    ? lineView({ render: changingJson(), write, warn, clock })
+  return document !== undefined
+    ? lineView({ render: changing(document), write: (text) => void io.stdout.write(text), warn, clock })
     : lineView({
         render: ({ migration }) => progressLine(migration),
         write: (line) => write(`${clock.now().toISOString().slice(11, 19)}  ${line}`),
@@ -51,13 +51,13 @@ function viewFor({ io, json }: CommandContext): WatchView {
       });
 }
 
-/** /v1's answer, one document per line; the growing age of the same numbers alone is not a change. */
-function changingJson(): (detail: MigrationDetail) => string {
-  let last = { facts: "", line: "" };
+/** /v1's answer, a document for each change; the growing age of the same numbers alone is none. */
+function changing(document: (data: unknown) => string): (detail: MigrationDetail) => string {
+  let last = { facts: "", text: "" };
   return (detail) => {
     const facts = JSON.stringify(detail, (key, value: unknown) => (key === "ageMs" ? undefined : value));
-    if (facts !== last.facts) last = { facts, line: JSON.stringify(detail) };
-    return last.line;
+    if (facts !== last.facts) last = { facts, text: document(detail) };
+    return last.text;
   };
 }
 
