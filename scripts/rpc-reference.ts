@@ -14,7 +14,7 @@ interface Contract {
   readonly topic: string;
   readonly method: string;
   readonly version: string;
-  readonly access: "read" | "request" | "command" | "report";
+  readonly access: keyof typeof access;
   readonly idempotent: boolean;
   readonly deadlineMs?: number;
   readonly monitorTimeoutMs?: number;
@@ -41,6 +41,7 @@ const topics = {
 const access = {
   read: "whoever the broker lets in (read)",
   request: "any service, but no agent (request)",
+  "control-plane": "conductors and APIs alone (control-plane)",
   command: "trusted users alone (command)",
   report: "the agent of that host alone (report)",
 } as const;

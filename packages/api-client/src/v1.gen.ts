@@ -455,6 +455,76 @@ export interface paths {
       };
     };
   };
+  "/v1/tokens": {
+    /** All tokens that were ever given out, the oldest first; without their secrets */
+    get: {
+      parameters: {};
+      responses: {
+        200: { content: { "application/json": {
+          "tokens": components["schemas"]["Token"][];
+        } } };
+        "4XX": { content: { "application/json": components["schemas"]["Error"] } };
+        "5XX": { content: { "application/json": components["schemas"]["Error"] } };
+      };
+    };
+    /** Make a token; its text is in this answer alone */
+    post: {
+      parameters: {};
+      requestBody: { content: { "application/json": components["schemas"]["NewTokenInput"] } };
+      responses: {
+        201: { content: { "application/json": {
+          "token": components["schemas"]["Token"];
+          /** What its holder sends. */
+          "text": string;
+        } } };
+        "4XX": { content: { "application/json": components["schemas"]["Error"] } };
+        "5XX": { content: { "application/json": components["schemas"]["Error"] } };
+      };
+    };
+  };
+  "/v1/tokens/{id}": {
+    /** Revoke it: within seconds no API takes it any more; it stays listed */
+    delete: {
+      parameters: {
+        path: {
+          "id": string;
+        };
+      };
+      responses: {
+        200: { content: { "application/json": {
+          "token": components["schemas"]["Token"];
+        } } };
+        "4XX": { content: { "application/json": components["schemas"]["Error"] } };
+        "5XX": { content: { "application/json": components["schemas"]["Error"] } };
+      };
+    };
+  };
+  "/v1/audit": {
+    /** Who asked for what, from where, and what came of it; the newest first */
+    get: {
+      parameters: {
+        query?: {
+          "user"?: string;
+          "token"?: string;
+          "action"?: string;
+          "resource"?: string;
+          "outcome"?: string;
+          "requestId"?: string;
+          "since"?: string;
+          "before"?: string;
+          "limit"?: number;
+          "marker"?: number;
+        };
+      };
+      responses: {
+        200: { content: { "application/json": {
+          "entries": components["schemas"]["AuditEntry"][];
+        } } };
+        "4XX": { content: { "application/json": components["schemas"]["Error"] } };
+        "5XX": { content: { "application/json": components["schemas"]["Error"] } };
+      };
+    };
+  };
 }
 
 export interface components {
@@ -473,6 +543,34 @@ export interface components {
       "metadata"?: Record<string, string>;
       "addHosts"?: string[];
       "removeHosts"?: string[];
+    };
+    "AuditEntry": {
+      /** Grows with time. */
+      "id": number;
+      "at": string;
+      /** Who, as the request said it; `sender` says how far to believe that. */
+      "userId": string | null;
+      "projectId": string | null;
+      "role": string | null;
+      /** Of what came over HTTP. */
+      "tokenId": string | null;
+      /** Of what came over HTTP. */
+      "remoteAddress": string | null;
+      /** The broker's word for who sent it; null where it vouches for nobody. */
+      "sender": string | null;
+      /** The RPC, or method and route of what the API answered by itself. */
+      "action": string;
+      /** What it was about, kind and name. */
+      "resource": string | null;
+      /** What was asked, as JSON without secrets. */
+      "request": string | null;
+      /** `ok`, or the code of the refusal; null where the conductor ended before it was known. */
+      "outcome": string | null;
+      "message": string | null;
+      "httpStatus": number | null;
+      "requestId": string;
+      /** How many like it are counted here; more than one only of refused tokens. */
+      "times": number;
     };
     "ChosenFlag": {
       /** libvirt's name of the flag or parameter. */
@@ -875,6 +973,18 @@ export interface components {
       /** Uuids or unambiguous names; a server is in one group at most. */
       "servers"?: string[];
     };
+    "NewTokenInput": {
+      /** Who holds it: what records have as who asked. */
+      "name": string;
+      /** Each may what those before it may. */
+      "role": "reader" | "operator" | "admin";
+      /** Nova's project of what it asks for. */
+      "projectId"?: string;
+      /** From where it may be used; none: from everywhere. */
+      "networks"?: string[];
+      /** Null: it is good until it is revoked. */
+      "expiresAt"?: string | null;
+    };
     "ParkedMessage": {
       "id": string;
       /** The queue that it was taken from: `<topic>` or `<topic>.<server>`. */
@@ -1026,6 +1136,19 @@ export interface components {
       "locked"?: boolean;
       /** Why; with `locked` true. */
       "lockedReason"?: string;
+    };
+    "Token": {
+      /** No secret: it names the token, in logs and in the audit too. */
+      "id": string;
+      "name": string;
+      "role": "reader" | "operator" | "admin";
+      "projectId": string;
+      "networks": string[];
+      "createdBy": string;
+      "createdAt": string;
+      "expiresAt": string | null;
+      "revokedBy": string | null;
+      "revokedAt": string | null;
     };
     "TuneRequestInput": {
       /** Null leaves it; 0 takes the limit away. */

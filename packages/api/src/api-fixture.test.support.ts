@@ -3,6 +3,7 @@ import { type Bus, handle, openInProcessBus, type RpcInfo } from "@drover/bus";
 import {
   abortMigration,
   createServerGroup,
+  createToken,
   deleteHost,
   deleteServerGroup,
   forceCompleteMigration,
@@ -10,16 +11,18 @@ import {
   liveMigrateInstance,
   migrationPreflight,
   pauseServer,
+  recordAudit,
   resetServerState,
+  revokeToken,
   setMigrationPriority,
   unpauseServer,
   updateAggregate,
   updateHost,
   updateServer,
 } from "@drover/contracts";
-import { createFleet, viewServer, viewServerGroup } from "@drover/fleet";
+import { createFleet, viewServer, viewServerGroup, viewToken } from "@drover/fleet";
 import { openSampleFleet, S1, type SampleFleet } from "@drover/fleet/testing";
-import { DroverError, mintToken, ROLES, type Role, silentLogger, systemClock } from "@drover/model";
+import { type Clock, DroverError, mintToken, ROLES, type Role, silentLogger, systemClock } from "@drover/model";
 import type { ProgressCache } from "@drover/progress";
 import type { Store } from "@drover/store";
 import type { FastifyInstance, InjectOptions, LightMyRequestResponse } from "fastify";
@@ -62,7 +65,10 @@ export interface ApiFixture {
 }
 
 /** Hosts `hosta` (vm1 and vm2 running, vm3 shut off) and `hostb` (empty). */
-export async function openApiFixture(settings: Partial<ApiConfig> = {}): Promise<ApiFixture> {
+export async function openApiFixture(
+  settings: Partial<ApiConfig> = {},
+  clock: Clock = systemClock,
+): Promise<ApiFixture> {
   const fleet = await openSampleFleet();
   const { store, progress } = fleet;
   const bus = openInProcessBus();
@@ -119,6 +125,19 @@ export async function openApiFixture(settings: Partial<ApiConfig> = {}): Promise
         const group = viewServerGroup({ ...made, members: [] });
         return answer("create_server_group", request, info, { group });
       }),
+      handle(createToken, async (request, info) => {
+        const { id, secretHash, token, requestedBy: createdBy } = request;
+        const expiresAt = token.expiresAt === null ? null : new Date(token.expiresAt);
+        const made = await store.tokens.create({ ...token, id, secretHash, expiresAt, createdBy });
+        return answer("create_token", request, info, { token: viewToken(made) });
+      }),
+      handle(revokeToken, async (request, info) => {
+        const revoked = await store.tokens.revoke(request.id, request.requestedBy);
+        return answer("revoke_token", request, info, { token: viewToken(revoked) });
+      }),
+      handle(recordAudit, async (told) => {
+        await store.audit.add({ ...told, sender: "drover-api", request: null });
+      }),
       handle(deleteServerGroup, async (request, info) => answer("delete_server_group", request, info, {})),
       handle(updateAggregate, async (request, info) => {
         const made = { ...request.change, metadata: {}, availabilityZone: request.change.availabilityZone ?? null };
@@ -160,7 +179,7 @@ export async function openApiFixture(settings: Partial<ApiConfig> = {}): Promise
   const tokens = { reader: "", operator: "", admin: "" };
   for (const role of ROLES) tokens[role] = await issueToken(store, role);
   const config = apiConfig.parse({ port: 0, ...settings });
-  const app = await createApi({ bus, store, progress, logger: silentLogger, clock: systemClock, config });
+  const app = await createApi({ bus, store, progress, logger: silentLogger, clock, config });
 
   const inject: ApiFixture["inject"] = (request) =>
     app.inject({ ...request, headers: { "x-auth-token": tokens.admin, ...request.headers } });

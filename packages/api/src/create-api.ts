@@ -12,6 +12,7 @@ import {
   type ZodTypeProvider,
 } from "fastify-type-provider-zod";
 import type { ApiDependencies } from "./api-dependencies.ts";
+import { ApiAudit } from "./audit/api-audit.ts";
 import { controlAccess } from "./auth/access-control.ts";
 import { EventHub } from "./events/event-hub.ts";
 import { eventOpener } from "./events/open-events.ts";
@@ -61,7 +62,9 @@ export async function createApi(dependencies: ApiDependencies): Promise<FastifyI
     const refusal = whyNotLocal(request.headers, listeningPort(app));
     if (refusal !== undefined) throw new LocalOnlyError(refusal);
   });
-  const access = controlAccess(app, dependencies);
+  const audit = new ApiAudit(dependencies);
+  app.addHook("onClose", () => audit.close());
+  const access = controlAccess(app, dependencies, audit);
   if (dependencies.traced === true) traceRequests(app);
   const metrics = dependencies.metrics && httpMetrics(dependencies.metrics);
   app.addHook("onResponse", async (request, reply) => {
@@ -107,7 +110,8 @@ export async function createApi(dependencies: ApiDependencies): Promise<FastifyI
   app.get("/", async (request) => versionList(baseUrl(request)));
   await app.register(async (scope) => novaApi(scope, context), { prefix: "/v2.1" });
   await app.register(
-    async (scope) => v1Api(scope.withTypeProvider<ZodTypeProvider>(), { dependencies, fleet, migrations, events }),
+    async (scope) =>
+      v1Api(scope.withTypeProvider<ZodTypeProvider>(), { dependencies, fleet, migrations, events, audit }),
     {
       prefix: "/v1",
     },

@@ -44,6 +44,5 @@ export function rpcContext(request: {
 }): RpcContext {
   const { traceparent } = request.headers;
   const trace = typeof traceparent === "string" && isTraceparent(traceparent) ? { traceparent } : {};
-  const { userId, projectId } = request.identity;
-  return { requestId: request.id, userId, projectId, ...trace };
+  return { requestId: request.id, ...request.identity, ...trace };
 }

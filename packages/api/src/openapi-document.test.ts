@@ -12,6 +12,7 @@ it("describes /v1 and nothing else", async () => {
   expect(Object.keys(document.paths).sort()).toEqual([
     "/v1/aggregates",
     "/v1/aggregates/{aggregate}",
+    "/v1/audit",
     "/v1/bus/parked",
     "/v1/bus/parked/{id}",
     "/v1/bus/parked/{id}/send-again",
@@ -33,5 +34,7 @@ it("describes /v1 and nothing else", async () => {
     "/v1/servers/{server}",
     "/v1/servers/{server}/migration-preflight",
     "/v1/servers/{server}/migrations",
+    "/v1/tokens",
+    "/v1/tokens/{id}",
   ]);
 });

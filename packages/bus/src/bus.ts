@@ -9,6 +9,10 @@ export interface RpcContext {
   readonly requestId: string;
   readonly userId?: string;
   readonly projectId?: string;
+  /** Of a request that came in over HTTP: the role and the id of its token, and the address that it came from. */
+  readonly role?: string;
+  readonly tokenId?: string;
+  readonly remoteAddress?: string;
   /** W3C trace context, as it came with the request that caused this one. */
   readonly traceparent?: string;
 }

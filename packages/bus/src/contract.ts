@@ -10,10 +10,12 @@ export interface Schema<Value> {
  *
  * - `read`: whoever the broker lets in. It changes nothing.
  * - `request`: any service, stock clients among them, and no agent.
+ * - `control-plane`: only what runs Drover: conductors and APIs, by the names of their users, and trusted users. Identity is
+ *   decided there, so no other service may ask for it.
  * - `command`: only the users that the server trusts. A taken-over host commands nobody.
  * - `report`: only the agent of the host that the report is about, or a trusted user.
  */
-export type Access = "read" | "request" | "command" | "report";
+export type Access = "read" | "request" | "control-plane" | "command" | "report";
 
 interface ContractBase<Request> {
   /** Queue family: `conductor`, `scheduler`, `compute`, `compute-control`. */

@@ -88,6 +88,8 @@ test("the context travels under oslo's keys", () => {
   const ours = { requestId: "req-1", userId: "admin", projectId: "demo" };
   expect(contextToWire(ours)).toEqual({ request_id: "req-1", user_id: "admin", project_id: "demo" });
   expect(contextFromWire({ ...contextToWire(ours), is_admin: true })).toEqual(ours);
+  const overHttp = { ...ours, role: "operator", tokenId: "0123456789ab", remoteAddress: "192.0.2.7" };
+  expect(contextFromWire(contextToWire(overHttp))).toEqual(overHttp);
   expect(contextFromWire({}).requestId).toMatch(/^req-/);
 });
 

@@ -193,29 +193,32 @@ const CONTEXT_KEYS = {
   requestId: "request_id",
   userId: "user_id",
   projectId: "project_id",
+  role: "role",
+  tokenId: "token_id",
+  remoteAddress: "remote_address",
   traceparent: "traceparent",
 } as const satisfies Record<keyof RpcContext, string>;
 
+const OPTIONAL_FIELDS = ["userId", "projectId", "role", "tokenId", "remoteAddress", "traceparent"] as const;
+type Writable<T> = { -readonly [Key in keyof T]: T[Key] };
+
 export function contextToWire(context: RpcContext): Record<string, unknown> {
   const wire: Record<string, unknown> = { [CONTEXT_KEYS.requestId]: context.requestId };
-  if (context.userId !== undefined) wire[CONTEXT_KEYS.userId] = context.userId;
-  if (context.projectId !== undefined) wire[CONTEXT_KEYS.projectId] = context.projectId;
-  if (context.traceparent !== undefined) wire[CONTEXT_KEYS.traceparent] = context.traceparent;
+  for (const field of OPTIONAL_FIELDS) {
+    if (context[field] !== undefined) wire[CONTEXT_KEYS[field]] = context[field];
+  }
   return wire;
 }
 
 /** Keys that Drover does not know are left out; a sender without a request id gets a new one. */
 export function contextFromWire(wire: Readonly<Record<string, unknown>>): RpcContext {
   const requestId = wire[CONTEXT_KEYS.requestId];
-  const userId = wire[CONTEXT_KEYS.userId];
-  const projectId = wire[CONTEXT_KEYS.projectId];
-  const traceparent = wire[CONTEXT_KEYS.traceparent];
-  return {
-    requestId: typeof requestId === "string" ? requestId : newRequestId(),
-    ...(typeof userId === "string" ? { userId } : {}),
-    ...(typeof projectId === "string" ? { projectId } : {}),
-    ...(typeof traceparent === "string" ? { traceparent } : {}),
-  };
+  const context: Writable<RpcContext> = { requestId: typeof requestId === "string" ? requestId : newRequestId() };
+  for (const field of OPTIONAL_FIELDS) {
+    const value = wire[CONTEXT_KEYS[field]];
+    if (typeof value === "string") context[field] = value;
+  }
+  return context;
 }
 
 export function newRequestId(): string {

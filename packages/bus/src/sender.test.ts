@@ -22,7 +22,9 @@ const vouched = (user: string): Sender => ({ user, throughExchange: false });
 const senders = {
   "our own user": vouched(trust.ownUser),
   "a trusted user": vouched("drover"),
+  "the API": vouched("drover-api"),
   "another service": vouched("billing"),
+  "a client of Drover": vouched("drover-client.billing"),
   "the agent of hostb": vouched(agentUser("hostb")),
   "nobody known, to the exchange": { user: null, throughExchange: true },
   "nobody known, to the queue": { user: null, throughExchange: false },
@@ -32,7 +34,8 @@ const all = Object.keys(senders);
 const trusted = ["our own user", "a trusted user"];
 const admitted: Record<Access, readonly string[]> = {
   read: all,
-  request: [...trusted, "another service", "nobody known, to the exchange"],
+  request: [...trusted, "the API", "another service", "a client of Drover", "nobody known, to the exchange"],
+  "control-plane": [...trusted, "the API"],
   command: trusted,
   report: [...trusted, "the agent of hostb"],
 };

@@ -22,6 +22,8 @@ export interface Trust {
 
 /** Broker users of agents are named by their hosts, so that the name says what they may report on. */
 const AGENT_USER = "drover-agent.";
+/** Those of the control plane by their processes: `drover-api`. With a dot it is an agent's or another service's. */
+const CONTROL_PLANE_USER = /^drover-[^.]+$/;
 
 export function agentUser(host: string): string {
   return AGENT_USER + host;
@@ -67,6 +69,8 @@ function allows(
   switch (contract.access) {
     case "request":
       return user === null ? throughExchange : !user.startsWith(AGENT_USER);
+    case "control-plane":
+      return user !== null && CONTROL_PLANE_USER.test(user);
     case "command":
       return false;
     case "report": {
@@ -79,6 +83,7 @@ function allows(
 const RULES = {
   read: "anybody may ask it",
   request: "agents may not ask for it, and other services must be vouched for or publish to the exchange",
+  "control-plane": "only the control plane's own users may, `drover-<process>`",
   command: "only trusted users may, name them in `bus.trusted_users`",
   report: "only the agent of that host may, as the user `drover-agent.<host>`",
 } as const;

@@ -20,6 +20,8 @@ import { type Clock, errorChain, type Logger, type MigrationPolicy } from "@drov
 import { type ProgressCache, startProgressFlush } from "@drover/progress";
 import { type Metrics, type RunningService, unscrapedMetrics } from "@drover/service-kit";
 import type { Store } from "@drover/store";
+import { auditHandler } from "./audit/audit-handler.ts";
+import { audited } from "./audit/audited.ts";
 import type { ConductorContext } from "./conductor-context.ts";
 import { type ConductorConfig, type RetentionConfig, retentionConfig } from "./config.ts";
 import { HeartbeatBatch } from "./hosts/heartbeat-batch.ts";
@@ -36,6 +38,7 @@ import { fleetHandlers } from "./requests/read-fleet.ts";
 import { recordResume } from "./requests/resume-migration.ts";
 import { serverHandlers } from "./requests/server-handlers.ts";
 import { recordPriority } from "./requests/set-priority.ts";
+import { tokenHandlers } from "./requests/token-handlers.ts";
 import { recordTuning } from "./requests/tune-migration.ts";
 import { recordHostSettings, removeHost } from "./requests/update-host.ts";
 import { announcingStore } from "./work/announcing-store.ts";
@@ -91,15 +94,17 @@ export async function startConductor(dependencies: ConductorDependencies): Promi
   const server = await bus.serve({
     topic: liveMigrateInstance.topic,
     server: `conductor-${randomUUID()}`,
-    handlers: [
+    handlers: audited(dependencies, [
       ...operatorHandlers(context, work),
       ...fleetHandlers(dependencies),
       ...preflightHandlers(context),
       ...placementHandlers(context),
       ...serverHandlers(context),
+      ...tokenHandlers(context),
       ...agentHandlers(context),
+      auditHandler(store),
       changeHandler(signals, work),
-    ],
+    ]),
   });
   const flush = startProgressFlush({
     cache: dependencies.progress,

@@ -6,7 +6,8 @@
  * `migration_preflight`, `host_migration_preflight` and `update_host`, `priority` and `policy` of
  * `live_migrate_instance`, a method with `live_migration_force_complete`, `live_migration_tune` and `live_migration_resume`;
  * 1.4 server groups, aggregates, zones and maintenance, `addresses` in a host's facts,
- * `set_migration_priority`, locks of servers, `pause_server`, `unpause_server`, `reset_server_state`, `delete_host` and `forcedDown` of a host.
+ * `set_migration_priority`, locks of servers, `pause_server`, `unpause_server`, `reset_server_state`, `delete_host` and `forcedDown` of a host,
+ * `create_token`, `revoke_token` and `record_audit`.
  */
 export const conductorTopic = { topic: "conductor", version: "1.4" } as const;
 

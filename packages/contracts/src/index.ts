@@ -1,3 +1,4 @@
+export { type AuditView, auditView, recordAudit } from "./audit-rpc.ts";
 export {
   checkCanLiveMigrateDestination,
   checkCanLiveMigrateSource,
@@ -90,6 +91,7 @@ export {
 export { selectDestinations } from "./scheduler-rpc.ts";
 export { hostName, migrationPriority, serializedError } from "./schemas.ts";
 export { pauseServer, resetServerState, unpauseServer } from "./server-rpc.ts";
+export { createToken, newToken, revokeToken, type TokenView, tokenId, tokenView } from "./token-rpc.ts";
 export {
   type AggregateView,
   aggregateView,

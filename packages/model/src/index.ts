@@ -9,6 +9,7 @@ export {
   ROLES,
   type Role,
 } from "./access-token.ts";
+export type { AuditEntry } from "./audit.ts";
 export { type Clock, systemClock } from "./clock.ts";
 export type { DiskToMove, PreparedDisk, StorageProof } from "./disk.ts";
 export {

@@ -1,4 +1,5 @@
 import { aggregateRecords } from "./aggregate-records.ts";
+import { auditRecords } from "./audit-records.ts";
 import type { Database } from "./database.ts";
 import { destinationClaims } from "./destination-claims.ts";
 import { duties } from "./duties.ts";
@@ -65,6 +66,7 @@ export function databaseStore(database: Database): Store {
     tokens: tokenRecords(database),
     serverLocks: serverLocks(database),
     duties: duties(database),
+    audit: auditRecords(database),
     figures: () => readFleetFigures(database),
     ping: () => database.ping(),
     close: () => database.close(),

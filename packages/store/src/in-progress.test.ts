@@ -9,7 +9,9 @@ it("the schema's partial indexes and the queries agree on what is in progress", 
   const kysely = new Kysely<object>({ dialect: new NodeSqliteDialect(new DatabaseSync(":memory:")) });
   const condition = isInProgress().compile(kysely).sql;
   await kysely.destroy();
-  const statements = schemaChanges.flatMap((change) => change.statements({ serialKey: "integer primary key" }));
+  const statements = schemaChanges.flatMap((change) =>
+    change.statements({ serialKey: "integer primary key", refuseUpdates: () => [] }),
+  );
   const partial = statements.filter((statement) => statement.startsWith("create") && statement.includes(" where "));
   expect(partial.length).toBeGreaterThan(0);
   for (const statement of partial) expect(statement).toContain(`where ${condition}`);

@@ -19,6 +19,11 @@ storeContract("PostgreSQL", async () => {
   const url = await postgres.createDatabase();
   return {
     open: (clock) => openPostgresStore({ url, poolSize: 4, clock, logger: silentLogger }),
+    run: async (statement) => {
+      const client = new pg.Client({ connectionString: url });
+      await client.connect();
+      await client.query(statement).finally(() => client.end());
+    },
     remove: () => dropDatabase(url),
   };
 });

@@ -67,7 +67,15 @@ function postgresDriver({ url, poolSize = DEFAULT_POOL_SIZE, logger }: PostgresS
   return {
     kysely: new Kysely<Tables>({ dialect: new PostgresDialect({ pool: discardingPool(pool) }) }),
     label,
-    schemaWords: { serialKey: "bigint generated always as identity primary key" },
+    schemaWords: {
+      serialKey: "bigint generated always as identity primary key",
+      refuseUpdates: (table, condition) => [
+        `create function ${table}_refuse_update() returns trigger language plpgsql as $$
+          begin raise exception 'rows of ${table} stay as they are'; end $$`,
+        `create trigger ${table}_refuse_update before update on ${table} for each row when (${condition})
+          execute function ${table}_refuse_update()`,
+      ],
+    },
     prepare: async () => {},
     // The hash may make two scopes share a lock; they then wait for each other, which is slower but right.
     lock: async (transaction, scope) => {

@@ -12,6 +12,10 @@ storeContract("SQLite", async () => {
   const folder = await mkdtemp(join(tmpdir(), "drover-store-"));
   return {
     open: (clock) => openSqliteStore({ path: join(folder, "drover.db"), clock, logger: silentLogger }),
+    run: async (statement) => {
+      using file = new DatabaseSync(join(folder, "drover.db"));
+      file.exec(statement);
+    },
     remove: () => rm(folder, { recursive: true }),
   };
 });

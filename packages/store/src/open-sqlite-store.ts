@@ -59,7 +59,13 @@ function sqliteDriver(file: DatabaseSync, path: string): DatabaseDriver {
   return {
     kysely: new Kysely<Tables>({ dialect: new NodeSqliteDialect(file) }),
     label: path,
-    schemaWords: { serialKey: "integer primary key autoincrement" },
+    schemaWords: {
+      serialKey: "integer primary key autoincrement",
+      refuseUpdates: (table, condition) => [
+        `create trigger ${table}_refuse_update before update on ${table} when ${condition}
+          begin select raise(abort, 'rows of ${table} stay as they are'); end`,
+      ],
+    },
     prepare: async (db) => {
       await sql`pragma journal_mode = wal`.execute(db);
       await sql`pragma synchronous = full`.execute(db);

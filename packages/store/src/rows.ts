@@ -1,6 +1,7 @@
 import {
   type AccessToken,
   type Aggregate,
+  type AuditEntry,
   completePolicy,
   type GuestSighting,
   type Host,
@@ -12,6 +13,7 @@ import {
 import type { Updateable } from "kysely";
 import type {
   AggregateRow,
+  AuditRow,
   GuestRow,
   HostRow,
   MigrationLogRow,
@@ -199,6 +201,27 @@ export function tokenFromRow(row: TokenRow): AccessToken {
     expiresAt: fromMs(row.expires_at),
     revokedBy: row.revoked_by,
     revokedAt: fromMs(row.revoked_at),
+  };
+}
+
+export function auditFromRow(row: AuditRow): AuditEntry {
+  return {
+    id: row.id,
+    at: new Date(row.at),
+    userId: row.user_id,
+    projectId: row.project_id,
+    role: row.role,
+    tokenId: row.token_id,
+    remoteAddress: row.remote_address,
+    sender: row.sender,
+    action: row.action,
+    resource: row.resource,
+    request: row.request,
+    outcome: row.outcome,
+    message: row.message,
+    httpStatus: row.http_status,
+    requestId: row.request_id,
+    times: row.times,
   };
 }
 

@@ -1,6 +1,7 @@
 import type {
   AccessToken,
   Aggregate,
+  AuditEntry,
   GuestSighting,
   Host,
   HostFacts,
@@ -394,6 +395,35 @@ export interface ServerLockStore {
   set(serverUuid: string, lock: Omit<ServerLock, "lockedAt"> | null): Promise<void>;
 }
 
+export type NewAuditEntry = Omit<AuditEntry, "id" | "at">;
+
+export interface AuditFilter {
+  readonly userId?: string;
+  readonly tokenId?: string;
+  readonly action?: string;
+  readonly resource?: string;
+  readonly outcome?: string;
+  readonly requestId?: string;
+  readonly since?: Date;
+  readonly before?: Date;
+  /** Rows at most. @default 1000 */
+  readonly limit?: number;
+  /** The id of the last row of the page before. */
+  readonly marker?: number;
+}
+
+/** Append-only: an entry is written once, and what came of it filled in once. Only age takes entries away. */
+export interface AuditStore {
+  /** Returns its id. */
+  add(entry: NewAuditEntry): Promise<number>;
+  /** Of an entry whose outcome is not known yet; that of any other stays as it is. */
+  settle(id: number, outcome: string, message: string | null): Promise<void>;
+  /** The newest first. */
+  list(filter: AuditFilter): Promise<readonly AuditEntry[]>;
+  /** Deletes up to `limit` entries from before that time, and says how many. */
+  prune(before: Date, limit: number): Promise<number>;
+}
+
 /** The flushed progress, in a table of its own: it never touches a record's generation. */
 export interface ProgressStore {
   /** One statement for all; a row with the same or a newer sequence stays as it is. */
@@ -448,6 +478,7 @@ export interface Store {
   readonly duties: DutyStore;
   readonly tokens: TokenStore;
   readonly serverLocks: ServerLockStore;
+  readonly audit: AuditStore;
   /** Counts what is in progress, at a cost that does not grow with the history: for every scrape. */
   figures(): Promise<FleetFigures>;
   /** Answers a trivial query. @throws `unavailable` when the database is away. */

@@ -1,6 +1,7 @@
-import { mintToken, ROLES } from "@drover/model";
+import { type Clock, mintToken, ROLES, systemClock } from "@drover/model";
 import fastify from "fastify";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { apiConfig } from "../api-config.ts";
 import { type ApiFixture, openApiFixture } from "../api-fixture.test.support.ts";
 import { controlAccess } from "./access-control.ts";
 import { policyTable, type RouteAccess } from "./policy-table.ts";
@@ -51,7 +52,7 @@ function expected(role: (typeof ROLES)[number] | undefined, access: RouteAccess)
 
 it("does not start with a route that is not in the policy table", () => {
   const app = fastify();
-  controlAccess(app, { store: {} } as never);
+  controlAccess(app, { store: {}, config: apiConfig.parse({}) } as never, {} as never);
   expect(() => app.get("/v1/backdoor", async () => "")).toThrow("GET /v1/backdoor is not in policy-table.ts");
 });
 
@@ -140,5 +141,45 @@ describe("a request", () => {
     const rest = { name: "late", role: "reader", projectId: "admin", networks: [], createdBy: "test" } as const;
     await api.store.tokens.create({ id: minted.id, secretHash: minted.secretHash, expiresAt: null, ...rest });
     expect((await ask("/v1/hosts", { "x-auth-token": minted.text })).statusCode).toBe(200);
+  });
+});
+
+describe("who asks too often", () => {
+  const time = { ms: 0 };
+  const clock: Clock = { ...systemClock, monotonicMs: () => time.ms };
+  beforeEach(async () => {
+    time.ms = 0;
+    api = await openApiFixture({ max_requests_per_second: 30 }, clock);
+  });
+  afterEach(() => api.close());
+
+  async function ask(token: string, remoteAddress = "192.0.2.7") {
+    const { statusCode, headers } = await api.app.inject({
+      ...{ url: "/v1/hosts", headers: { "x-auth-token": token }, remoteAddress },
+    });
+    return [statusCode, headers["retry-after"]];
+  }
+
+  it("with tokens that do not count is not looked at for a while, whatever the token, and others go on", async () => {
+    expect(await ask(api.tokens.reader)).toEqual([200, undefined]);
+    for (let tries = 0; tries < 20; tries++) expect(await ask(mintToken().text)).toEqual([401, undefined]);
+    expect(await ask(mintToken().text)).toEqual([429, "3"]);
+    expect(await ask(api.tokens.admin)).toEqual([429, "3"]);
+    // Its holder is known here, and the other comes from elsewhere.
+    expect(await ask(api.tokens.reader)).toEqual([200, undefined]);
+    expect(await ask(api.tokens.admin, "192.0.2.8")).toEqual([200, undefined]);
+    time.ms = 3_001;
+    expect(await ask(mintToken().text)).toEqual([401, undefined]);
+    expect(await ask(mintToken().text)).toEqual([429, "3"]);
+    time.ms = 70_000;
+    expect(await ask(api.tokens.operator)).toEqual([200, undefined]);
+  });
+
+  it("with one token is told when to go on, and other tokens go on", async () => {
+    for (let count = 0; count < 30; count++) expect(await ask(api.tokens.reader)).toEqual([200, undefined]);
+    expect(await ask(api.tokens.reader)).toEqual([429, "1"]);
+    expect(await ask(api.tokens.admin)).toEqual([200, undefined]);
+    time.ms = 100;
+    expect(await ask(api.tokens.reader)).toEqual([200, undefined]);
   });
 });

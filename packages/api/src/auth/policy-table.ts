@@ -41,6 +41,10 @@ export const policyTable: Readonly<Record<string, RouteAccess>> = {
   "GET /v1/bus/parked": "admin",
   "POST /v1/bus/parked/:id/send-again": "admin",
   "DELETE /v1/bus/parked/:id": "admin",
+  "GET /v1/tokens": "admin",
+  "POST /v1/tokens": "admin",
+  "DELETE /v1/tokens/:id": "admin",
+  "GET /v1/audit": "admin",
 
   "GET /v2.1": "public",
   "GET /v2.1/servers": "reader",

@@ -11,6 +11,8 @@ const MAX_REMEMBERED = 10_000;
 interface Remembered {
   readonly untilMs: number;
   readonly known: Promise<KnownToken | undefined>;
+  /** What it came to. */
+  found: KnownToken | undefined;
 }
 
 interface KnownToken {
@@ -54,17 +56,28 @@ export class TokenVerifier {
     return { userId: name, projectId, role, tokenId, remoteAddress };
   }
 
+  /** Whether it was found to be good not long ago; it need not be so any more. */
+  remembers(text: string): boolean {
+    const parsed = parseToken(text);
+    const found = parsed === undefined ? undefined : this.#remembered.get(parsed.id)?.found;
+    return parsed !== undefined && found !== undefined && isSecretOf(parsed.secret, found.token);
+  }
+
   #lookUp(id: string): Promise<KnownToken | undefined> {
     const nowMs = this.#clock.monotonicMs();
     const before = this.#remembered.get(id);
     if (before !== undefined && before.untilMs > nowMs) return before.known;
     const known = this.#read(id);
+    const now: Remembered = { untilMs: nowMs + BELIEVED_FOR_MS, known, found: before?.found };
     this.#remembered.delete(id);
-    this.#remembered.set(id, { untilMs: nowMs + BELIEVED_FOR_MS, known });
+    this.#remembered.set(id, now);
     this.#forget();
-    const forget = () => void (this.#remembered.get(id)?.known === known && this.#remembered.delete(id));
-    // One that is not there, or could not be asked for, is asked for again.
-    known.then((found) => found === undefined && forget(), forget);
+    const settle = (found: KnownToken | undefined) => {
+      now.found = found;
+      // One that is not there, or could not be asked for, is asked for again.
+      if (found === undefined && this.#remembered.get(id) === now) this.#remembered.delete(id);
+    };
+    known.then(settle, () => settle(undefined));
     return known;
   }
 

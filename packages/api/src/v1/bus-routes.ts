@@ -1,11 +1,26 @@
-import type { ParkedMessage } from "@drover/bus";
+import type { ParkedMessage, Release } from "@drover/bus";
+import { errorChain, errorCodeOf } from "@drover/model";
+import type { FastifyRequest } from "fastify";
 import { z } from "zod";
+import { errorReply } from "./error-reply.ts";
 import { type ParkedView, parkedParams, parkedQuery, parkedView, releasedAnswer } from "./schemas.ts";
 import { errorAnswers, type V1App, type V1Context } from "./v1-context.ts";
 
 /** `/v1/bus`: messages that servers gave up on. */
-export function busRoutes(app: V1App, { dependencies }: V1Context): void {
+export function busRoutes(app: V1App, { dependencies, audit }: V1Context): void {
   const { bus, logger } = dependencies;
+  /** No conductor comes to know of it. */
+  const release = async (request: FastifyRequest, id: string, how: Release) => {
+    const resource = `parked message ${id}`;
+    try {
+      await bus.releaseParked(id, how);
+    } catch (error) {
+      const { status } = errorReply(error, request.id);
+      audit.record(request, { outcome: errorCodeOf(error), message: errorChain(error), httpStatus: status, resource });
+      throw error;
+    }
+    audit.record(request, { outcome: "ok", message: null, httpStatus: 200, resource });
+  };
 
   app.get(
     "/bus/parked",
@@ -34,7 +49,7 @@ export function busRoutes(app: V1App, { dependencies }: V1Context): void {
     },
     async (request) => {
       const { id } = request.params;
-      await bus.releaseParked(id, "send-again");
+      await release(request, id, "send-again");
       logger.info({ requestId: request.id, parkedId: id }, "a parked message was sent again");
       return { id, released: "sent-again" as const };
     },
@@ -53,7 +68,7 @@ export function busRoutes(app: V1App, { dependencies }: V1Context): void {
     },
     async (request) => {
       const { id } = request.params;
-      await bus.releaseParked(id, "discard");
+      await release(request, id, "discard");
       logger.info({ requestId: request.id, parkedId: id }, "a parked message was thrown away");
       return { id, released: "discarded" as const };
     },

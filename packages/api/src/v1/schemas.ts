@@ -80,6 +80,27 @@ export const migrationQuery = z.strictObject({
   marker: z.string().max(36).optional().describe("The last migration of the page before."),
 });
 
+const time = z.iso.datetime({ offset: true, error: "must be a time as 2026-01-31T12:00:00Z" });
+const MARKER_WORDS = "must be the id of an entry";
+
+export const auditQuery = z.strictObject({
+  user: z.string().max(255).optional().describe("Who asked."),
+  token: z.string().max(12).optional().describe("Id of the token that it came with."),
+  action: z.string().max(255).optional().describe("The RPC, or method and route."),
+  resource: z.string().max(255).optional().describe("Kind and name: `host alpha`, `migration 6f6e…`."),
+  outcome: z.string().max(255).optional().describe("`ok`, or the code of a refusal."),
+  requestId: z.string().max(255).optional(),
+  since: time.optional().describe("From this time on."),
+  before: time.optional().describe("Up to this time."),
+  limit: limit.describe("Rows at most. Default 1000, which is the most."),
+  marker: z.coerce
+    .number(MARKER_WORDS)
+    .int(MARKER_WORDS)
+    .min(1, MARKER_WORDS)
+    .optional()
+    .describe("The last entry of the page before."),
+});
+
 export const parkedView = z
   .object({
     id: z.string(),

@@ -1,5 +1,6 @@
 import { DroverError } from "@drover/model";
 import { logAnswer } from "../log-answer.ts";
+import { auditRoutes } from "./audit-routes.ts";
 import { busRoutes } from "./bus-routes.ts";
 import { errorReply } from "./error-reply.ts";
 import { eventRoutes } from "./event-routes.ts";
@@ -7,6 +8,7 @@ import { hostRoutes } from "./host-routes.ts";
 import { migrationRoutes } from "./migration-routes.ts";
 import { aggregateRoutes, serverGroupRoutes } from "./placement-routes.ts";
 import { serverRoutes } from "./server-routes.ts";
+import { tokenRoutes } from "./token-routes.ts";
 import type { V1App, V1Context } from "./v1-context.ts";
 
 /** Everything under `/v1`; `app` has that prefix. */
@@ -27,4 +29,6 @@ export function v1Api(app: V1App, context: V1Context): void {
   serverGroupRoutes(app, context);
   aggregateRoutes(app, context);
   busRoutes(app, context);
+  tokenRoutes(app, context);
+  auditRoutes(app, context);
 }

@@ -3,6 +3,7 @@ import type { Fleet, MigrationViews } from "@drover/fleet";
 import type { FastifyBaseLogger, FastifyInstance, RawServerDefault } from "fastify";
 import type { ZodTypeProvider } from "fastify-type-provider-zod";
 import type { ApiDependencies } from "../api-dependencies.ts";
+import type { ApiAudit } from "../audit/api-audit.ts";
 import type { EventOpener } from "../events/open-events.ts";
 import { errorBody } from "./schemas.ts";
 
@@ -12,6 +13,7 @@ export interface V1Context {
   readonly fleet: Fleet;
   readonly migrations: MigrationViews;
   readonly events: EventOpener;
+  readonly audit: ApiAudit;
 }
 
 /** A Fastify instance whose routes take their types from zod. */

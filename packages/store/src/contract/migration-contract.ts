@@ -16,6 +16,8 @@ export interface ContractContext {
   /** A store over an empty database. */
   readonly store: Store;
   readonly openAnother: OpenAnother;
+  /** Runs a statement past the store, as somebody with the database's own client. */
+  run(statement: string): Promise<void>;
 }
 
 /** What every driver promises about records of migrations. */

@@ -1,6 +1,7 @@
 import { type Clock, systemClock } from "@drover/model";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { Store } from "../store.ts";
+import { auditContract } from "./audit-contract.ts";
 import { inventoryContract } from "./inventory-contract.ts";
 import { type ContractContext, migrationContract, type TestClock } from "./migration-contract.ts";
 import { placementContract } from "./placement-contract.ts";
@@ -12,6 +13,8 @@ import { tokenContract } from "./token-contract.ts";
 /** A database of its own for one test. */
 export interface TestDatabase {
   open(clock: Clock): Promise<Store>;
+  /** Runs a statement past the store, as somebody with the database's own client. */
+  run(statement: string): Promise<void>;
   /** Called when all its stores are closed. */
   remove(): Promise<void>;
 }
@@ -36,7 +39,8 @@ export function storeContract(driver: string, createDatabase: () => Promise<Test
         opened.push(store);
         return store;
       };
-      context = { clock, store: await openAnother(), openAnother };
+      const run = (statement: string) => database.run(statement);
+      context = { clock, store: await openAnother(), openAnother, run };
     });
 
     afterEach(async () => {
@@ -52,6 +56,7 @@ export function storeContract(driver: string, createDatabase: () => Promise<Test
     retentionContract(current);
     racingContract(current);
     tokenContract(current);
+    auditContract(current);
 
     it("answers a ping while open and says unavailable when closed", async () => {
       const store = await current().openAnother();

@@ -36,7 +36,7 @@ async function migrate(...changes: readonly SchemaChange[]): Promise<void> {
   const driver: DatabaseDriver = {
     kysely,
     label: "test",
-    schemaWords: { serialKey: "integer primary key" },
+    schemaWords: { serialKey: "integer primary key", refuseUpdates: () => [] },
     prepare: async () => {},
     lock: async () => {},
     skipLocked: (query) => query,

@@ -10,6 +10,7 @@ import { tokens } from "./0009-tokens.ts";
 import { locks } from "./0010-locks.ts";
 import { traces } from "./0011-traces.ts";
 import { retention } from "./0012-retention.ts";
+import { audit } from "./0013-audit.ts";
 import type { SchemaChange } from "./schema-change.ts";
 
 /** Every change in order; the last one's number is the version that this code works with. */
@@ -26,4 +27,5 @@ export const schemaChanges: readonly SchemaChange[] = [
   locks,
   traces,
   retention,
+  audit,
 ];

@@ -20,6 +20,7 @@ export interface Tables {
   readonly pruned_log: PrunedLogTable;
   readonly tokens: TokenTable;
   readonly server_locks: ServerLockTable;
+  readonly audit: AuditTable;
 }
 
 interface HostTable {
@@ -190,6 +191,25 @@ interface PrunedLogTable {
   readonly up_to_id: number;
 }
 
+interface AuditTable {
+  readonly id: Generated<number>;
+  readonly at: number;
+  readonly user_id: string | null;
+  readonly project_id: string | null;
+  readonly role: string | null;
+  readonly token_id: string | null;
+  readonly remote_address: string | null;
+  readonly sender: string | null;
+  readonly action: string;
+  readonly resource: string | null;
+  readonly request: string | null;
+  readonly outcome: string | null;
+  readonly message: string | null;
+  readonly http_status: number | null;
+  readonly request_id: string;
+  readonly times: number;
+}
+
 export type HostRow = Selectable<HostTable>;
 export type GuestRow = Selectable<GuestTable>;
 export type MigrationRow = Selectable<MigrationTable>;
@@ -197,4 +217,5 @@ export type ServerGroupRow = Selectable<ServerGroupTable>;
 export type ServerLockRow = Selectable<ServerLockTable>;
 export type AggregateRow = Selectable<AggregateTable>;
 export type MigrationLogRow = Selectable<MigrationLogTable>;
+export type AuditRow = Selectable<AuditTable>;
 export type TokenRow = Selectable<TokenTable>;
