@@ -193,8 +193,8 @@ export interface MigrationStore {
   /** Lines up to one that {@link MigrationStore.readLogAfter} or {@link MigrationStore.logBounds} gave, in the order of ids. */
   readLogRange(range: LogRange): Promise<readonly MigrationLogEntry[]>;
   /**
-   * The ids of the first and the last line; undefined while there is none. Nothing that is committed later has an id below
-   * `newestId`.
+   * From `oldestId` on no line was pruned, and `newestId` is the last; undefined where there never was one. Nothing that is
+   * committed later has an id below `newestId`.
    */
   logBounds(): Promise<{ readonly oldestId: number; readonly newestId: number } | undefined>;
   appendLog(uuid: string, state: MigrationState, line: LogLine): Promise<void>;

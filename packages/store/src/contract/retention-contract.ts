@@ -45,6 +45,25 @@ export function retentionContract(context: () => ContractContext): void {
       expect(await migrations.get(stuck.uuid)).toEqual(stuck);
     });
 
+    it("tells those who follow the log from which line on it is whole", async () => {
+      const { store, clock } = context();
+      const { migrations } = store;
+      const lasting = await migrations.create(newMigration(), log);
+      const pruned = await over(await migrations.create(newMigration(), log));
+      clock.advance(1);
+      const before = clock.now();
+      const kept = await over(await migrations.create(newMigration(), log));
+      const lastOf = async ({ uuid }: Migration) => (await migrations.readLog(uuid)).at(-1)?.id ?? Number.NaN;
+      const [lastPruned, newestId] = [await lastOf(pruned), await lastOf(kept)];
+      expect(await migrations.logBounds()).toMatchObject({ oldestId: await lastOf(lasting) });
+      expect(await migrations.prune(before, 10)).toBe(1);
+      expect(await migrations.logBounds()).toEqual({ oldestId: lastPruned + 1, newestId });
+      await over(lasting);
+      clock.advance(1);
+      expect(await migrations.prune(clock.now(), 10)).toBe(2);
+      expect(await migrations.logBounds()).toEqual({ oldestId: newestId + 2, newestId: newestId + 1 });
+    });
+
     it("gives no number a second time", async () => {
       const { store, clock } = context();
       const { id } = await over(await store.migrations.create(newMigration(), log));
