@@ -11,6 +11,7 @@ export {
   type MigrationFilter,
   type NewAggregate,
   type NewServerGroup,
+  type NewWebhook,
   openDrover,
   type ParkedFilter,
   type ServerFilter,
@@ -47,4 +48,9 @@ export type {
   ServerGroupView,
   ServerList,
   ServerView,
+  WebhookDetail,
+  WebhookList,
+  WebhookMade,
+  WebhookTested,
+  WebhookView,
 } from "./views.ts";

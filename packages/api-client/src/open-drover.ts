@@ -24,6 +24,11 @@ import type {
   ServerGroupList,
   ServerGroupView,
   ServerList,
+  WebhookDetail,
+  WebhookList,
+  WebhookMade,
+  WebhookTested,
+  WebhookView,
 } from "./views.ts";
 
 export interface DroverOptions {
@@ -133,6 +138,13 @@ export interface AggregateChange {
   readonly removeHosts?: readonly string[];
 }
 
+export interface NewWebhook {
+  /** Where each change is sent, by POST. */
+  readonly url: string;
+  /** Only changes that led to one of these are told. @default all */
+  readonly states?: WebhookView["states"];
+}
+
 export interface FleetEventOptions extends EventStreamOptions {
   /** The numbers of all copies too, once a second. @default false: changes only */
   readonly progress?: boolean;
@@ -198,6 +210,14 @@ export interface DroverClient {
   setPriority(migration: string | number, priority: number): Promise<RequestAnswerView>;
   /** Goes on with a broken post-copy. Resolves when the request is recorded: `resume.answer` says what became of it. */
   resume(migration: string | number): Promise<RequestAnswerView>;
+  webhooks(): Promise<WebhookList>;
+  /** Tells an address of all changes from now on. The answer's secret, which signs them, is told this once. */
+  createWebhook(webhook: NewWebhook): Promise<WebhookMade>;
+  /** Switched on, it is told what it has missed. */
+  updateWebhook(webhook: string, change: { readonly enabled: boolean }): Promise<WebhookDetail>;
+  deleteWebhook(webhook: string): Promise<Deleted>;
+  /** Sends it an event `test`. Resolves also when that was not taken: `delivered` tells. */
+  testWebhook(webhook: string): Promise<WebhookTested>;
   /** Messages that servers gave up on, the oldest first. */
   parked(filter?: ParkedFilter): Promise<ParkedList>;
   /** Sends a parked message to its queue again, as new. */
@@ -264,6 +284,7 @@ function methodsOf(client: Client<paths>, url: string): Omit<DroverClient, "migr
   return {
     url,
     ...placementMethodsOf(client, url),
+    ...webhookMethodsOf(client, url),
     hosts: async () => answerOf(url, await client.GET("/v1/hosts")),
     servers: async (filter = {}) => answerOf(url, await client.GET("/v1/servers", { params: { query: filter } })),
     server: async (server) => answerOf(url, await client.GET("/v1/servers/{server}", { params: { path: { server } } })),
@@ -314,6 +335,22 @@ function methodsOf(client: Client<paths>, url: string): Omit<DroverClient, "migr
       answerOf(url, await client.POST("/v1/bus/parked/{id}/send-again", { params: { path: { id } } })),
     discardParked: async (id) =>
       answerOf(url, await client.DELETE("/v1/bus/parked/{id}", { params: { path: { id } } })),
+  };
+}
+
+function webhookMethodsOf(
+  client: Client<paths>,
+  url: string,
+): Pick<DroverClient, `${"create" | "update" | "delete" | "test"}Webhook` | "webhooks"> {
+  const named = (webhook: string) => ({ params: { path: { webhook } } });
+  return {
+    webhooks: async () => answerOf(url, await client.GET("/v1/webhooks")),
+    createWebhook: async ({ url: to, states = [] }) =>
+      answerOf(url, await client.POST("/v1/webhooks", { body: { url: to, states: [...states] } })),
+    updateWebhook: async (webhook, body) =>
+      answerOf(url, await client.PATCH("/v1/webhooks/{webhook}", { ...named(webhook), body })),
+    deleteWebhook: async (webhook) => answerOf(url, await client.DELETE("/v1/webhooks/{webhook}", named(webhook))),
+    testWebhook: async (webhook) => answerOf(url, await client.POST("/v1/webhooks/{webhook}/test", named(webhook))),
   };
 }
 

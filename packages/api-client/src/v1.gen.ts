@@ -402,6 +402,86 @@ export interface paths {
       };
     };
   };
+  "/v1/webhooks": {
+    /** Webhooks, and how each is getting on */
+    get: {
+      parameters: {};
+      responses: {
+        200: { content: { "application/json": {
+          "webhooks": components["schemas"]["Webhook"][];
+        } } };
+        "4XX": { content: { "application/json": components["schemas"]["Error"] } };
+        "5XX": { content: { "application/json": components["schemas"]["Error"] } };
+      };
+    };
+    /** Tell an address of all changes from now on; the secret that signs them is shown this once */
+    post: {
+      parameters: {};
+      requestBody: { content: { "application/json": components["schemas"]["NewWebhookInput"] } };
+      responses: {
+        201: { content: { "application/json": {
+          "webhook": components["schemas"]["Webhook"];
+          /** Signs what is sent to it. */
+          "secret": string;
+        } } };
+        "4XX": { content: { "application/json": components["schemas"]["Error"] } };
+        "5XX": { content: { "application/json": components["schemas"]["Error"] } };
+      };
+    };
+  };
+  "/v1/webhooks/{webhook}": {
+    /** Switch it on or off */
+    patch: {
+      parameters: {
+        path: {
+          "webhook": string;
+        };
+      };
+      requestBody: { content: { "application/json": components["schemas"]["WebhookChangeInput"] } };
+      responses: {
+        200: { content: { "application/json": {
+          "webhook": components["schemas"]["Webhook"];
+        } } };
+        "4XX": { content: { "application/json": components["schemas"]["Error"] } };
+        "5XX": { content: { "application/json": components["schemas"]["Error"] } };
+      };
+    };
+    /** Delete it */
+    delete: {
+      parameters: {
+        path: {
+          "webhook": string;
+        };
+      };
+      responses: {
+        200: { content: { "application/json": {
+          "deleted": string;
+        } } };
+        "4XX": { content: { "application/json": components["schemas"]["Error"] } };
+        "5XX": { content: { "application/json": components["schemas"]["Error"] } };
+      };
+    };
+  };
+  "/v1/webhooks/{webhook}/test": {
+    /** Send it an event `test`, and say what came of it */
+    post: {
+      parameters: {
+        path: {
+          "webhook": string;
+        };
+      };
+      responses: {
+        200: { content: { "application/json": {
+          "delivered": boolean;
+          /** Why it was not. */
+          "problem": string | null;
+          "tookMs": number;
+        } } };
+        "4XX": { content: { "application/json": components["schemas"]["Error"] } };
+        "5XX": { content: { "application/json": components["schemas"]["Error"] } };
+      };
+    };
+  };
   "/v1/bus/parked": {
     /** Messages that servers gave up on, the oldest first */
     get: {
@@ -985,6 +1065,12 @@ export interface components {
       /** Null: it is good until it is revoked. */
       "expiresAt"?: string | null;
     };
+    "NewWebhookInput": {
+      /** Where each change is sent, by POST. */
+      "url": string;
+      /** Only changes that led to one of these are told; empty: all. */
+      "states"?: ("queued" | "preparing" | "running" | "post-copy" | "post-copy-paused" | "unknown" | "post-migrating" | "rolling-back" | "error" | "completed" | "failed" | "cancelled")[];
+    };
     "ParkedMessage": {
       "id": string;
       /** The queue that it was taken from: `<topic>` or `<topic>.<server>`. */
@@ -1155,6 +1241,28 @@ export interface components {
       "bandwidthMiBps"?: number | null;
       /** Null leaves it. */
       "downtimeMs"?: number | null;
+    };
+    "Webhook": {
+      "id": string;
+      "url": string;
+      /** Only changes that led to one of these are told; empty: all. */
+      "states": ("queued" | "preparing" | "running" | "post-copy" | "post-copy-paused" | "unknown" | "post-migrating" | "rolling-back" | "error" | "completed" | "failed" | "cancelled")[];
+      "enabled": boolean;
+      /** Why Drover disabled it. */
+      "disabledReason": string | null;
+      /** Id of the last change that it was told, or was not to be. */
+      "position": number;
+      /** Since when nothing gets through; null while all is well. */
+      "failingSince": string | null;
+      /** Why the last try failed. */
+      "lastError": string | null;
+      "lastDeliveredAt": string | null;
+      "createdAt": string;
+      "createdBy": string;
+    };
+    "WebhookChangeInput": {
+      /** Switched on, it is told what it has missed. */
+      "enabled": boolean;
     };
   };
 }

@@ -62,5 +62,13 @@ export type MigrationEvent = components["schemas"]["MigrationEvent"];
 /** What the event stream of all migrations says. */
 export type FleetEvent = components["schemas"]["FleetEvent"];
 
+/** An address that is told of changes, and how it is getting on. */
+export type WebhookView = Answer<"/v1/webhooks", "get", 200>["webhooks"][number];
+
+export type WebhookList = Answer<"/v1/webhooks", "get", 200>;
+export type WebhookMade = Answer<"/v1/webhooks", "post", 201>;
+export type WebhookDetail = Answer<"/v1/webhooks/{webhook}", "patch", 200>;
+export type WebhookTested = Answer<"/v1/webhooks/{webhook}/test", "post", 200>;
+
 /** The part of a policy that a request brings. */
 export type RequestedPolicy = components["schemas"]["RequestedPolicyInput"];

@@ -36,5 +36,8 @@ it("describes /v1 and nothing else", async () => {
     "/v1/servers/{server}/migrations",
     "/v1/tokens",
     "/v1/tokens/{id}",
+    "/v1/webhooks",
+    "/v1/webhooks/{webhook}",
+    "/v1/webhooks/{webhook}/test",
   ]);
 });

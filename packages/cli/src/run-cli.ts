@@ -13,6 +13,7 @@ import { addMigrationCommands } from "./commands/migration.ts";
 import { addServerCommands } from "./commands/server.ts";
 import { addServerGroupCommands } from "./commands/server-group.ts";
 import { addUpCommand } from "./commands/up.ts";
+import { addWebhookCommands } from "./commands/webhook.ts";
 import { errorJson, errorLine } from "./error-line.ts";
 import { EXIT, EXIT_CODE_HELP, exitCodeOfError } from "./exit-code.ts";
 import { documentText, type OutputOptions, outputOptions } from "./output-format.ts";
@@ -82,6 +83,7 @@ function buildProgram(host: CommandHost): Command {
   addEventsCommand(program, host);
   addServerGroupCommands(program, host);
   addAggregateCommands(program, host);
+  addWebhookCommands(program, host);
   addBusCommands(program, host);
   addLoginCommand(program, host);
   addContextCommands(program, host);

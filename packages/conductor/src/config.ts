@@ -24,6 +24,15 @@ export const conductorConfig = z.object({
     .describe(
       "A running migration whose source agent was not heard of for this long is `unknown` until both hosts were asked.",
     ),
+  webhook_give_up_h: z
+    .number()
+    .positive()
+    .default(24)
+    .describe("A webhook to which nothing got through for so long is disabled; it says why."),
+  webhook_allow_loopback: z
+    .boolean()
+    .default(false)
+    .describe("Whether webhooks may send to the conductor's own machine: to whatever listens on 127.0.0.1 there."),
   start_timeout_s: z
     .number()
     .positive()

@@ -41,6 +41,8 @@ import { recordPriority } from "./requests/set-priority.ts";
 import { tokenHandlers } from "./requests/token-handlers.ts";
 import { recordTuning } from "./requests/tune-migration.ts";
 import { recordHostSettings, removeHost } from "./requests/update-host.ts";
+import { startWebhookDeliveries } from "./webhooks/webhook-deliveries.ts";
+import { webhookHandlers } from "./webhooks/webhook-handlers.ts";
 import { announcingStore } from "./work/announcing-store.ts";
 import { changeAnnouncer } from "./work/change-announcer.ts";
 import { MigrationSignals } from "./work/migration-signals.ts";
@@ -91,6 +93,7 @@ export async function startConductor(dependencies: ConductorDependencies): Promi
     metrics: metrics.migrations,
   };
   const work = new MigrationWork(context);
+  const rules = { allowLoopback: dependencies.config.webhook_allow_loopback };
   const server = await bus.serve({
     topic: liveMigrateInstance.topic,
     server: `conductor-${randomUUID()}`,
@@ -104,6 +107,7 @@ export async function startConductor(dependencies: ConductorDependencies): Promi
       ...agentHandlers(context),
       auditHandler(store),
       changeHandler(signals, work),
+      ...webhookHandlers({ store, clock, logger, rules }),
     ]),
   });
   const flush = startProgressFlush({
@@ -119,6 +123,11 @@ export async function startConductor(dependencies: ConductorDependencies): Promi
     config: dependencies.retention ?? retentionConfig.parse({}),
     onPruned: metrics.pruned,
   });
+  const webhooks = await startWebhookDeliveries({
+    ...{ store, progress: dependencies.progress, clock, logger, rules },
+    giveUpMs: dependencies.config.webhook_give_up_h * 3_600_000,
+    onTried: metrics.webhookTried,
+  });
   work.start();
   return {
     stop: async () => {
@@ -126,6 +135,7 @@ export async function startConductor(dependencies: ConductorDependencies): Promi
       const handedOver = await work.stop();
       // Others look for work by themselves every few seconds; told, they go on at once.
       if (handedOver !== undefined) await announce(handedOver);
+      await webhooks.stop();
       await pruning.stop();
       await flush.stop();
     },

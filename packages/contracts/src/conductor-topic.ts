@@ -7,7 +7,7 @@
  * `live_migrate_instance`, a method with `live_migration_force_complete`, `live_migration_tune` and `live_migration_resume`;
  * 1.4 server groups, aggregates, zones and maintenance, `addresses` in a host's facts,
  * `set_migration_priority`, locks of servers, `pause_server`, `unpause_server`, `reset_server_state`, `delete_host` and `forcedDown` of a host,
- * `create_token`, `revoke_token` and `record_audit`.
+ * `create_token`, `revoke_token`, `record_audit`, webhooks.
  */
 export const conductorTopic = { topic: "conductor", version: "1.4" } as const;
 

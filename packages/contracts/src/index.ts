@@ -110,3 +110,13 @@ export {
   serverGroupView,
   serverView,
 } from "./views.ts";
+export {
+  createWebhook,
+  deleteWebhook,
+  enableWebhook,
+  listWebhooks,
+  newWebhook,
+  testWebhook,
+  type WebhookView,
+  webhookView,
+} from "./webhook-rpc.ts";

@@ -26,6 +26,7 @@ import { serverZones } from "./server-zones.ts";
 import { takeSourceSlot } from "./source-slots.ts";
 import type { Store } from "./store.ts";
 import { tokenRecords } from "./token-records.ts";
+import { webhookRecords } from "./webhook-records.ts";
 
 /** More than a migration's record is ever written: nothing that agents have seen of it is newer then. */
 const RESTORED_RAISE = 1_000_000;
@@ -68,6 +69,7 @@ export function databaseStore(database: Database): Store {
     duties: duties(database),
     audit: auditRecords(database),
     figures: () => readFleetFigures(database),
+    webhooks: webhookRecords(database),
     ping: () => database.ping(),
     close: () => database.close(),
   };

@@ -29,6 +29,7 @@ export type {
   NewMigration,
   NewServerGroup,
   NewToken,
+  NewWebhook,
   ProgressStore,
   QueuedMigration,
   ServerGroupChange,
@@ -38,4 +39,5 @@ export type {
   StateFigures,
   Store,
   TokenStore,
+  WebhookStore,
 } from "./store.ts";

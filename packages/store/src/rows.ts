@@ -9,6 +9,7 @@ import {
   type MigrationLogEntry,
   type ServerGroup,
   type ServerLock,
+  type Webhook,
 } from "@drover/model";
 import type { Updateable } from "kysely";
 import type {
@@ -22,6 +23,7 @@ import type {
   ServerGroupRow,
   ServerLockRow,
   TokenRow,
+  WebhookRow,
 } from "./schema/tables.ts";
 import type { MigrationChange } from "./store.ts";
 
@@ -222,6 +224,23 @@ export function auditFromRow(row: AuditRow): AuditEntry {
     httpStatus: row.http_status,
     requestId: row.request_id,
     times: row.times,
+  };
+}
+
+export function webhookFromRow(row: WebhookRow): Webhook {
+  return {
+    id: row.id,
+    url: row.url,
+    secret: row.secret,
+    states: fromJson<Webhook["states"]>(row.states),
+    enabled: row.enabled === 1,
+    disabledReason: row.disabled_reason,
+    position: row.position,
+    failingSince: fromMs(row.failing_since),
+    lastError: row.last_error,
+    lastDeliveredAt: fromMs(row.last_delivered_at),
+    createdAt: new Date(row.created_at),
+    createdBy: row.created_by,
   };
 }
 

@@ -16,6 +16,7 @@ import type {
   PolicyOrigins,
   ServerGroup,
   ServerLock,
+  Webhook,
 } from "@drover/model";
 import type { ClaimLimits } from "./claim-refusal.ts";
 
@@ -442,6 +443,24 @@ export interface DutyStore {
   giveBack(name: string, owner: string): Promise<void>;
 }
 
+export type NewWebhook = Pick<Webhook, "id" | "url" | "secret" | "states" | "position" | "createdBy">;
+
+/** Who is told of changes by HTTP. */
+export interface WebhookStore {
+  /** The oldest first. */
+  list(): Promise<readonly Webhook[]>;
+  get(id: string): Promise<Webhook | undefined>;
+  create(webhook: NewWebhook): Promise<Webhook>;
+  /** False when there is none. */
+  remove(id: string): Promise<boolean>;
+  /** Switched on it begins anew to count failures; its position stays. @throws `not-found` */
+  setEnabled(id: string, enabled: boolean, disabledReason: string | null): Promise<Webhook>;
+  /** Moves its position up to a line that was told (`delivered`), or was not to be. It never goes back. */
+  advance(id: string, position: number, delivered: boolean): Promise<void>;
+  /** It fails since now, or since when it was first noted. */
+  noteFailure(id: string, problem: string): Promise<void>;
+}
+
 /** Of the migrations in one state. */
 export interface StateFigures {
   readonly count: number;
@@ -477,6 +496,7 @@ export interface Store {
   readonly serverZones: ServerZoneStore;
   readonly duties: DutyStore;
   readonly tokens: TokenStore;
+  readonly webhooks: WebhookStore;
   readonly serverLocks: ServerLockStore;
   readonly audit: AuditStore;
   /** Counts what is in progress, at a cost that does not grow with the history: for every scrape. */

@@ -10,6 +10,7 @@ import { aggregateRoutes, serverGroupRoutes } from "./placement-routes.ts";
 import { serverRoutes } from "./server-routes.ts";
 import { tokenRoutes } from "./token-routes.ts";
 import type { V1App, V1Context } from "./v1-context.ts";
+import { webhookRoutes } from "./webhook-routes.ts";
 
 /** Everything under `/v1`; `app` has that prefix. */
 export function v1Api(app: V1App, context: V1Context): void {
@@ -28,6 +29,7 @@ export function v1Api(app: V1App, context: V1Context): void {
   eventRoutes(app, context.events);
   serverGroupRoutes(app, context);
   aggregateRoutes(app, context);
+  webhookRoutes(app, context);
   busRoutes(app, context);
   tokenRoutes(app, context);
   auditRoutes(app, context);

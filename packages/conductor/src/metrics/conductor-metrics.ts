@@ -8,6 +8,8 @@ export interface ConductorMetrics {
   readonly migrations: MigrationMetrics;
   /** So many of a kind were deleted, since they are kept for a time only. */
   pruned(what: string, count: number): void;
+  /** A change was sent to a webhook, and was taken or not. */
+  webhookTried(outcome: "delivered" | "failed"): void;
   /** From now on each scrape reads the fleet, and how long ago progress was flushed. */
   watch(sources: FleetSources & { readonly flush: Pick<ProgressFlush, "flushedAtMs"> }): void;
 }
@@ -24,8 +26,14 @@ export function conductorMetrics(metrics: Metrics): ConductorMetrics {
     help: "Records that this conductor deleted since `[retention]` keeps them no longer; `what` is `migrations`.",
     labels: ["what"],
   });
+  const webhooks = metrics.counter({
+    name: "drover_webhook_deliveries_total",
+    help: "Tries of this conductor to tell a webhook of a change; `outcome` is `delivered` or `failed`.",
+    labels: ["outcome"],
+  });
   return {
     migrations,
+    webhookTried: (outcome) => webhooks.inc({ outcome }),
     pruned: (what, count) => pruned.inc({ what }, count),
     watch: ({ flush, ...fleet }) => {
       watchFleet(fleet);

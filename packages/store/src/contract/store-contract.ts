@@ -9,6 +9,7 @@ import { queueContract } from "./queue-contract.ts";
 import { racingContract } from "./racing-contract.ts";
 import { retentionContract } from "./retention-contract.ts";
 import { tokenContract } from "./token-contract.ts";
+import { webhookContract } from "./webhook-contract.ts";
 
 /** A database of its own for one test. */
 export interface TestDatabase {
@@ -55,6 +56,7 @@ export function storeContract(driver: string, createDatabase: () => Promise<Test
     placementContract(current);
     retentionContract(current);
     racingContract(current);
+    webhookContract(current);
     tokenContract(current);
     auditContract(current);
 

@@ -11,6 +11,7 @@ import { locks } from "./0010-locks.ts";
 import { traces } from "./0011-traces.ts";
 import { retention } from "./0012-retention.ts";
 import { audit } from "./0013-audit.ts";
+import { webhooks } from "./0014-webhooks.ts";
 import type { SchemaChange } from "./schema-change.ts";
 
 /** Every change in order; the last one's number is the version that this code works with. */
@@ -28,4 +29,5 @@ export const schemaChanges: readonly SchemaChange[] = [
   traces,
   retention,
   audit,
+  webhooks,
 ];

@@ -21,6 +21,7 @@ export interface Tables {
   readonly tokens: TokenTable;
   readonly server_locks: ServerLockTable;
   readonly audit: AuditTable;
+  readonly webhooks: WebhookTable;
 }
 
 interface HostTable {
@@ -210,6 +211,21 @@ interface AuditTable {
   readonly times: number;
 }
 
+interface WebhookTable {
+  readonly id: string;
+  readonly url: string;
+  readonly secret: string;
+  readonly states: string;
+  readonly enabled: number;
+  readonly disabled_reason: string | null;
+  readonly position: number;
+  readonly failing_since: number | null;
+  readonly last_error: string | null;
+  readonly last_delivered_at: number | null;
+  readonly created_at: number;
+  readonly created_by: string;
+}
+
 export type HostRow = Selectable<HostTable>;
 export type GuestRow = Selectable<GuestTable>;
 export type MigrationRow = Selectable<MigrationTable>;
@@ -219,3 +235,4 @@ export type AggregateRow = Selectable<AggregateTable>;
 export type MigrationLogRow = Selectable<MigrationLogTable>;
 export type AuditRow = Selectable<AuditTable>;
 export type TokenRow = Selectable<TokenTable>;
+export type WebhookRow = Selectable<WebhookTable>;

@@ -1,0 +1,56 @@
+import { lookup as dnsLookup } from "node:dns";
+import { BlockList, isIP, isIPv6, type LookupFunction } from "node:net";
+import { DroverError } from "@drover/model";
+
+/**
+ * Who may create a webhook can have the conductor send to any address that it reaches. What no receiver of ours can be is
+ * refused: link-local addresses, where clouds serve their machines' credentials, unspecified and multicast ones, and the
+ * conductor's own machine unless the configuration says otherwise. Private networks are allowed: most receivers are there.
+ */
+export interface ReceiverRules {
+  readonly allowLoopback: boolean;
+}
+
+const never = listOf("0.0.0.0/8", "169.254.0.0/16", "224.0.0.0/4", "240.0.0.0/4", "::/128", "fe80::/10", "ff00::/8");
+const loopback = listOf("127.0.0.0/8", "::1/128");
+
+/** @throws {DroverError} `refused` */
+function requireAllowed(address: string, { allowLoopback }: ReceiverRules): void {
+  const family = isIPv6(address) ? "ipv6" : "ipv4";
+  const isLoopback = loopback.check(address, family);
+  if (!never.check(address, family) && (allowLoopback || !isLoopback)) return;
+  const remedy = isLoopback ? "; conductor.webhook_allow_loopback allows it" : "";
+  throw new DroverError("refused", `nothing is sent to the address ${address}${remedy}`, { details: { address } });
+}
+
+/** Looks at an address that stands in the URL itself: for those no name is looked up. @throws {DroverError} `refused` */
+export function requireAllowedHost({ hostname }: URL, rules: ReceiverRules): void {
+  const host = hostname.replace(/^\[|\]$/g, "");
+  if (isIP(host) !== 0) requireAllowed(host, rules);
+}
+
+/** For a request: looks a name up and refuses what it leads to, so that no other address is connected to than was looked at. */
+export function guardedLookup(rules: ReceiverRules): LookupFunction {
+  return (hostname, options, done) => {
+    dnsLookup(hostname, { ...options, all: true }, (error, addresses) => {
+      if (error !== null) return done(error, []);
+      try {
+        for (const { address } of addresses) requireAllowed(address, rules);
+      } catch (refusal) {
+        return done(refusal instanceof Error ? refusal : new Error(String(refusal)), []);
+      }
+      const [first] = addresses;
+      if (options.all === true || first === undefined) return done(null, addresses);
+      return done(null, first.address, first.family);
+    });
+  };
+}
+
+function listOf(...networks: readonly string[]): BlockList {
+  const list = new BlockList();
+  for (const network of networks) {
+    const [address = "", prefix] = network.split("/");
+    list.addSubnet(address, Number(prefix), isIPv6(address) ? "ipv6" : "ipv4");
+  }
+  return list;
+}

@@ -1,0 +1,196 @@
+import { randomUUID } from "node:crypto";
+import { viewChange } from "@drover/fleet";
+import { type Clock, errorChain, type Logger, type MigrationLogEntry, type Webhook } from "@drover/model";
+import type { ProgressCache } from "@drover/progress";
+import type { RunningService } from "@drover/service-kit";
+import type { Store } from "@drover/store";
+import { postEvent, ReceiverRefusal } from "./post-event.ts";
+import type { ReceiverRules } from "./receiver-address.ts";
+import { retryDelayMs } from "./retry-delay.ts";
+
+const DUTY = "webhooks";
+/** A conductor that is silent for so long has its deliveries taken over, ms. */
+const LEASE_MS = 30_000;
+/** An announcement may get lost; the duty is kept on this period too. */
+const LOOK_ANYWAY_MS = 5_000;
+const GATHER_MS = 20;
+const PAGE_ROWS = 50;
+/** The receiver says that it wants nothing more (RFC 9110). */
+const GONE = 410;
+
+export interface DeliveryOptions {
+  readonly store: Store;
+  readonly progress: Pick<ProgressCache, "onChange">;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly rules: ReceiverRules;
+  /** One that has failed for so long is disabled, ms. */
+  readonly giveUpMs: number;
+  readonly onTried?: (outcome: "delivered" | "failed") => void;
+}
+
+/** One webhook that is being told, and how its tries went. */
+interface Delivery {
+  busy: boolean;
+  failures: number;
+  notBeforeMs: number;
+}
+
+/**
+ * Tells every enabled webhook of the changes after its position, one after the other: the next when the receiver has taken the one
+ * before. One conductor at a time does; what another left under way is sent again, so a receiver may hear a change
+ * twice and never misses one. A receiver that fails keeps back its own changes and nobody else's.
+ */
+export async function startWebhookDeliveries(options: DeliveryOptions): Promise<RunningService> {
+  const { progress } = options;
+  const deliveries = new WebhookDeliveries(options);
+  const endNotices = await progress.onChange(() => deliveries.look());
+  const ended = deliveries.run();
+  return {
+    stop: async () => {
+      await endNotices();
+      deliveries.stop();
+      await ended;
+    },
+  };
+}
+
+class WebhookDeliveries {
+  readonly #options: DeliveryOptions;
+  readonly #owner = `conductor-${randomUUID()}`;
+  readonly #stopping = new AbortController();
+  readonly #deliveries = new Map<string, Delivery>();
+  readonly #underWay = new Set<Promise<void>>();
+  #news = new AbortController();
+
+  constructor(options: DeliveryOptions) {
+    this.#options = options;
+  }
+
+  /** There may be something to tell. */
+  look(): void {
+    this.#news.abort();
+  }
+
+  stop(): void {
+    this.#stopping.abort();
+  }
+
+  async run(): Promise<void> {
+    const { clock, store, logger } = this.#options;
+    const { signal } = this.#stopping;
+    let own = new AbortController();
+    while (!signal.aborted) {
+      this.#news = new AbortController();
+      try {
+        const isOurs = await store.duties.take(DUTY, this.#owner, LEASE_MS);
+        if (isOurs) await this.#begin(AbortSignal.any([own.signal, signal]));
+        else {
+          own.abort();
+          own = new AbortController();
+        }
+      } catch (error) {
+        logger.debug({ problem: errorChain(error) }, "webhooks could not be looked at");
+      }
+      await clock.sleep(GATHER_MS, signal).catch(() => undefined);
+      const ends = AbortSignal.any([signal, this.#news.signal]);
+      await clock.sleep(this.#untilNextTryMs(), ends).catch(() => undefined);
+    }
+    await Promise.all(this.#underWay);
+    await store.duties.giveBack(DUTY, this.#owner).catch(() => undefined);
+  }
+
+  /** Sees to it that each webhook that has something to hear is being told. */
+  async #begin(signal: AbortSignal): Promise<void> {
+    const { store, clock } = this.#options;
+    const webhooks = (await store.webhooks.list()).filter(({ enabled }) => enabled);
+    const newestId = (await store.migrations.logBounds())?.newestId ?? 0;
+    for (const id of [...this.#deliveries.keys()]) {
+      if (!webhooks.some((webhook) => webhook.id === id)) this.#deliveries.delete(id);
+    }
+    for (const webhook of webhooks) {
+      const delivery = this.#deliveries.get(webhook.id) ?? { busy: false, failures: 0, notBeforeMs: 0 };
+      this.#deliveries.set(webhook.id, delivery);
+      if (delivery.busy || webhook.position >= newestId || delivery.notBeforeMs > clock.monotonicMs()) continue;
+      delivery.busy = true;
+      const told = this.#tell(webhook, delivery, signal).finally(() => {
+        delivery.busy = false;
+        this.#underWay.delete(told);
+      });
+      this.#underWay.add(told);
+    }
+  }
+
+  #untilNextTryMs(): number {
+    const nowMs = this.#options.clock.monotonicMs();
+    const waits = [...this.#deliveries.values()].filter(({ failures }) => failures > 0);
+    return Math.max(0, Math.min(LOOK_ANYWAY_MS, ...waits.map(({ notBeforeMs }) => notBeforeMs - nowMs)));
+  }
+
+  /** All that it has not heard yet, until a try fails. Never rejects. */
+  async #tell(webhook: Webhook, delivery: Delivery, signal: AbortSignal): Promise<void> {
+    const { store, logger } = this.#options;
+    let { position } = webhook;
+    try {
+      for (;;) {
+        const lines = await store.migrations.readLogAfter(position, PAGE_ROWS);
+        const last = lines.at(-1);
+        if (last === undefined) return;
+        for (const line of lines) {
+          signal.throwIfAborted();
+          if (!isFor(webhook, line)) continue;
+          if (!(await this.#deliver(webhook, line, delivery, signal))) return;
+          position = line.id;
+        }
+        // Also past what it was not to hear.
+        if (position < last.id) await store.webhooks.advance(webhook.id, last.id, false);
+        position = last.id;
+      }
+    } catch (error) {
+      if (signal.aborted) return;
+      logger.debug({ webhook: webhook.id, problem: errorChain(error) }, "a webhook could not be told just now");
+    }
+  }
+
+  /** One line; false when the receiver did not take it. */
+  async #deliver(webhook: Webhook, line: MigrationLogEntry, delivery: Delivery, signal: AbortSignal): Promise<boolean> {
+    const { store, clock, rules, onTried } = this.#options;
+    const now = clock.now();
+    const migration = await store.migrations.get(line.migrationUuid);
+    // Pruned meanwhile: there is nothing to tell any more.
+    if (migration === undefined) return true;
+    const body = JSON.stringify(viewChange(line, migration, now));
+    try {
+      await postEvent(webhook, { event: "change", id: String(line.id), body }, { rules, now, signal });
+    } catch (error) {
+      signal.throwIfAborted();
+      onTried?.("failed");
+      await this.#noteFailure(webhook, error, delivery);
+      return false;
+    }
+    onTried?.("delivered");
+    delivery.failures = 0;
+    await store.webhooks.advance(webhook.id, line.id, true);
+    return true;
+  }
+
+  async #noteFailure({ id }: Webhook, error: unknown, delivery: Delivery): Promise<void> {
+    const { store, clock, logger, giveUpMs } = this.#options;
+    const problem = errorChain(error);
+    delivery.failures += 1;
+    delivery.notBeforeMs = clock.monotonicMs() + retryDelayMs(delivery.failures);
+    if (delivery.failures === 1) logger.warn({ webhook: id, problem }, "a webhook does not take what it is told");
+    await store.webhooks.noteFailure(id, problem);
+    const failingSince = (await store.webhooks.get(id))?.failingSince ?? clock.now();
+    const isGone = error instanceof ReceiverRefusal && error.status === GONE;
+    if (!isGone && clock.now().getTime() - failingSince.getTime() < giveUpMs) return;
+    const since = failingSince.toISOString();
+    const reason = isGone ? "the receiver is gone (HTTP 410)" : `nothing got through since ${since}: ${problem}`;
+    await store.webhooks.setEnabled(id, false, reason);
+    logger.warn({ webhook: id, reason }, "a webhook was disabled");
+  }
+}
+
+function isFor({ states }: Webhook, { state }: MigrationLogEntry): boolean {
+  return states.length === 0 || states.includes(state);
+}
