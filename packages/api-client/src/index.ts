@@ -1,3 +1,4 @@
+export type { AccessMethods, AuditFilter, NewToken } from "./access-methods.ts";
 export { ApiError, type ApiErrorDetails, type ApiErrorFields, ApiUnreachableError } from "./api-error.ts";
 export type { EventStreamOptions, Received, StreamClock } from "./event-stream.ts";
 export {
@@ -23,6 +24,8 @@ export type {
   AggregateDetail,
   AggregateList,
   AggregateView,
+  AuditList,
+  AuditView,
   Deleted,
   FleetEvent,
   HostDeparturesView,
@@ -53,4 +56,8 @@ export type {
   WebhookMade,
   WebhookTested,
   WebhookView,
+  TokenDetail,
+  TokenList,
+  TokenMade,
+  TokenView,
 } from "./views.ts";

@@ -1,4 +1,5 @@
 import createClient, { type Client } from "openapi-fetch";
+import { type AccessMethods, accessMethods } from "./access-methods.ts";
 import { ApiUnreachableError, readApiError } from "./api-error.ts";
 import { type EventStreamOptions, eventStream, type Received } from "./event-stream.ts";
 import type { paths } from "./v1.gen.ts";
@@ -168,7 +169,7 @@ export interface TuneOptions {
  * Every method rejects with `ApiError` when Drover says no, and with `ApiUnreachableError` when nobody answers as Drover.
  * Servers are named by uuid or unambiguous name, migrations by id or uuid.
  */
-export interface DroverClient {
+export interface DroverClient extends AccessMethods {
   readonly url: string;
   hosts(): Promise<HostList>;
   /** Sets whether it is chosen for migrations, its maintenance, and how many leave it and come to it. Resolves with the host as it is then. */
@@ -285,6 +286,7 @@ function methodsOf(client: Client<paths>, url: string): Omit<DroverClient, "migr
     url,
     ...placementMethodsOf(client, url),
     ...webhookMethodsOf(client, url),
+    ...accessMethods(client, (result) => answerOf(url, result)),
     hosts: async () => answerOf(url, await client.GET("/v1/hosts")),
     servers: async (filter = {}) => answerOf(url, await client.GET("/v1/servers", { params: { query: filter } })),
     server: async (server) => answerOf(url, await client.GET("/v1/servers/{server}", { params: { path: { server } } })),

@@ -72,3 +72,15 @@ export type WebhookTested = Answer<"/v1/webhooks/{webhook}/test", "post", 200>;
 
 /** The part of a policy that a request brings. */
 export type RequestedPolicy = components["schemas"]["RequestedPolicyInput"];
+
+/** A token as it is listed: without its secret. */
+export type TokenView = Answer<"/v1/tokens", "get", 200>["tokens"][number];
+export type TokenList = Answer<"/v1/tokens", "get", 200>;
+export type TokenDetail = Answer<"/v1/tokens/{id}", "delete", 200>;
+
+/** A new token, and what its holder sends: `text` is in no other answer. */
+export type TokenMade = Answer<"/v1/tokens", "post", 201>;
+
+/** Who asked for what, from where, and what came of it. */
+export type AuditView = Answer<"/v1/audit", "get", 200>["entries"][number];
+export type AuditList = Answer<"/v1/audit", "get", 200>;

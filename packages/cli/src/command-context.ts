@@ -66,7 +66,7 @@ export function commandContext(io: CliIo, command: Command): CommandContext {
  * An option goes before the environment, that before the context that was logged in to, and that before what `drover up` is
  * on this machine. A context's token goes to its own address alone.
  */
-function connectionOf(options: ConnectionOptions, env: CliIo["env"]): Connection {
+export function connectionOf(options: ConnectionOptions, env: CliIo["env"]): Connection {
   const named = namedUrl(options, env);
   const context = named === undefined ? currentContext(env) : undefined;
   const url = named?.url ?? context?.url ?? DEFAULT_URL;
