@@ -89,11 +89,12 @@ it("has what an API answered by itself", async () => {
 });
 
 it("names what a request is about, and keeps its secrets and its length", () => {
-  expect(resourceOf({ migrationUuid: "m", requestedBy: "olga" })).toBe("migration m");
-  expect(resourceOf({ serverUuid: "s", host: "beta" })).toBe("server s");
-  expect(resourceOf({ group: { name: "web" } })).toBe("server-group web");
-  expect(resourceOf({ aggregate: "ssd", change: {} })).toBe("aggregate ssd");
-  expect(resourceOf({})).toBeNull();
+  expect(resourceOf("change_it", { migrationUuid: "m", requestedBy: "olga" })).toBe("migration m");
+  expect(resourceOf("change_it", { serverUuid: "s", host: "beta" })).toBe("server s");
+  expect(resourceOf("change_it", { group: { name: "web" } })).toBe("server-group web");
+  expect(resourceOf("change_it", { aggregate: "ssd", change: {} })).toBe("aggregate ssd");
+  expect(resourceOf("revoke_token", { id: "0123456789ab" })).toBe("token 0123456789ab");
+  expect(resourceOf("change_it", {})).toBeNull();
   expect(requestText({ url: "http://x", secret: "s", nested: { apiToken: "t" }, token: { name: "n" } })).toBe(
     '{"url":"http://x","secret":"***","nested":{"apiToken":"***"},"token":{"name":"n"}}',
   );

@@ -55,7 +55,7 @@ function entryOf(action: string, request: unknown, { context, sender }: RpcInfo)
     remoteAddress: remoteAddress ?? null,
     sender: sender.user,
     action,
-    resource: resourceOf(request),
+    resource: resourceOf(action, request),
     request: requestText(request),
     outcome: null,
     message: null,

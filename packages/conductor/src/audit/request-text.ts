@@ -14,8 +14,9 @@ export function requestText(request: unknown): string {
   return text.length <= MAX_CHARACTERS ? text : `${text.slice(0, MAX_CHARACTERS - 1)}…`;
 }
 
-/** By which field a request names what it is about, and what that is called. */
-const KINDS: readonly (readonly [field: string, kind: string])[] = [
+/** By which field a request names what it is about, and what that is called; null: as its RPC has it, `revoke_token`. */
+const KINDS: readonly (readonly [field: string, kind: string | null])[] = [
+  ["id", null],
   ["migrationUuid", "migration"],
   ["serverUuid", "server"],
   ["server", "server"],
@@ -24,16 +25,15 @@ const KINDS: readonly (readonly [field: string, kind: string])[] = [
   ["webhook", "webhook"],
   ["token", "token"],
   ["host", "host"],
-  ["id", "id"],
 ];
 
 /** `server 6f6e…`, `aggregate ssd`; null where the request names nothing known. */
-export function resourceOf(request: unknown): string | null {
+export function resourceOf(action: string, request: unknown): string | null {
   if (typeof request !== "object" || request === null) return null;
   const fields = new Map<string, unknown>(Object.entries(request));
   for (const [field, kind] of KINDS) {
     const name = nameIn(fields.get(field));
-    if (name !== undefined) return `${kind} ${name}`;
+    if (name !== undefined) return `${kind ?? action.split("_").at(-1)} ${name}`;
   }
   return null;
 }
