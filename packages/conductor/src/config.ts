@@ -54,6 +54,12 @@ export const retentionConfig = z.object({
     .describe(
       "Migrations that have been over for so many days are deleted, with their log and their last progress; 0 keeps them for ever. What is in progress, or in `error`, is never deleted.",
     ),
+  audit_days: z
+    .int()
+    .min(0)
+    .max(DAYS_MOST)
+    .default(365)
+    .describe("Entries of the audit are deleted after so many days; 0 keeps them for ever."),
 });
 
 export type RetentionConfig = z.infer<typeof retentionConfig>;

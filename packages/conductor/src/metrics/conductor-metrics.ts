@@ -23,7 +23,7 @@ export function conductorMetrics(metrics: Metrics): ConductorMetrics {
   });
   const pruned = metrics.counter({
     name: "drover_pruned_total",
-    help: "Records that this conductor deleted since `[retention]` keeps them no longer; `what` is `migrations`.",
+    help: "Records that this conductor deleted since `[retention]` keeps them no longer; `what` is `migrations` or `audit`.",
     labels: ["what"],
   });
   const webhooks = metrics.counter({

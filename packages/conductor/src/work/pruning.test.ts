@@ -26,18 +26,26 @@ let stop: (() => Promise<void>) | undefined;
 afterEach(() => stop?.());
 
 /** Prunes with a store of so many old migrations, until it has looked `looks` times. */
-async function prune(options: { days: number; old: number; looks?: number; mine?: boolean; broken?: boolean }) {
-  const { days, looks = 1, mine = true, broken = false } = options;
+async function prune(options: {
+  days: number;
+  old: number;
+  looks?: number;
+  mine?: boolean;
+  broken?: boolean;
+  auditDays?: number;
+}) {
+  const { days, looks = 1, mine = true, broken = false, auditDays = 0 } = options;
   let { old } = options;
   const clock = hurriedClock();
   const asked: { before: Date; limit: number }[] = [];
+  const auditBefore: Date[] = [];
   const pruned: number[] = [];
   const enough = Promise.withResolvers<void>();
   let givenBack = 0;
   const service = startPruning({
     clock,
     logger: silentLogger,
-    config: { migrations_days: days },
+    config: { migrations_days: days, audit_days: auditDays },
     onPruned: (_what, count) => pruned.push(count),
     store: {
       migrations: {
@@ -47,6 +55,12 @@ async function prune(options: { days: number; old: number; looks?: number; mine?
           const count = Math.min(old, limit);
           old -= count;
           return count;
+        },
+      },
+      audit: {
+        prune: async (before: Date) => {
+          auditBefore.push(before);
+          return 0;
         },
       },
       duties: {
@@ -61,7 +75,7 @@ async function prune(options: { days: number; old: number; looks?: number; mine?
   stop = () => service.stop();
   await enough.promise;
   await service.stop();
-  return { asked, pruned, slept: clock.slept };
+  return { asked, auditBefore, pruned, slept: clock.slept };
 }
 
 it("deletes in batches what is too old, with a rest between them", async () => {
@@ -81,4 +95,10 @@ it("looks again after an hour, also after a failure", async () => {
 it("keeps for ever what is to be kept for 0 days, and leaves to another conductor what that one does", async () => {
   expect((await prune({ days: 0, old: 10 })).asked).toEqual([]);
   expect((await prune({ days: 90, old: 10, mine: false })).asked).toEqual([]);
+});
+
+it("keeps the audit for a time of its own", async () => {
+  const { asked, auditBefore } = await prune({ days: 0, old: 10, auditDays: 365 });
+  expect(asked).toEqual([]);
+  expect(auditBefore).toEqual([new Date(START.getTime() + 60_000 - 365 * DAY_MS)]);
 });
