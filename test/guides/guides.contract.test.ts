@@ -9,7 +9,7 @@ const COMMANDS = fileURLToPath(new URL("../../node_modules/.bin", import.meta.ur
 const WRITTEN_FOR = "http://127.0.0.1:8774";
 
 describe.concurrent("the commands of", () => {
-  it.for(["moving-servers.md", "managing-a-migration.md"])(
+  it.for(["moving-servers.md", "managing-a-migration.md", "openstack-clients.md"])(
     "%s do what the guide says",
     { timeout: 120_000 },
     async (page) => {
