@@ -1,12 +1,13 @@
 /** `npm run bench -- NAME [--json] [--runs N]`: prints a table and, with `--json`, ends with one line of JSON. */
 import { parseArgs } from "node:util";
 import { build } from "../../scripts/build.ts";
+import { api } from "./api.ts";
 import type { Bench } from "./bench.ts";
 import { overhead } from "./overhead.ts";
 import { queues } from "./queues.ts";
 import { rpc } from "./rpc.ts";
 
-const benches: Readonly<Record<string, Bench>> = { overhead, queues, rpc };
+const benches: Readonly<Record<string, Bench>> = { api, overhead, queues, rpc };
 
 const { positionals, values } = parseArgs({
   allowPositionals: true,

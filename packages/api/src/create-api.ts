@@ -14,6 +14,7 @@ import {
 import type { ApiDependencies } from "./api-dependencies.ts";
 import { ApiAudit } from "./audit/api-audit.ts";
 import { controlAccess } from "./auth/access-control.ts";
+import { docsPage } from "./docs-page.ts";
 import { EventHub } from "./events/event-hub.ts";
 import { eventOpener } from "./events/open-events.ts";
 import { healthRoutes } from "./health-routes.ts";
@@ -95,10 +96,17 @@ export async function createApi(dependencies: ApiDependencies): Promise<FastifyI
         version: "1.0.0",
         description: "Live migrations of libvirt guests: start, watch, steer.",
       },
+      components: {
+        securitySchemes: {
+          token: { type: "http", scheme: "bearer", description: "A token of Drover: `drv_…`." },
+        },
+      },
+      security: [{ token: [] }],
     },
     transform: jsonSchemaTransform,
     transformObject: (document) => withoutUnused(jsonSchemaTransformObject(document)),
   });
+  await docsPage(app);
   const fleet = createFleet(store, clock);
   const readProgress = progressReader(dependencies);
   const context = { dependencies, fleet, readProgress };

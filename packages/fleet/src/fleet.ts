@@ -15,6 +15,7 @@ import {
   zoneOfHost,
 } from "@drover/model";
 import type { Store } from "@drover/store";
+import { readTogether } from "./read-together.ts";
 
 /** A server, and the migration that it is in. */
 export interface KnownServer extends Server {
@@ -147,10 +148,12 @@ export function createFleet(store: Store, clock: Clock): Fleet {
     }));
   }
 
+  const migrationById = readTogether((ids: readonly number[]) => store.migrations.getManyById(ids));
+
   async function migration(reference: string): Promise<Migration | undefined> {
     if (isUuid(reference)) return store.migrations.get(reference);
     const id = /^[0-9]{1,15}$/.test(reference) ? Number(reference) : undefined;
-    return id === undefined ? undefined : store.migrations.getById(id);
+    return id === undefined ? undefined : migrationById(id);
   }
 
   async function findMigration(reference: string): Promise<Migration> {

@@ -1,6 +1,7 @@
 import { type Clock, errorChain, type Logger, type Migration, type MigrationProgress, TERMINAL } from "@drover/model";
 import type { ProgressCache } from "@drover/progress";
 import type { Store } from "@drover/store";
+import { readTogether } from "./read-together.ts";
 
 /** Numbers of a copy, and how far to trust them. */
 export interface KnownProgress {
@@ -31,10 +32,16 @@ export function progressReader(dependencies: {
 }): ProgressReader {
   const { store, progress, clock, logger } = dependencies;
 
+  // Many poll one migration each: Redis is asked once for those of a moment.
+  const readOne = readTogether((uuids: readonly string[]) => progress.read(uuids));
+
   async function readCache(uuids: readonly string[]): Promise<ReadonlyMap<string, MigrationProgress> | undefined> {
     if (uuids.length === 0) return new Map();
     try {
-      return await progress.read(uuids);
+      const [uuid = "", ...others] = uuids;
+      if (others.length > 0) return await progress.read(uuids);
+      const snapshot = await readOne(uuid);
+      return snapshot === undefined ? new Map() : new Map([[uuid, snapshot]]);
     } catch (error) {
       logger.warn({ problem: errorChain(error) }, "the progress cache is away; showing the store's numbers");
       return undefined;

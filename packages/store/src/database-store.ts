@@ -16,6 +16,7 @@ import {
   createMigration,
   getMigration,
   getMigrations,
+  getMigrationsById,
   listMigrations,
   updateMigration,
 } from "./migration-records.ts";
@@ -39,6 +40,7 @@ export function databaseStore(database: Database): Store {
       get: (uuid) => getMigration(database, { uuid }),
       getById: (id) => getMigration(database, { id }),
       getMany: (uuids) => getMigrations(database, uuids),
+      getManyById: (ids) => getMigrationsById(database, ids),
       list: (filter) => listMigrations(database, filter),
       update: (uuid, expected, change, log) => updateMigration(database, uuid, expected, change, log),
       updateRestored: (uuid, expected, change, log) =>

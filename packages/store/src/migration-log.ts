@@ -46,16 +46,19 @@ export async function readLogRange(database: Database, range: LogRange): Promise
 export async function logBounds(
   database: Database,
 ): Promise<{ readonly oldestId: number; readonly newestId: number } | undefined> {
-  const { oldest, newest, pruned } = await database.query("looking for the end of the log of migrations", async (db) => {
-    const [lines, noted] = await Promise.all([
-      db
-        .selectFrom("migration_log")
-        .select((e) => [e.fn.min<number | null>("id").as("oldest"), e.fn.max<number | null>("id").as("newest")])
-        .executeTakeFirstOrThrow(),
-      db.selectFrom("pruned_log").select("up_to_id").executeTakeFirst(),
-    ]);
-    return { ...lines, pruned: noted?.up_to_id };
-  });
+  const { oldest, newest, pruned } = await database.query(
+    "looking for the end of the log of migrations",
+    async (db) => {
+      const [lines, noted] = await Promise.all([
+        db
+          .selectFrom("migration_log")
+          .select((e) => [e.fn.min<number | null>("id").as("oldest"), e.fn.max<number | null>("id").as("newest")])
+          .executeTakeFirstOrThrow(),
+        db.selectFrom("pruned_log").select("up_to_id").executeTakeFirst(),
+      ]);
+      return { ...lines, pruned: noted?.up_to_id };
+    },
+  );
   const newestId = newest ?? pruned;
   if (newestId === undefined || newestId === null) return undefined;
   await untilWritersEnded(database);

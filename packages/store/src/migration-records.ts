@@ -117,6 +117,22 @@ export async function getMigrations(
   return new Map(rows.map((row) => [row.uuid, migrationFromRow(row)]));
 }
 
+export async function getMigrationsById(
+  database: Database,
+  ids: readonly number[],
+): Promise<ReadonlyMap<number, Migration>> {
+  if (ids.length === 0) return new Map();
+  const texts = ids.map(String);
+  const rows = await database.query(`reading ${ids.length} migrations`, (db) =>
+    db
+      .selectFrom("migrations")
+      .selectAll()
+      .where(sql<boolean>`id in (select cast(value as bigint) from ${database.driver.jsonTexts(texts)})`)
+      .execute(),
+  );
+  return new Map(rows.map((row) => [row.id, migrationFromRow(row)]));
+}
+
 export async function listMigrations(database: Database, filter: MigrationFilter): Promise<readonly Migration[]> {
   if (filter.states?.length === 0) return [];
   const rows = await database.query("listing migrations", async (db) => {

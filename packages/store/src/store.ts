@@ -160,6 +160,8 @@ export interface MigrationStore {
   getById(id: number): Promise<Migration | undefined>;
   /** By uuid; one that there is not is absent. */
   getMany(uuids: readonly string[]): Promise<ReadonlyMap<string, Migration>>;
+  /** The same by number. */
+  getManyById(ids: readonly number[]): Promise<ReadonlyMap<number, Migration>>;
   /** Newest first (created_at, then id). */
   list(filter: MigrationFilter): Promise<readonly Migration[]>;
   /**

@@ -12,6 +12,13 @@ export const policyTable: Readonly<Record<string, RouteAccess>> = {
   "GET /healthz": "public",
   "GET /readyz": "public",
 
+  "GET /docs": "public",
+  "GET /docs/json": "public",
+  "GET /docs/yaml": "public",
+  "GET /docs/static/*": "public",
+  "GET /docs/static/index.html": "public",
+  "GET /docs/static/swagger-initializer.js": "public",
+
   "GET /v1/openapi.json": "public",
   "GET /v1/events": "reader",
   "GET /v1/hosts": "reader",

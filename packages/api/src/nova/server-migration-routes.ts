@@ -50,8 +50,9 @@ export const serverMigrationRoutes: NovaRoutes = (app, context) => {
   app.get<{ Params: Params }>("/servers/:id/migrations/:migrationId", async (request) => {
     requireSince(request.novaMinor, SINCE.serverMigrations);
     const { id, migrationId } = request.params;
-    await requireServer(context, id);
     const migration = await migrationOfServer(context, request.params);
+    // A server is known by its migration. It is asked for where there is none: then it may be unknown too.
+    if (migration === undefined || !isListed(migration)) await requireServer(context, id);
     if (migration === undefined) {
       throw new NovaFault(404, `In-progress live migration ${migrationId} is not found for server ${id}.`);
     }

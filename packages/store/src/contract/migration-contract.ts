@@ -60,6 +60,9 @@ export function migrationContract(context: () => ContractContext): void {
       const read = await migrations.getMany([...created.map(({ uuid }) => uuid), crypto.randomUUID()]);
       expect(read).toEqual(new Map(created.map((migration) => [migration.uuid, migration])));
       expect(await migrations.getMany([])).toEqual(new Map());
+      const byId = await migrations.getManyById([...created.map(({ id }) => id), 4711]);
+      expect(byId).toEqual(new Map(created.map((migration) => [migration.id, migration])));
+      expect(await migrations.getManyById([])).toEqual(new Map());
     });
 
     it("are read back whole, by uuid and by number", async () => {
