@@ -130,6 +130,6 @@ async function measureStreams(plane: PolledPlane, { say }: BenchOptions): Promis
     stream_delay_p50_ms: p50,
     stream_delay_p99_ms: p99,
     stream_events: delays.length,
-    stream_cpu_share: round(busy * 100) / 100,
+    stream_cpu_share: Math.round(busy * 100) / 100,
   };
 }
