@@ -21,6 +21,7 @@ import { type Knock, knockByMachine } from "./network/knock.ts";
 import { Preparation } from "./preparation.ts";
 import { Folders } from "./storage/folders.ts";
 import { HostStorage } from "./storage/host-storage.ts";
+import { PoolConnections } from "./storage/pool-connections.ts";
 import { StorageProofs } from "./storage/storage-proofs.ts";
 import { type HostFiles, machineFiles } from "./tls/host-files.ts";
 
@@ -115,12 +116,13 @@ export async function startComputeAgent(options: ComputeAgentOptions): Promise<C
   });
   const folders = new Folders(link, logger);
   const proofs = new StorageProofs({ link, folders, journal, clock, logger });
+  const pools = new PoolConnections({ link, host, journal, logger });
   const storage = new HostStorage({
-    ...{ link, host, logger, folders, proofs },
+    ...{ link, host, logger, folders, proofs, pools },
     ...(options.libvirt === undefined ? {} : { connection: options.libvirt }),
   });
   const preparation = new Preparation({
-    ...{ link, journal, config, clock, logger, fence, storage, resolveAddress, hostFiles },
+    ...{ link, journal, config, clock, logger, fence, storage, pools, resolveAddress, hostFiles },
   });
   const isReady = () => link.isConnected && reporter.isKnown;
   const held = new HeldWork({ bus, clock, logger, host, journal, migrations, preparation, proofs, isReady });

@@ -32,6 +32,7 @@ import { postCopyObstacle } from "./migration/post-copy-obstacle.ts";
 import { findInbound, type ResolveAddress } from "./network/inbound-address.ts";
 import { isGuestFolder } from "./storage/guest-folder.ts";
 import type { HostStorage, MadeFor } from "./storage/host-storage.ts";
+import type { PoolConnections } from "./storage/pool-connections.ts";
 import { Turns } from "./storage/turns.ts";
 import type { HostFiles } from "./tls/host-files.ts";
 import { destinationTls } from "./tls/native-tls.ts";
@@ -51,6 +52,7 @@ export interface PreparationOptions {
   readonly logger: Logger;
   readonly fence: CommandFence;
   readonly storage: HostStorage;
+  readonly pools: PoolConnections;
   readonly resolveAddress: ResolveAddress;
   readonly hostFiles: HostFiles;
 }
@@ -122,7 +124,8 @@ export class Preparation {
     const found = await unlessGone(link.questions.domain.lookupByUUID(serverUuid));
     // Once more: libvirt may have answered so late that the migration was rolled back meanwhile.
     fence.admit(command);
-    const fresh = { volumes: [], disks: null, atMs: clock.now().getTime() };
+    const pools = [...new Set(command.disks.flatMap(({ pool }) => (pool === undefined ? [] : [pool.pool])))];
+    const fresh = { volumes: [], pools, disks: null, atMs: clock.now().getTime() };
     const entry = { migrationUuid, serverUuid, sourceHost, definedBefore: found !== null, ...fresh };
     await journal.putPrepared(entry);
     return entry;
@@ -175,7 +178,7 @@ export class Preparation {
    * @throws {DroverError} `outcome-unknown` when it is active here and no remnant.
    */
   async clearLeft(command: LeftCommand): Promise<void> {
-    const { journal, config } = this.#options;
+    const { journal, config, pools } = this.#options;
     const doing = "clearing the source after a migration";
     const found = await this.#stands(command);
     if (found.standing === "running") {
@@ -187,6 +190,7 @@ export class Preparation {
     await this.#undefineUnlessActive(command, doing);
     if (command.removeCopiedDisks) await this.#deleteCopiedDisks(entry, command.copiesAreWhole);
     await this.#deleteBrought(entry);
+    await pools.disconnectUnused();
     await journal.update(command.migrationUuid, { settled: true });
   }
 
@@ -205,7 +209,7 @@ export class Preparation {
   }
 
   async #releaseDestination(command: ReleaseCommand): Promise<void> {
-    const { journal, config } = this.#options;
+    const { journal, config, pools } = this.#options;
     const doing = "rolling back a migration on its destination";
     // Without an entry we do not know what was here before the migration, so nothing is removed.
     const prepared = journal.prepared(command.migrationUuid);
@@ -227,6 +231,7 @@ export class Preparation {
     }
     if (prepared !== undefined) await this.#removeVolumes(command, prepared);
     await journal.forgetPrepared(command.migrationUuid);
+    await pools.disconnectUnused();
   }
 
   /** What was made for the guest's disks. What a copy has written to is removed only while another host has the guest. */
@@ -325,7 +330,7 @@ export class Preparation {
   }
 
   async #releaseHeld(migrationUuid: string, runsOn: string | null): Promise<void> {
-    const { journal, logger, storage } = this.#options;
+    const { journal, logger, storage, pools } = this.#options;
     const entry = journal.get(migrationUuid);
     const prepared = journal.prepared(migrationUuid);
     const command = { migrationUuid, serverUuid: entry?.serverUuid ?? prepared?.serverUuid ?? "", serverName: "" };
@@ -358,6 +363,7 @@ export class Preparation {
     }
     if (entry !== undefined) await journal.update(migrationUuid, { settled: true });
     await journal.forgetPrepared(migrationUuid);
+    await pools.disconnectUnused();
   }
 
   #stands(command: Command): Promise<WhereItStands> {

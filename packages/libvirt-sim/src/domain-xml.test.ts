@@ -9,6 +9,7 @@ const SMALL = `<domain type='qemu'>
     <disk type='file' device='disk'><source file='/a.qcow2'/><target dev='vda'/></disk>
     <disk type='file' device='cdrom'><source file='/b.iso'/><target dev='sda'/><readonly/></disk>
     <disk type='network' device='disk'><source protocol='nbd' name='x'/><target dev='vdb'/></disk>
+    <disk type='volume' device='disk'><source pool='targets' volume='unit:0:0:1'/><target dev='vdc'/></disk>
   </devices>
 </domain>`;
 
@@ -24,6 +25,7 @@ describe("a domain document", () => {
         { target: "vda", path: "/a.qcow2", writable: true },
         { target: "sda", path: "/b.iso", writable: false },
       ],
+      volumes: [{ pool: "targets", name: "unit:0:0:1" }],
     });
     const xml = formatDomainXml(definition, 7);
     expect(xml).toContain('<domain type="qemu" id="7">');

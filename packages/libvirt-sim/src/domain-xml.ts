@@ -28,6 +28,8 @@ export interface DomainDefinition {
   readonly osType: string;
   readonly load: MemoryLoad;
   readonly fileDisks: readonly FileDisk[];
+  /** Volumes of storage pools that its disks are. */
+  readonly volumes: readonly { readonly pool: string; readonly name: string }[];
   readonly root: XmlNode;
 }
 
@@ -90,6 +92,7 @@ export function parseDomainXml(xml: string): DomainDefinition {
     osType: textOf(childOf(root, "os") ?? root, "type") || "hvm",
     load: loadOf(root, memoryKiB / 1024),
     fileDisks: fileDisksOf(root),
+    volumes: volumesOf(root),
     root: normal,
   };
 }
@@ -164,9 +167,19 @@ function isLoad(node: XmlNode): boolean {
   return Object.values(attributesOf(node)).includes(LOAD_NAMESPACE);
 }
 
+function disksOf(root: XmlNode): XmlNode[] {
+  return elements(childrenOf(childOf(root, "devices") ?? {})).filter((node) => "disk" in node);
+}
+
+function volumesOf(root: XmlNode): DomainDefinition["volumes"] {
+  return disksOf(root).flatMap((disk) => {
+    const { pool, volume } = attributesOf(childOf(disk, "source") ?? {});
+    return pool === undefined || volume === undefined ? [] : [{ pool, name: volume }];
+  });
+}
+
 function fileDisksOf(root: XmlNode): FileDisk[] {
-  const disks = elements(childrenOf(childOf(root, "devices") ?? {})).filter((node) => "disk" in node);
-  return disks.flatMap((disk) => {
+  return disksOf(root).flatMap((disk) => {
     const source = childOf(disk, "source");
     if (attributesOf(disk).type !== "file" || source === undefined) return [];
     const writable = childOf(disk, "readonly") === undefined && childOf(disk, "shareable") === undefined;

@@ -23,6 +23,8 @@ export interface GuestOptions {
   readonly localDisks?: readonly string[];
   /** A read-only raw disk, such as a config drive, by its path; the same holds for its file. @default none */
   readonly readOnlyDisk?: string;
+  /** Writable raw disks that are volumes of storage pools of its host. @default none */
+  readonly volumes?: readonly { readonly pool: string; readonly name: string }[];
   /** A transient guest is gone when it stops. @default true */
   readonly persistent?: boolean;
   /** @default true */
@@ -73,7 +75,7 @@ function guestXml(options: GuestOptions, memoryMiB: number): string {
     <emulator>/usr/bin/qemu-system-x86_64</emulator>
     ${options.networkDisk === false ? "" : networkDisk(options.name)}${(options.localDisks ?? []).map((path, index) => localDisk(path, `vd${"bcdefgh"[index]}`)).join("")}${
       options.readOnlyDisk === undefined ? "" : localDisk(options.readOnlyDisk, "vdz", "\n      <readonly/>")
-    }
+    }${(options.volumes ?? []).map((volume, index) => volumeDisk(volume, `vd${"pqrst"[index]}`)).join("")}
     <interface type="bridge">
       <mac address="${mac}"/>
       <source bridge="br0"/>
@@ -94,6 +96,15 @@ function networkDisk(name: string): string {
         <host name="storage" port="10809"/>
       </source>
       <target dev="vda" bus="virtio"/>
+    </disk>`;
+}
+
+function volumeDisk({ pool, name }: { readonly pool: string; readonly name: string }, target: string): string {
+  return `
+    <disk type="volume" device="disk">
+      <driver name="qemu" type="raw"/>
+      <source pool="${pool}" volume="${name}"/>
+      <target dev="${target}" bus="virtio"/>
     </disk>`;
 }
 

@@ -18,8 +18,8 @@ export interface Arrival {
 /**
  * Lets the destination prepare: it takes the guest in, paused, with memory set aside.
  *
- * @throws {LibvirtError} when it is the source itself, has the name or UUID already, or lacks the memory; the
- *   destination then holds nothing.
+ * @throws {LibvirtError} when it is the source itself, has the name or UUID already, or lacks the memory or a
+ *   volume; the destination then holds nothing.
  */
 export function chooseArrival(migration: SimulatedMigration, host: SimulatedHost): Arrival {
   const { guest, request, source } = migration;
@@ -28,6 +28,7 @@ export function chooseArrival(migration: SimulatedMigration, host: SimulatedHost
   checkSameGuest(guest.definition, asked);
   const definition = request.destinationName === null ? asked : withName(asked, request.destinationName);
   host.checkRoomFor(definition);
+  host.pools.mustHave(definition.volumes);
   const known = host.findByUuid(definition.uuid);
   const before = known?.definition ?? null;
   const arriving = host.takeIn(definition);

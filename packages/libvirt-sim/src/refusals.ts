@@ -144,6 +144,10 @@ export function folderNotEmpty(path: string): LibvirtError {
 }
 
 /** "not active", where it must be, and the other way round. */
+export function noTarget(target: string): LibvirtError {
+  return internalError(`Failed to connect to LUN : ${target}`);
+}
+
 export function poolIs(name: string, state: "not active" | "already active" | "still active"): LibvirtError {
   return notValidNow(`storage pool '${name}' is ${state}`, VIR_FROM_STORAGE);
 }

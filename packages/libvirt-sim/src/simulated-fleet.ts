@@ -3,6 +3,7 @@ import type { Clock } from "@drover/model";
 import { withLoad } from "./domain-xml.ts";
 import { FaultBoard } from "./fault-board.ts";
 import type { HostSpec } from "./host-spec.ts";
+import { IscsiTargets } from "./iscsi-targets.ts";
 import type { MigrationRequest } from "./migration-request.ts";
 import { type LinkSpec, Network } from "./network.ts";
 import { cannotConnect, cannotResolve, operationFailed } from "./refusals.ts";
@@ -34,6 +35,7 @@ export class SimulatedFleet implements MigrationWorld {
   readonly timings: MigrationTimings;
   readonly faults: FaultBoard;
   readonly hosts: ReadonlyMap<string, SimulatedHost>;
+  readonly targets = new IscsiTargets();
   readonly #migrations = new Set<SimulatedMigration>();
   readonly #socketPaths = new Map<string, SimulatedHost>();
   #changed: () => void = () => {};
@@ -43,7 +45,7 @@ export class SimulatedFleet implements MigrationWorld {
     this.clock = options.clock;
     this.timings = options.timings;
     this.network = new Network(options.defaultLinkMiBps, options.links);
-    const surroundings = { clock: options.clock, changed: () => this.#changed() };
+    const surroundings = { clock: options.clock, changed: () => this.#changed(), targets: this.targets };
     this.hosts = new Map(options.hosts.map((spec) => [spec.name, new SimulatedHost(spec, surroundings)]));
     this.faults = new FaultBoard(
       this.network,

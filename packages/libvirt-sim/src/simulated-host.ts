@@ -13,6 +13,7 @@ import type { DomainDefinition } from "./domain-xml.ts";
 import type { HostEvent, LifecycleName } from "./host-event.ts";
 import { HostFiles } from "./host-files.ts";
 import type { HostSpec } from "./host-spec.ts";
+import type { IscsiTargets } from "./iscsi-targets.ts";
 import {
   internalError,
   noDomainById,
@@ -34,6 +35,8 @@ export interface HostSurroundings {
   readonly clock: Clock;
   /** Called after anything that a restart must find again. */
   readonly changed: () => void;
+  /** What any host can reach over the network. */
+  readonly targets: IscsiTargets;
 }
 
 /**
@@ -53,7 +56,7 @@ export class SimulatedHost {
 
   constructor(spec: HostSpec, surroundings: HostSurroundings) {
     this.spec = spec;
-    this.pools = new StoragePools(this.files);
+    this.pools = new StoragePools(this.files, surroundings.targets);
     this.#surroundings = surroundings;
   }
 
@@ -180,6 +183,7 @@ export class SimulatedHost {
     if (guest.active) throw notValidNow("domain is already running");
     const definition = guest.persistentDefinition;
     this.checkRoomFor(definition);
+    this.pools.mustHave(definition.volumes);
     guest.definition = definition;
     guest.nextDefinition = null;
     guest.id = ++this.#lastId;

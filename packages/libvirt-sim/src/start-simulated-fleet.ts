@@ -9,6 +9,7 @@ import { type GuestOptions, guestDefinition } from "./guest-spec.ts";
 import { type GuestTruth, truthOf } from "./guest-truth.ts";
 import { HostServer } from "./host-server.ts";
 import { type HostOptions, hostSpec } from "./host-spec.ts";
+import type { TargetAddress } from "./iscsi-targets.ts";
 import type { LinkSpec } from "./network.ts";
 import { SimulatedFleet } from "./simulated-fleet.ts";
 import { DEFAULT_TIMINGS, type MigrationTimings } from "./simulated-migration.ts";
@@ -91,6 +92,9 @@ export interface RunningFleet {
    * @param storage.knownAsShared libvirt knows its file system as one that hosts share, as it does NFS. @default true
    */
   shareFolders(folders: Readonly<Record<string, string>>, storage?: { readonly knownAsShared?: boolean }): void;
+  /** Offers logical units over iSCSI to every host: for pools of type `iscsi-direct`. */
+  serveTarget(address: TargetAddress, capacitiesBytes: readonly number[]): void;
+  stopTarget(address: TargetAddress): void;
   /** Paths of the files right in a host's folder. */
   filesIn(host: string, folder: string): readonly string[];
   /** A file's content on a host's disk, or undefined if there is none. Files are not in `stateFile`. */
@@ -183,6 +187,8 @@ export async function startSimulatedFleet(options: SimulatedFleetOptions): Promi
       const storage = { files: new Map(), knownAsShared };
       for (const [host, folder] of Object.entries(folders)) fleet.host(host).files.mount(folder, storage);
     },
+    serveTarget: (address, capacitiesBytes) => fleet.targets.serve(address, capacitiesBytes),
+    stopTarget: (address) => fleet.targets.stop(address),
     filesIn: (host, folder) => fleet.host(host).files.in(folder),
     readFile: (host, path) => fleet.host(host).files.contentOf(path),
     close: async () => {

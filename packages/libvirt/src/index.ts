@@ -58,6 +58,7 @@ export {
   VIR_STORAGE_VOL_CREATE,
   VIR_STORAGE_VOL_DELETE,
   VIR_STORAGE_VOL_SPARSE_STREAM,
+  VIR_STORAGE_XML,
 } from "./constants/storage-constants.ts";
 export type { DomainEvent, DomainEventType, EventsLost } from "./domain-events.ts";
 export { DomainEventStream } from "./event-stream.ts";

@@ -11,7 +11,7 @@ export {
 } from "./access-token.ts";
 export type { AuditEntry } from "./audit.ts";
 export { type Clock, systemClock } from "./clock.ts";
-export type { DiskToMove, PreparedDisk, StorageProof } from "./disk.ts";
+export type { DiskToMove, PoolVolume, PreparedDisk, StorageProof } from "./disk.ts";
 export {
   beforeSchedules,
   completePolicy,

@@ -9,6 +9,7 @@ import { parseXml } from "../guest/xml-element.ts";
 import { domainOf, readGuest, unlessGone } from "../libvirt/guest-facts.ts";
 import type { LibvirtLink } from "../libvirt/libvirt-link.ts";
 import { disksToMove } from "../storage/disks-to-move.ts";
+import { withVolumes } from "../storage/volume-disks.ts";
 import { whyUnsafe } from "../storage/why-unsafe.ts";
 import type { HostFiles } from "../tls/host-files.ts";
 import { readSourceLibvirtTls } from "../tls/libvirt-certificates.ts";
@@ -40,7 +41,8 @@ export async function checkSource({ link, config, hostFiles }: SourceHost, reque
     const checks = sourceChecks({ ...request, storageIsProved, host, guest: null, jobUnderWay: false });
     return { checks: [...checks], requirements: null };
   }
-  const definition = readGuestDefinition(xml);
+  const defined = readGuestDefinition(xml);
+  const definition = { ...defined, disks: await withVolumes(questions, defined.disks) };
   const { powerState } = found.guest;
   const checks = sourceChecks({
     host,

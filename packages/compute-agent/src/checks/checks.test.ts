@@ -5,7 +5,15 @@ import { type DestinationFacts, destinationChecks } from "./destination-checks.t
 import { type SourceFacts, sourceChecks } from "./source-checks.ts";
 
 const networkDisk: GuestDisk = {
-  ...{ target: "vda", device: "disk", type: "network", format: "raw", source: "pool/web", protocol: "rbd" },
+  ...{
+    target: "vda",
+    device: "disk",
+    type: "network",
+    format: "raw",
+    source: "pool/web",
+    volume: null,
+    protocol: "rbd",
+  },
   ...{ readOnly: false, shareable: false, transient: false, encrypted: false, servers: [], endpoints: [], backing: [] },
 };
 

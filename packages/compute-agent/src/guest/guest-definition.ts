@@ -1,5 +1,6 @@
 import { type DiskToMove, DroverError } from "@drover/model";
 import { storageServer } from "../storage/storage-server.ts";
+import type { VolumeInPool } from "../storage/volume-disks.ts";
 import { childrenNamed, find, formatXml, parseXml, type XmlElement } from "./xml-element.ts";
 
 export interface GuestDisk {
@@ -20,6 +21,10 @@ export interface GuestDisk {
   readonly encrypted: boolean;
   /** What it lies on; null for an empty drive. */
   readonly source: string | null;
+  /** Of a disk of type `volume`: the storage pool and the volume that it names; null for others. */
+  readonly volume: { readonly pool: string; readonly name: string } | null;
+  /** What libvirt says of that volume; a definition does not, and neither is it known of one that libvirt does not find. */
+  readonly inPool?: VolumeInPool;
   /** Of a network disk: `rbd`, `iscsi`, `nbd`, …; null for others. */
   readonly protocol: string | null;
   /** Of a network disk: the servers' names and addresses; a unix socket by its path. */
@@ -115,6 +120,7 @@ function readDisk(disk: XmlElement): GuestDisk {
     transient: find(disk, "transient") !== undefined,
     encrypted: find(disk, "encryption") !== undefined || find(source, "encryption") !== undefined,
     source: source === undefined ? null : (named ?? disk.attributes.type ?? "unnamed"),
+    volume: type === "volume" ? volumeOf(source) : null,
     protocol,
     servers: hosts.map(serverName),
     endpoints: hosts.flatMap(({ attributes }) => storageServer(protocol, attributes) ?? []),
@@ -125,6 +131,11 @@ function readDisk(disk: XmlElement): GuestDisk {
 function sourceName(source: XmlElement | undefined): string | undefined {
   const given = source?.attributes;
   return given?.file ?? given?.dev ?? given?.dir ?? given?.volume ?? given?.name ?? given?.path;
+}
+
+function volumeOf(source: XmlElement | undefined): GuestDisk["volume"] {
+  const { pool, volume } = source?.attributes ?? {};
+  return pool === undefined || volume === undefined ? null : { pool, name: volume };
 }
 
 function serverName({ attributes }: XmlElement): string {

@@ -85,6 +85,13 @@ export interface MadeProof {
   readonly atMs: number;
 }
 
+/** A storage pool that was started on this host for a guest's disks. */
+export interface ConnectedPool {
+  readonly name: string;
+  /** It was not defined here before. */
+  readonly defined: boolean;
+}
+
 /** What `pre_live_migration` found and made, so that a rollback removes only what the migration brought. */
 export interface PreparedEntry {
   readonly migrationUuid: string;
@@ -93,6 +100,8 @@ export interface PreparedEntry {
   readonly sourceHost?: string | undefined;
   readonly definedBefore: boolean;
   readonly volumes: readonly MadeVolume[];
+  /** Names of the storage pools that the guest's disks are volumes of. */
+  readonly pools: readonly string[];
   /** What becomes of the guest's disks; null until all of them are prepared. */
   readonly disks: readonly PreparedDisk[] | null;
   readonly atMs: number;
@@ -104,6 +113,7 @@ export interface JournalContent {
   readonly prepared: readonly PreparedEntry[];
   readonly brought: readonly BroughtContent[];
   readonly proofs: readonly MadeProof[];
+  readonly pools: readonly ConnectedPool[];
   /** When this agent was last told that the records were written, ms since 1970: a database older than that was restored. */
   readonly recordsSeenAtMs: number;
 }
@@ -157,6 +167,7 @@ const prepared = z.object({
   sourceHost: z.string().optional(),
   definedBefore: z.boolean(),
   volumes: z.array(madeVolume).default([]),
+  pools: z.array(z.string()).default([]),
   disks: z.array(preparedDisk).nullable().default(null),
   atMs: z.number(),
 }) satisfies z.ZodType<PreparedEntry>;
@@ -221,5 +232,6 @@ export const journalContent = z.object({
   prepared: z.array(prepared),
   brought: z.array(z.object({ path: z.string(), serverUuid: uuid })).default([]),
   proofs: z.array(z.object({ migrationUuid: uuid, path: z.string(), atMs: z.number() })).default([]),
+  pools: z.array(z.object({ name: z.string(), defined: z.boolean() })).default([]),
   recordsSeenAtMs: count.default(0),
 }) satisfies z.ZodType<JournalContent>;

@@ -58,6 +58,7 @@ describe("Journal", () => {
       serverUuid: "s",
       definedBefore: true,
       volumes,
+      pools: ["targets"],
       disks: null,
       atMs: 1,
     });

@@ -1,6 +1,7 @@
 import { DroverError } from "@drover/model";
 import type {
   BroughtContent,
+  ConnectedPool,
   EndedMigration,
   JournalContent,
   JournalEntry,
@@ -29,6 +30,8 @@ export class Journal {
   readonly #brought: Map<string, BroughtContent>;
   /** By path. */
   readonly #proofs: Map<string, MadeProof>;
+  /** By name. */
+  readonly #pools: Map<string, ConnectedPool>;
   #recordsSeenAtMs: number;
   #recordsSavedAtMs: number;
   #writing: Promise<void> | undefined;
@@ -40,6 +43,7 @@ export class Journal {
     this.#prepared = new Map(content.prepared.map((entry) => [entry.migrationUuid, entry]));
     this.#brought = new Map(content.brought.map((file) => [file.path, file]));
     this.#proofs = new Map(content.proofs.map((proof) => [proof.path, proof]));
+    this.#pools = new Map(content.pools.map((pool) => [pool.name, pool]));
     this.#recordsSeenAtMs = content.recordsSeenAtMs;
     this.#recordsSavedAtMs = content.recordsSeenAtMs;
   }
@@ -155,6 +159,20 @@ export class Journal {
     if (known.length > 0) await this.#save();
   }
 
+  /** Storage pools that were started here for guests. */
+  pools(): readonly ConnectedPool[] {
+    return [...this.#pools.values()];
+  }
+
+  putPool(pool: ConnectedPool): Promise<void> {
+    this.#pools.set(pool.name, pool);
+    return this.#save();
+  }
+
+  async forgetPool(name: string): Promise<void> {
+    if (this.#pools.delete(name)) await this.#save();
+  }
+
   preparedEntries(): readonly PreparedEntry[] {
     return [...this.#prepared.values()];
   }
@@ -212,6 +230,7 @@ export class Journal {
       prepared: this.preparedEntries(),
       brought: [...this.#brought.values()],
       proofs: this.proofs(),
+      pools: this.pools(),
       recordsSeenAtMs,
     } as const;
     this.#recordsSavedAtMs = recordsSeenAtMs;

@@ -7,7 +7,15 @@ import { type JournalContent, journalContent } from "./journal-entry.ts";
 /** Larger than any file that the bounds of the journal allow; a larger one is not ours. */
 const SIZE_LIMIT_BYTES = 16 * 1024 * 1024;
 
-const EMPTY: JournalContent = { version: 1, migrations: [], prepared: [], brought: [], proofs: [], recordsSeenAtMs: 0 };
+const EMPTY: JournalContent = {
+  version: 1,
+  migrations: [],
+  prepared: [],
+  brought: [],
+  proofs: [],
+  pools: [],
+  recordsSeenAtMs: 0,
+};
 
 /** Where the agent's state is kept: a file on disk, or what stands for one in a simulation. */
 export interface StateFile {

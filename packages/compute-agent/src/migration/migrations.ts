@@ -27,6 +27,7 @@ import type { EndedMigration, JournalEntry } from "../journal/journal-entry.ts";
 import { domainOf, readGuest, unlessGone } from "../libvirt/guest-facts.ts";
 import type { LibvirtLink } from "../libvirt/libvirt-link.ts";
 import { refuseUnprepared } from "../storage/refuse-unprepared.ts";
+import { withVolumes } from "../storage/volume-disks.ts";
 import type { HostFiles } from "../tls/host-files.ts";
 import { readQemuCertificates } from "../tls/qemu-certificates.ts";
 import { canLockMemory } from "./can-lock-memory.ts";
@@ -292,7 +293,7 @@ export class Migrations {
       );
     }
     const disks = destination.disks ?? [];
-    refuseUnprepared(serverName, readGuestDefinition(xml).disks, disks);
+    refuseUnprepared(serverName, await withVolumes(link.questions, readGuestDefinition(xml).disks), disks);
     const { consoleAddress = null, networks: there = {} } = destination;
     const networks = { here: config.networks, there };
     const definition = destinationDefinition(xml, { host: command.destinationHost, disks, consoleAddress, networks });

@@ -1,14 +1,23 @@
 import { describe, expect, test } from "vitest";
 import type { GuestDisk } from "../guest/guest-definition.ts";
 import { diskNeed } from "./disk-need.ts";
+import { readPool } from "./pool-definition.ts";
 
 const file: GuestDisk = {
   ...{ target: "vda", device: "disk", type: "file", format: "qcow2", source: "/var/lib/libvirt/images/web.qcow2" },
   ...{ readOnly: false, shareable: false, transient: false, encrypted: false },
-  ...{ protocol: null, servers: [], endpoints: [], backing: [] },
+  ...{ volume: null, protocol: null, servers: [], endpoints: [], backing: [] },
 };
 const network: GuestDisk = { ...file, type: "network", format: "raw", source: "pool/web", protocol: "rbd" };
 const block: GuestDisk = { ...file, type: "block", format: "raw" };
+
+const volume: GuestDisk = { ...file, type: "volume", source: "web", volume: { pool: "p", name: "web" } };
+
+function inPool(type: string, source: string): GuestDisk {
+  const poolXml = `<pool type='${type}'><name>p</name><source>${source}</source></pool>`;
+  const known = { pool: "p", volume: "web", key: "k", capacityBytes: 1, autostart: false, path: "/p/web" };
+  return { ...volume, inPool: { ...known, poolXml, definition: readPool(poolXml) } };
+}
 
 const readOnlyLayer: GuestDisk = { ...file, readOnly: true, backing: [{ type: "file", source: "/base" }] };
 
@@ -47,7 +56,22 @@ describe("diskNeed", () => {
     ["a device by its WWN", { ...block, source: "/dev/disk/by-id/wwn-0x600140500000" }, "present", /which volume/],
     ["a device by the kernel's name", { ...block, source: "/dev/sdc" }, "refuse", /by-path/],
     ["a logical volume", { ...block, source: "/dev/vg/web" }, "refuse", /another one may have that name/],
-    ["a volume of a pool", { ...file, type: "volume", source: "web" }, "refuse", /path of a file/],
+    ["a volume that libvirt does not find", volume, "refuse", /does not find the volume web.*start and refresh/],
+    [
+      "a volume of network storage",
+      inPool("iscsi-direct", "<host name='10.0.0.9'/>"),
+      "volume",
+      /over the same storage/,
+    ],
+    ["one of a server on the host itself", inPool("netfs", "<host name='localhost'/>"), "refuse", /both hosts reach/],
+    ["a volume of a volume group", inPool("logical", "<name>vg</name>"), "refuse", /type logical.*same names/],
+    [
+      "a volume with a base image beside it",
+      { ...inPool("netfs", "<host name='nas'/>"), backing: [{ type: "file", source: "/base" }] },
+      "refuse",
+      /flatten/,
+    ],
+    ["a volume that forgets", { ...inPool("netfs", "<host name='nas'/>"), transient: true }, "refuse", /permanent/],
     ["an NVMe device of the host", { ...file, type: "nvme" }, "refuse", /detach it/],
   ])("%s", (_, disk, need, reason) => {
     const found = diskNeed(disk);

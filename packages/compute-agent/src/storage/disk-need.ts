@@ -2,6 +2,7 @@ import { dirname } from "node:path";
 import type { DiskToMove } from "@drover/model";
 import type { GuestDisk } from "../guest/guest-definition.ts";
 import { isOwnAddress } from "./own-address.ts";
+import { kindOfPool } from "./pool-definition.ts";
 
 /** What one disk's storage asks of a destination, or why the guest cannot move with it; the remedy is in the reason. */
 export interface DiskNeed {
@@ -9,6 +10,11 @@ export interface DiskNeed {
   readonly reason: string;
   /** Of a file: what both hosts must see the same storage behind, for it to stay where it is. */
   readonly folders?: readonly string[];
+}
+
+/** A conductor of before 1.4 does not carry what the destination needs to judge these. */
+export function needsProof(need: DiskNeed["need"]): boolean {
+  return need === "shared" || need === "volume";
 }
 
 /** Formats that QEMU copies into while the guest writes, and that libvirt makes volumes of. */
@@ -34,6 +40,8 @@ export function diskNeed(disk: GuestDisk): DiskNeed {
       return blockDisk(disk);
     case "file":
       return fileDisk(disk, disk.source);
+    case "volume":
+      return volumeDisk(disk);
     default:
       return refuse(
         `its storage is of type ${disk.type}, which Drover cannot bring to another host; detach it, or define it by the path ` +
@@ -51,6 +59,39 @@ function networkDisk({ protocol, servers }: GuestDisk): DiskNeed {
     );
   }
   return { need: "stays", reason: `${protocol ?? "network"} storage, the same on both hosts by its address` };
+}
+
+/** A volume that is a file comes as that file. */
+function volumeDisk({ volume, inPool, transient, backing }: GuestDisk): DiskNeed {
+  if (inPool === undefined) {
+    return refuse(
+      `libvirt does not find the volume ${volume?.name} of its storage pool ${volume?.pool}: start and refresh that pool`,
+    );
+  }
+  const { name, type, servers, storage } = inPool.definition;
+  if (kindOfPool(inPool.definition) !== "network") {
+    return refuse(
+      `its storage pool ${name} is of type ${type}: devices that another host may have under the same names; move it to a pool of ` +
+        "network storage or of files",
+    );
+  }
+  const own = servers.find(isOwnAddress);
+  if (own !== undefined) {
+    return refuse(
+      `the server of its storage pool ${name} is ${own}, which is another machine on each host; name it by an address that both ` +
+        "hosts reach",
+    );
+  }
+  if (transient) return refuse("its changes are kept in a file of libvirt's that does not move; make it permanent");
+  if (backing.some((image) => image.type !== "network")) {
+    return refuse(
+      "its base images are found by their paths on this host, and not by the pool; flatten it into one volume",
+    );
+  }
+  return {
+    need: "volume",
+    reason: `its storage pool ${name} is over the same storage on both hosts: ${type}, ${storage}`,
+  };
 }
 
 function blockDisk(disk: GuestDisk): DiskNeed {

@@ -1,7 +1,8 @@
 import type { Domain, LibvirtConnection } from "@drover/libvirt";
-import type { DiskToMove } from "@drover/model";
+import type { DiskToMove, PoolVolume } from "@drover/model";
 import type { GuestDisk } from "../guest/guest-definition.ts";
-import { diskNeed } from "./disk-need.ts";
+import { diskNeed, needsProof } from "./disk-need.ts";
+import type { VolumeInPool } from "./volume-disks.ts";
 
 export interface DisksToMoveOptions {
   /** libvirt URI by which other hosts reach this one. */
@@ -22,10 +23,10 @@ export async function disksToMove(
   const told = await Promise.all(
     disks.map(async (disk) => {
       const { need, reason, folders } = diskNeed(disk);
-      if (need === "refuse" || (need === "shared" && !storageIsProved)) return [];
+      if (need === "refuse" || (!storageIsProved && needsProof(need))) return [];
       const sized = need === "copy" || need === "content" || need === "shared";
       const size = sized ? await sizeOf(connection, domain, disk) : { capacityBytes: 0, writtenBytes: 0 };
-      const path = sized || need === "present" ? disk.source : null;
+      const path = sized || need === "present" ? disk.source : (disk.inPool?.path ?? null);
       return [
         {
           target: disk.target,
@@ -35,13 +36,21 @@ export async function disksToMove(
           format: disk.format,
           ...size,
           ...(need === "content" && { contentUri }),
-          ...(storageIsProved && folders && { folders: [...folders], unsafe: unsafe.get(disk.target) }),
+          ...(storageIsProved && folders && { folders: [...folders] }),
+          ...(storageIsProved && unsafe.has(disk.target) && { unsafe: unsafe.get(disk.target) }),
+          ...(disk.inPool && { pool: poolVolume(disk.inPool) }),
           ...(need === "stays" && { servers: disk.endpoints }),
+          ...(need === "volume" && { servers: disk.inPool?.definition.endpoints }),
         },
       ];
     }),
   );
   return told.flat();
+}
+
+/** Without definition and path, which the destination has from the rest. */
+function poolVolume({ pool, volume, key, capacityBytes, poolXml, autostart }: VolumeInPool): PoolVolume {
+  return { pool, volume, key, capacityBytes, poolXml, autostart };
 }
 
 /**

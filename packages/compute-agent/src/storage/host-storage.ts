@@ -8,9 +8,10 @@ import { bringContent, type ContentSource } from "./bring-content.ts";
 import { unlessMissing } from "./folder-pool.ts";
 import type { Folders } from "./folders.ts";
 import { type FolderOwner, isGuestFolder } from "./guest-folder.ts";
-import { pathsInUse } from "./paths-in-use.ts";
 import { type DiskPlan, type PlaceFacts, planDisk } from "./plan-disk.ts";
+import type { PoolConnections } from "./pool-connections.ts";
 import { sourceUriProblem } from "./source-uri.ts";
+import { storageInUse } from "./storage-in-use.ts";
 import type { SeenStorage, StorageProofs } from "./storage-proofs.ts";
 import { folderXml, volumeXml } from "./volume-xml.ts";
 
@@ -58,6 +59,7 @@ export interface HostStorageOptions {
   readonly logger: Logger;
   readonly folders: Folders;
   readonly proofs: StorageProofs;
+  readonly pools: PoolConnections;
   /** How other hosts' libvirtd are dialled. */
   readonly connection?: ConnectionOptions;
 }
@@ -70,6 +72,7 @@ export class HostStorage {
   readonly #connection: ConnectionOptions;
   readonly #folders: Folders;
   readonly #proofs: StorageProofs;
+  readonly #pools: PoolConnections;
 
   constructor(options: HostStorageOptions) {
     this.#link = options.link;
@@ -78,6 +81,7 @@ export class HostStorage {
     this.#connection = options.connection ?? {};
     this.#folders = options.folders;
     this.#proofs = options.proofs;
+    this.#pools = options.pools;
   }
 
   /** What would become of each disk here. Makes nothing that stays. */
@@ -87,7 +91,12 @@ export class HostStorage {
     for (const disk of wanted.disks) {
       const folder = disk.path === null ? "" : dirname(disk.path);
       const taken = takenBytes.get(folder) ?? 0;
-      const plan = planDisk(disk, disk.path === null ? null : await this.#facts(disk, disk.path, taken, wanted));
+      const { path } = disk;
+      const pool = disk.pool === undefined ? null : await this.#pools.look(disk.pool);
+      // libvirt does not open a folder that a stopped pool has.
+      const isOpen = pool === null || pool.kind === "running" || pool.kind === "missing";
+      const isPlace = path !== null && disk.need !== "volume" && isOpen;
+      const plan = planDisk(disk, isPlace ? await this.#facts(disk, path, taken, wanted) : null, pool);
       if (plan.action === "copy") takenBytes.set(folder, taken + disk.writtenBytes);
       plans.push(plan);
     }
@@ -101,10 +110,13 @@ export class HostStorage {
     { migrationUuid, proofs = [], sourceLibvirtUri, ...owner }: DisksToMove,
   ): Promise<PlaceFacts> {
     const { contentUri } = disk;
-    const place = await this.#look(path, takenBytes, owner);
+    // The folder of a pool has to be there for it to start.
+    const look = () =>
+      disk.pool === undefined ? this.#look(path, takenBytes, owner) : this.#lookInFolder(path, takenBytes);
+    const place = await look();
     const storage = await this.#storage(migrationUuid, disk, place, proofs);
     // The proof has had the folder listed anew: a file that was made there a moment ago is seen only now.
-    const seen = place.place === "free" && storage === "same" ? await this.#look(path, takenBytes, owner) : place;
+    const seen = place.place === "free" && storage === "same" ? await look() : place;
     const sourceProblem = contentUri === undefined ? undefined : sourceUriProblem(contentUri, sourceLibvirtUri);
     return { ...seen, storage, sourceProblem };
   }
@@ -134,6 +146,8 @@ export class HostStorage {
   async prepare(wanted: DisksToMove, making: MakingVolumes): Promise<readonly PreparedDisk[]> {
     const { goesOn, note } = making;
     const { disks } = wanted;
+    const volumes = disks.flatMap(({ pool }) => pool ?? []);
+    await this.#pools.connect(volumes, goesOn);
     const plans = await this.plan(wanted);
     const refused = plans.filter(({ action }) => action === "refuse");
     if (refused.length > 0) {
@@ -214,7 +228,7 @@ export class HostStorage {
 
   /** Deletes disks of a guest that runs on copies of them elsewhere. What libvirt does not delete is logged and stays. */
   async deleteCopied(paths: readonly string[]): Promise<void> {
-    const inUse = await pathsInUse(this.#link.questions);
+    const { paths: inUse } = await storageInUse(this.#link.questions);
     for (const path of paths) {
       if (inUse.has(path)) {
         this.#logger.warn({ path }, "a disk that was copied to another host is another guest's here, too: it stays");

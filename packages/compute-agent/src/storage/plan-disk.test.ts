@@ -1,6 +1,7 @@
 import type { DiskToMove } from "@drover/model";
 import { describe, expect, test } from "vitest";
 import { type PlaceFacts, planDisk } from "./plan-disk.ts";
+import type { FoundPool } from "./pool-connections.ts";
 
 const disk: DiskToMove = {
   ...{ target: "vda", need: "copy", path: "/images/web.qcow2", format: "qcow2", reason: "it is a local file" },
@@ -9,6 +10,7 @@ const disk: DiskToMove = {
 const content: DiskToMove = { ...disk, need: "content", contentUri: "qemu+tcp://h1/system" };
 const free: PlaceFacts = { host: "h2", place: "free", availableBytes: 4_000_000, storage: "other" };
 const same: PlaceFacts = { ...free, place: "occupied", storage: "same" };
+const volume: DiskToMove = { ...disk, need: "volume", path: "ip-10.0.0.9:3260-iscsi-iqn.2026-01.net:web-lun-1" };
 const iscsi = "/dev/disk/by-path/ip-10.0.0.9:3260-iscsi-iqn.2026-01.net:web-lun-1";
 
 describe("planDisk", () => {
@@ -75,9 +77,30 @@ describe("planDisk", () => {
     ["an empty drive", { ...disk, need: "empty-drive", path: null }, null, "empty-drive", /./],
     ["a device that is there", { ...disk, need: "present", path: iscsi }, { ...free, place: "occupied" }, "stays", /./],
     ["a device that is not", { ...disk, need: "present", path: iscsi }, free, "refuse", /connect it there/],
+    ["a volume", volume, null, "stays", /local file/],
+    ["a volume that libvirt does not leave", { ...volume, unsafe: "Unsafe" }, null, "refuse", /Unsafe.*cache='none'/],
   ])("%s", (_, wanted, facts, action, reason) => {
     const plan = planDisk(wanted, facts);
     expect(plan.action).toBe(action);
     expect(plan.reason).toMatch(reason);
+  });
+
+  test.each<[string, DiskToMove, FoundPool, string, RegExp]>([
+    ["a volume whose pool cannot be used", volume, { kind: "unusable", problem: "no" }, "refuse", /^no$/],
+    ["a file whose pool cannot be used", disk, { kind: "unusable", problem: "no" }, "refuse", /^no$/],
+    ["a file whose pool is stopped", disk, { kind: "stopped" }, "copy", /started first/],
+    ["a read-only one", content, { kind: "stopped" }, "content", /started first/],
+    ["one that cannot be copied", { ...disk, need: "shared" }, { kind: "stopped" }, "stays", /started first/],
+    ["a volume whose pool is stopped", volume, { kind: "stopped" }, "stays", /./],
+  ])("%s", (_, wanted, pool, action, reason) => {
+    const plan = planDisk(wanted, null, pool);
+    expect(plan.action).toBe(action);
+    expect(plan.reason).toMatch(reason);
+  });
+
+  test("a file that was found with a disk's content may be the source's own unless its storage is proved to be another", () => {
+    const found: PlaceFacts = { ...free, place: "occupied", foundCapacityBytes: 10_000_000 };
+    expect(planDisk(content, found)).toMatchObject({ mayBeSame: false });
+    expect(planDisk(content, { ...found, storage: "unproved" })).toMatchObject({ mayBeSame: true });
   });
 });

@@ -1,4 +1,5 @@
 import type { DiskToMove, PreparedDisk } from "@drover/model";
+import type { FoundPool } from "./pool-connections.ts";
 import type { SeenStorage } from "./storage-proofs.ts";
 
 /** What the destination says of one disk's place. */
@@ -32,15 +33,19 @@ interface AcceptedDisk extends PreparedDisk {
 export type DiskPlan = AcceptedDisk | { readonly target: string; readonly action: "refuse"; readonly reason: string };
 
 /**
- * What becomes of one disk on this destination. A file that is proved to be the same one stays where it is. A copy never lands
+ * What becomes of one disk on this destination. A volume is reached through its pool. A file that is proved to be the same one stays where it is. A copy never lands
  * on something that is there already: what it is cannot be told from its name.
  */
-export function planDisk(disk: DiskToMove, facts: PlaceFacts | null): DiskPlan {
+export function planDisk(disk: DiskToMove, facts: PlaceFacts | null, pool: FoundPool | null = null): DiskPlan {
+  if (pool?.kind === "unusable") return refuse(disk, pool.problem);
+  if (pool?.kind === "stopped" && disk.need !== "volume") return planLater(disk);
   if (facts?.storage === "same") return planShared(disk, facts);
   switch (disk.need) {
     case "stays":
     case "empty-drive":
       return accept(disk, disk.need, disk.reason);
+    case "volume":
+      return planVolume(disk);
     case "present":
       return planPresent(disk, facts);
     case "content":
@@ -54,6 +59,10 @@ export function planDisk(disk: DiskToMove, facts: PlaceFacts | null): DiskPlan {
       );
   }
 }
+
+const SAFE =
+  "use a file system that libvirt knows as shared (NFS, CephFS, GlusterFS, GFS2, OCFS2), name the folder in shared_filesystems of " +
+  "qemu.conf where libvirt has that setting, and cache='none' for the disk if it names caches";
 
 const NOT_SHARED = "which was not shown to see the same";
 
@@ -72,9 +81,20 @@ function planShared(disk: DiskToMove, { host, place }: PlaceFacts): DiskPlan {
   return refuse(
     disk,
     `${host} sees the same storage behind ${disk.path}, and libvirt on the source does not leave the disk there ` +
-      `(${disk.unsafe}): use a file system that libvirt knows as shared (NFS, CephFS, GlusterFS, GFS2, OCFS2), name the folder ` +
-      "in shared_filesystems of qemu.conf where libvirt has that setting, and cache='none' for the disk if it names caches",
+      `(${disk.unsafe}): ${SAFE}`,
   );
+}
+
+/** For a check, which starts nothing. */
+function planLater(disk: DiskToMove): DiskPlan {
+  const action = disk.need === "copy" || disk.need === "content" ? disk.need : "stays";
+  return accept(disk, action, "its storage pool is started first, and its place is looked at then");
+}
+
+/** Of one in a file system that hosts share, such as NFS, libvirt is asked as of a file. */
+function planVolume(disk: DiskToMove): DiskPlan {
+  if (disk.unsafe === undefined) return accept(disk, "stays", disk.reason);
+  return refuse(disk, `libvirt on the source does not leave the disk where it is (${disk.unsafe}): ${SAFE}`);
 }
 
 function planPresent(disk: DiskToMove, facts: PlaceFacts | null): DiskPlan {

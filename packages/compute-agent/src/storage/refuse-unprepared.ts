@@ -17,8 +17,8 @@ export function refuseUnprepared(
     const { need } = diskNeed(disk);
     if (need === "stays" || need === "empty-drive") return false;
     const plan = prepared.find(({ target }) => target === disk.target);
-    if (plan === undefined || plan.path !== disk.source) return true;
-    // A file that the destination has proved to see stays where it is.
+    if (plan === undefined || plan.path !== (disk.inPool?.path ?? disk.source)) return true;
+    // A file that the destination has proved to see stays where it is, and so does a volume.
     return plan.action !== "stays" && plan.action !== need;
   });
   if (unprepared.length === 0) return;

@@ -1,6 +1,6 @@
 import type { PreCheck } from "@drover/model";
 import type { GuestDisk } from "../guest/guest-definition.ts";
-import { diskNeed } from "./disk-need.ts";
+import { diskNeed, needsProof } from "./disk-need.ts";
 
 export interface StorageFacts {
   readonly serverName: string;
@@ -17,7 +17,7 @@ export interface StorageFacts {
  */
 export function storageCheck({ serverName, disks, blockMigration, storageIsProved }: StorageFacts): PreCheck {
   const needs = disks.map((disk) => ({ disk, ...diskNeed(disk) }));
-  const refused = needs.filter(({ need }) => need === "refuse" || (need === "shared" && !storageIsProved));
+  const refused = needs.filter(({ need }) => need === "refuse" || (!storageIsProved && needsProof(need)));
   if (refused.length > 0) {
     const named = refused.map(({ disk, reason }) => `${nameOf(disk)}: ${reason}`).join("; ");
     return fail(`${serverName} has disks that cannot come along: ${named}`);

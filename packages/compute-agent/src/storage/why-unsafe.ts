@@ -13,7 +13,7 @@ export async function whyUnsafe(
   domain: Domain,
   disks: readonly GuestDisk[],
 ): Promise<ReadonlyMap<string, string>> {
-  const files = disks.filter(({ type, source, readOnly }) => type === "file" && source !== null && !readOnly);
+  const files = disks.filter((disk) => isFile(disk) && disk.source !== null && !disk.readOnly);
   const reasons = new Map<string, string>();
   for (const { target } of files) {
     // The others count as copied, or the answer might be about one of them.
@@ -29,4 +29,9 @@ export async function whyUnsafe(
     }
   }
   return reasons;
+}
+
+/** Or a volume that QEMU reaches through the host's file system. */
+function isFile({ type, inPool }: GuestDisk): boolean {
+  return type === "file" || (inPool !== undefined && inPool.definition.targetPath !== null);
 }

@@ -17,7 +17,7 @@ const WITH_BUILD =
   CREATE.VIR_STORAGE_POOL_CREATE_WITH_BUILD_OVERWRITE |
   CREATE.VIR_STORAGE_POOL_CREATE_WITH_BUILD_NO_OVERWRITE;
 
-/** A host's storage pools, all of them folders. */
+/** A host's storage pools. */
 export function storagePoolHandlers(pools: StoragePools): LibvirtHandlers {
   const poolOf = ({ pool }: { readonly pool: { readonly uuid: string } }) => pools.byUuid(pool.uuid);
   const ref = ({ name, uuid }: SimulatedPool) => ({ name, uuid });
@@ -44,7 +44,10 @@ export function storagePoolHandlers(pools: StoragePools): LibvirtHandlers {
     },
     storagePoolIsActive: (args) => ({ active: poolOf(args).active }),
     storagePoolIsPersistent: (args) => ({ persistent: poolOf(args).persistent }),
-    storagePoolGetAutostart: (args) => ({ autostart: poolOf(args).persistent }),
+    storagePoolGetAutostart: (args) => ({ autostart: poolOf(args).autostart }),
+    storagePoolSetAutostart: done((args) => {
+      poolOf(args).autostart = args.autostart;
+    }),
     storagePoolCreateXML: ({ xml, flags }) => ({
       pool: ref(pools.create(parsePoolXml(xml), (flags & WITH_BUILD) !== 0)),
     }),

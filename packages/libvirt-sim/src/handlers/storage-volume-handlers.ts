@@ -25,19 +25,20 @@ export function storageVolumeHandlers(pools: StoragePools, takeFault: TakeTransf
     if (file === null) throw notValidNow(`storage volume '${name}' is a directory`, VIR_FROM.VIR_FROM_STORAGE);
     return file;
   };
-  const info = ({ file }: SimulatedVolume) => ({
-    type: file === null ? VIR_STORAGE_VOL.VIR_STORAGE_VOL_DIR : VIR_STORAGE_VOL.VIR_STORAGE_VOL_FILE,
-    capacity: BigInt(file?.capacityBytes ?? 0),
-    allocation: BigInt(file?.allocationBytes ?? 0),
+  const info = ({ kind, capacityBytes, file }: SimulatedVolume) => ({
+    type: TYPES[kind],
+    capacity: BigInt(capacityBytes),
+    allocation: BigInt(file === null ? capacityBytes : file.allocationBytes),
   });
   return {
     storageVolLookupByName: ({ pool, name }) => ref(pools.volume(pools.byUuid(pool.uuid), name)),
     storageVolLookupByKey: ({ key }) => ref(pools.volumeByKey(key)),
     storageVolLookupByPath: ({ path }) => ref(pools.volumeByPath(path)),
     storageVolGetXMLDesc: (args) => {
-      const { name, path, file } = volumeOf(args);
-      const { format, capacityBytes, allocationBytes } = file ?? FOLDER;
-      return { xml: volumeXml({ name, path, format, capacityBytes, allocationBytes }) };
+      const { name, path, kind, capacityBytes, file } = volumeOf(args);
+      const format = file?.format ?? (kind === "dir" ? "dir" : "raw");
+      const allocationBytes = file === null ? capacityBytes : file.allocationBytes;
+      return { xml: volumeXml({ name, path, kind, format, capacityBytes, allocationBytes }) };
     },
     storageVolGetInfo: (args) => info(volumeOf(args)),
     storageVolGetInfoFlags: (args) => info(volumeOf(args)),
@@ -70,8 +71,11 @@ export function storageVolumeHandlers(pools: StoragePools, takeFault: TakeTransf
   };
 }
 
-/** As libvirt describes a volume that is a folder. */
-const FOLDER = { format: "dir", capacityBytes: 0, allocationBytes: 0 };
+const TYPES = {
+  file: VIR_STORAGE_VOL.VIR_STORAGE_VOL_FILE,
+  dir: VIR_STORAGE_VOL.VIR_STORAGE_VOL_DIR,
+  network: VIR_STORAGE_VOL.VIR_STORAGE_VOL_NETWORK,
+} as const satisfies Record<SimulatedVolume["kind"], number>;
 
 const NOTHING = Buffer.alloc(0);
 

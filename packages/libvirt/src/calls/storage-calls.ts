@@ -18,12 +18,19 @@ export function storagePoolCalls(call: Call) {
       (await call("storagePoolLookupByTargetPath", { path }, options)).pool,
     lookupByVolume: async (vol: StorageVol, options?: CallOptions) =>
       (await call("storagePoolLookupByVolume", { vol }, options)).pool,
+    /** @param flags VIR_STORAGE_XML_… */
     getXMLDesc: async (pool: StoragePool, flags = 0, options?: CallOptions) =>
       (await call("storagePoolGetXMLDesc", { pool, flags }, options)).xml,
     /** VIR_STORAGE_POOL_… state; sizes in bytes. */
     getInfo: (pool: StoragePool, options?: CallOptions) => call("storagePoolGetInfo", { pool }, options),
     isActive: async (pool: StoragePool, options?: CallOptions) =>
       (await call("storagePoolIsActive", { pool }, options)).active,
+    /** Whether libvirtd starts it when it starts. */
+    getAutostart: async (pool: StoragePool, options?: CallOptions) =>
+      (await call("storagePoolGetAutostart", { pool }, options)).autostart,
+    setAutostart: async (pool: StoragePool, autostart: boolean, options?: CallOptions) => {
+      await call("storagePoolSetAutostart", { pool, autostart }, options);
+    },
     /** Makes and starts a transient pool. @param flags VIR_STORAGE_POOL_CREATE_… */
     createXML: async (xml: string, flags = 0, options?: CallOptions) =>
       (await call("storagePoolCreateXML", { xml, flags }, options)).pool,

@@ -7,6 +7,11 @@ export const VIR_STORAGE_POOL = {
   VIR_STORAGE_POOL_INACCESSIBLE: 4,
 } as const;
 
+/** virStorageXMLFlags: what of a pool its document shows. */
+export const VIR_STORAGE_XML = {
+  VIR_STORAGE_XML_INACTIVE: 1,
+} as const;
+
 /** virStorageVolType: kind of a volume. */
 export const VIR_STORAGE_VOL = {
   VIR_STORAGE_VOL_FILE: 0,

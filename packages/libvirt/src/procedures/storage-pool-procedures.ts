@@ -120,6 +120,16 @@ export const storagePoolProcedures = {
       ["autostart", bool], // remote_storage_pool_get_autostart_ret
     ]),
   }),
+  storagePoolSetAutostart: procedure({
+    number: 90,
+    since: "0.4.1",
+    changes: true,
+    args: struct([
+      ["pool", storagePool], // remote_storage_pool_set_autostart_args
+      ["autostart", bool],
+    ]),
+    ret: none,
+  }),
   storagePoolCreateXML: procedure({
     number: 76,
     since: "0.4.1",

@@ -35,6 +35,8 @@ const PACKAGES: Readonly<Record<Tier, readonly string[]>> = {
     // Volumes over iSCSI: QEMU's initiator, and a target in user space.
     "qemu-block-extra",
     "tgt",
+    // Storage pools over such volumes, by libvirt's own initiator.
+    "libvirt-daemon-driver-storage-iscsi-direct",
     // Volumes over RBD: a Ceph of one monitor and one OSD, and its tools.
     "ceph-mon",
     "ceph-osd",
