@@ -56,6 +56,7 @@ describe("readGuestDefinition", () => {
         </backingStore><target dev='vda'/></disk>
       <disk type='network' device='disk'><driver name='qemu' type='raw'/><source protocol='rbd' name='pool/b'>
         <host name='mon1' port='6789'/><host name='mon2'/></source><target dev='vdb'/></disk>
+      <disk type='volume'><source pool='p' volume='v'/><target dev='vdp'/></disk>
       <disk type='network'><source protocol='nbd'><host transport='unix' socket='/run/nbd'/></source>
         <target dev='vdc'/></disk>
       <disk type='block' device='lun'><source dev='/dev/sdc'/><target dev='sdd'/><shareable/></disk>
@@ -64,7 +65,16 @@ describe("readGuestDefinition", () => {
       <disk type='file'><source file='/secret'><encryption format='luks'/></source><target dev='vde'/><transient/></disk>`),
     );
     const plain = {
-      ...{ device: "disk", type: "file", format: "raw", protocol: null, servers: [], endpoints: [], backing: [] },
+      ...{
+        device: "disk",
+        type: "file",
+        format: "raw",
+        volume: null,
+        protocol: null,
+        servers: [],
+        endpoints: [],
+        backing: [],
+      },
       ...{ readOnly: false, shareable: false, transient: false, encrypted: false },
     };
     const backing = ["/base/b.qcow2", "/base/c.raw"].map((source) => ({ type: "file", source }));
@@ -76,6 +86,7 @@ describe("readGuestDefinition", () => {
         // The other monitor may listen on either of two ports.
         endpoints: [{ address: "mon1", port: 6789 }],
       },
+      { ...plain, target: "vdp", type: "volume", source: "v", volume: { pool: "p", name: "v" } },
       { ...network, target: "vdc", protocol: "nbd", source: "network", servers: ["/run/nbd"] },
       { ...plain, target: "sdd", device: "lun", type: "block", source: "/dev/sdc", shareable: true },
       { ...plain, target: "sda", device: "cdrom", source: "/iso", readOnly: true },

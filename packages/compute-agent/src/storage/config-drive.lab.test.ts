@@ -2,15 +2,17 @@ import { createHash, randomBytes, randomUUID } from "node:crypto";
 import { existsSync } from "node:fs";
 import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { type Bus, openInProcessBus } from "@drover/bus";
 import {
   checkCanLiveMigrateDestination,
   checkCanLiveMigrateSource,
+  endStorageProof,
   liveMigration,
   postLiveMigration,
   postLiveMigrationAtDestination,
   preLiveMigration,
+  proveStorage,
   rollbackLiveMigrationAtDestination,
 } from "@drover/contracts";
 import { defaultPolicy, failedChecks, silentLogger, systemClock } from "@drover/model";
@@ -75,16 +77,22 @@ describe("a config drive on two real hosts", { timeout: 180_000 }, () => {
     const command = commandFor(guest, destination);
     const asked = await bus.call(
       checkCanLiveMigrateSource,
-      { ...command, blockMigration: null },
+      { ...command, blockMigration: null, storageIsProved: true },
       { server: source.name },
     );
-    const { requirements } = asked;
-    if (requirements === null) throw new Error("a guest that is here has requirements");
+    if (asked.requirements === null) throw new Error("a guest that is here has requirements");
+    const folders = [dirname(PATH)];
+    const { proofs } = await bus.call(proveStorage, { ...command, folders }, { server: source.name });
+    const requirements = { ...asked.requirements, proofs };
     const offer = { ...command, sourceHost: source.name, requirements };
     const there = await bus.call(checkCanLiveMigrateDestination, offer, { server: destination.name });
     expect([...failedChecks(asked.checks), ...failedChecks(there.checks)]).toEqual([]);
-    const request = { ...command, sourceHost: source.name, disks: requirements.disks };
-    return { ...command, destination: await bus.call(preLiveMigration, request, { server: destination.name }) };
+    const request = { ...command, sourceHost: source.name, disks: requirements.disks, proofs };
+    try {
+      return { ...command, destination: await bus.call(preLiveMigration, request, { server: destination.name }) };
+    } finally {
+      await bus.cast(endStorageProof, command, { server: source.name });
+    }
   }
 
   async function move(guest: LabGuest, source: LabHost, destination: LabHost) {

@@ -290,7 +290,10 @@ describe("a pool that the source's agent tells of", () => {
     ["is on a device", dir().replace("'dir'", "'fs'"), /mounts a file system/],
     [
       "needs a secret",
-      poolXml({ name: "volumes" }).replace("<source>", "<source><auth type='chap' username='u'><secret usage='s'/></auth>"),
+      poolXml({ name: "volumes" }).replace(
+        "<source>",
+        "<source><auth type='chap' username='u'><secret usage='s'/></auth>",
+      ),
       /secret/,
     ],
     ["is called as the agents' own", dir(FOLDER, "drover-1"), /rename it/, "drover-1"],
