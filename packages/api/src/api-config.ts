@@ -1,10 +1,23 @@
-import { loopbackHost } from "@drover/service-kit";
 import { z } from "zod";
+
+const pemPath = z.string().min(1).nullable().default(null);
 
 /** `[api]`. */
 export const apiConfig = z.object({
-  host: loopbackHost,
+  host: z
+    .string()
+    .min(1)
+    .default("127.0.0.1")
+    .describe("Address to listen on. Beyond loopback TLS is asked for, since tokens go over the network."),
   port: z.int().min(0).max(65_535).default(8774).describe("Port of the HTTP API; 0 takes a free one."),
+  tls_cert_path: pemPath.describe("PEM file of the certificate, with those between it and its CA. Read at the start."),
+  tls_key_path: pemPath.describe("PEM file of its key."),
+  insecure: z
+    .boolean()
+    .default(false)
+    .describe(
+      "Listen beyond loopback without TLS: where a proxy before the API ends TLS, and nobody else can reach it.",
+    ),
   max_event_streams: z
     .int()
     .min(0)

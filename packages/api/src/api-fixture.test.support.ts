@@ -22,7 +22,16 @@ import {
 } from "@drover/contracts";
 import { createFleet, viewServer, viewServerGroup, viewToken } from "@drover/fleet";
 import { openSampleFleet, S1, type SampleFleet } from "@drover/fleet/testing";
-import { type Clock, DroverError, mintToken, ROLES, type Role, silentLogger, systemClock } from "@drover/model";
+import {
+  type Clock,
+  DroverError,
+  type Logger,
+  mintToken,
+  ROLES,
+  type Role,
+  silentLogger,
+  systemClock,
+} from "@drover/model";
 import type { ProgressCache } from "@drover/progress";
 import type { Store } from "@drover/store";
 import type { FastifyInstance, InjectOptions, LightMyRequestResponse } from "fastify";
@@ -68,6 +77,7 @@ export interface ApiFixture {
 export async function openApiFixture(
   settings: Partial<ApiConfig> = {},
   clock: Clock = systemClock,
+  logger: Logger = silentLogger,
 ): Promise<ApiFixture> {
   const fleet = await openSampleFleet();
   const { store, progress } = fleet;
@@ -179,7 +189,7 @@ export async function openApiFixture(
   const tokens = { reader: "", operator: "", admin: "" };
   for (const role of ROLES) tokens[role] = await issueToken(store, role);
   const config = apiConfig.parse({ port: 0, ...settings });
-  const app = await createApi({ bus, store, progress, logger: silentLogger, clock, config });
+  const app = await createApi({ bus, store, progress, logger, clock, config });
 
   const inject: ApiFixture["inject"] = (request) =>
     app.inject({ ...request, headers: { "x-auth-token": tokens.admin, ...request.headers } });

@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { createFleet, createMigrationViews, progressReader } from "@drover/fleet";
 import { DroverError } from "@drover/model";
-import { whyNotLocal } from "@drover/service-kit";
+import { isLoopback, whyNotLocal } from "@drover/service-kit";
 import swagger from "@fastify/swagger";
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
 import {
@@ -19,6 +19,7 @@ import { EventHub } from "./events/event-hub.ts";
 import { eventOpener } from "./events/open-events.ts";
 import { healthRoutes } from "./health-routes.ts";
 import { httpMetrics } from "./http-metrics.ts";
+import { REQUEST_TIMEOUT_MS, tlsServer } from "./listening.ts";
 import { logAnswer } from "./log-answer.ts";
 import { baseUrl } from "./nova/links.ts";
 import { novaApi } from "./nova/nova-api.ts";
@@ -46,20 +47,24 @@ const BODY_LIMIT_BYTES = 64 * 1024;
  */
 export async function createApi(dependencies: ApiDependencies): Promise<FastifyInstance> {
   const { store, progress, clock, logger, config } = dependencies;
+  const serverFactory = await tlsServer(config);
   const app = fastify({
     logger: false,
     bodyLimit: BODY_LIMIT_BYTES,
     genReqId: () => `req-${randomUUID()}`,
-    requestTimeout: 30_000,
+    requestTimeout: REQUEST_TIMEOUT_MS,
     routerOptions: { ignoreTrailingSlash: true, maxParamLength: 300 },
     forceCloseConnections: true,
     frameworkErrors: answerUnroutable,
+    ...(serverFactory === undefined ? {} : { serverFactory }),
   });
   app.setValidatorCompiler(validatorCompiler);
   app.setSerializerCompiler(serializerCompiler);
   acceptEmptyJson(app);
 
   app.addHook("onRequest", async (request) => {
+    // Beyond loopback it has other names; there as here, no page of somebody else's has a token.
+    if (!isLoopback(config.host)) return;
     const refusal = whyNotLocal(request.headers, listeningPort(app));
     if (refusal !== undefined) throw new LocalOnlyError(refusal);
   });

@@ -2,7 +2,7 @@ import { request } from "node:http";
 import { silentLogger, systemClock } from "@drover/model";
 import { createMetrics, type ReadinessEntry } from "@drover/service-kit";
 import { afterEach, beforeEach, expect, it } from "vitest";
-import { apiConfig } from "./api-config.ts";
+import { type ApiConfig, apiConfig } from "./api-config.ts";
 import { type ApiFixture, openApiFixture } from "./api-fixture.test.support.ts";
 import { type RunningApi, startApi } from "./start-api.ts";
 
@@ -21,8 +21,8 @@ afterEach(async () => {
   await fixture.close();
 });
 
-async function start(address: { host: string; port: number }): Promise<RunningApi> {
-  const config = { ...apiConfig.parse({}), ...address };
+async function start(settings: Partial<ApiConfig>): Promise<RunningApi> {
+  const config = { ...apiConfig.parse({}), ...settings };
   const { bus, store, progress } = fixture;
   const readiness = { report: async () => checks };
   const logger = silentLogger;
@@ -60,8 +60,16 @@ it("says which port it could not have, and how to choose another", async () => {
   await expect(start({ host: "127.0.0.1", port })).rejects.toThrow(new RegExp(`127.0.0.1:${port}.*DROVER_API_PORT`));
 });
 
-it("refuses to listen beyond loopback", async () => {
-  await expect(start({ host: "0.0.0.0", port: 0 })).rejects.toThrow(/api\.host.*no authentication/);
+it("refuses to listen beyond loopback without TLS unless told to, and to have half of a certificate", async () => {
+  const everywhere = { host: "0.0.0.0", port: 0 };
+  await expect(start(everywhere)).rejects.toThrow(/api\.host.*0\.0\.0\.0 without TLS.*tls_cert_path.*insecure/);
+  await expect(start({ ...everywhere, tls_key_path: "/x" })).rejects.toThrow(/^api\.tls_cert_path: must be given too/);
+  const gone = { tls_cert_path: "/nowhere/cert.pem", tls_key_path: "/nowhere/key.pem" };
+  await expect(start({ ...everywhere, ...gone })).rejects.toThrow(/^api\.tls_cert_path: \/nowhere\/cert\.pem/);
+  const { address } = await start({ ...everywhere, insecure: true });
+  const { port } = new URL(address);
+  // It may be asked by any name there.
+  expect((await get(`http://127.0.0.1:${port}/v1/hosts`, { host: "drover.example" })).status).toBe(200);
 });
 
 it("is ready, degraded without what it can do without, and waiting for what it cannot", async () => {

@@ -6,7 +6,7 @@ const loopbackAddresses = new BlockList();
 loopbackAddresses.addSubnet("127.0.0.0", 8, "ipv4");
 loopbackAddresses.addAddress("::1", "ipv6");
 
-const reason = "this release has no authentication and listens on loopback only; use 127.0.0.1, ::1 or localhost";
+const reason = "it has no authentication and listens on loopback only; use 127.0.0.1, ::1 or localhost";
 
 /** True for `localhost`, 127.0.0.0/8 and ::1, also in brackets. */
 export function isLoopback(host: string): boolean {
@@ -31,7 +31,7 @@ export const loopbackHost = z
   .string()
   .refine(isLoopback, { error: reason })
   .default("127.0.0.1")
-  .describe("Address to listen on; loopback only while there is no authentication.");
+  .describe("Address to listen on; loopback only: it has no authentication.");
 
 /** The headers by which a browser on this machine can be tricked into talking to us. */
 export interface LocalRequestHeaders {
@@ -40,7 +40,7 @@ export interface LocalRequestHeaders {
 }
 
 /**
- * Why a request must be refused, or `undefined` for a good one. Without authentication a web page is kept out by two
+ * Why a request to a loopback port must be refused, or `undefined` for a good one. A web page is kept out by two
  * checks: `Host` must be a loopback name (DNS rebinding sends the attacker's name) and our own port, and `Origin`, which
  * browsers add to cross-site requests, must be absent or the same host and port.
  *

@@ -1,4 +1,4 @@
-import { type Clock, mintToken, ROLES, systemClock } from "@drover/model";
+import { type Clock, DroverError, type Logger, mintToken, ROLES, systemClock } from "@drover/model";
 import fastify from "fastify";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { apiConfig } from "../api-config.ts";
@@ -182,4 +182,28 @@ describe("who asks too often", () => {
     time.ms = 100;
     expect(await ask(api.tokens.reader)).toEqual([200, undefined]);
   });
+});
+
+it("no token, good or bad, comes into the log, whatever is logged", async () => {
+  const lines: string[] = [];
+  const write = (fields: object, sentence: string) => void lines.push(`${sentence} ${JSON.stringify(fields)}`);
+  const logger: Logger = { debug: write, info: write, warn: write, error: write, child: () => logger };
+  api = await openApiFixture({}, systemClock, logger);
+  const tried = mintToken().text;
+  await api.app.inject({ url: "/v1/hosts", headers: { "x-auth-token": tried } });
+  await api.app.inject({ url: `/v2.1/servers?x=1`, headers: { authorization: `Bearer ${tried}` } });
+  await api.app.inject({
+    method: "POST",
+    url: "/v2.1/servers/x/action",
+    headers: { "x-auth-token": api.tokens.reader },
+  });
+  const made = await api.v1("POST", "/tokens", { name: "eve", role: "reader" });
+  api.refuseNext(new DroverError("internal", "a bug"));
+  await api.v1("PATCH", "/hosts/hosta", { enabled: false });
+  await api.close();
+  const { text } = made.body as { text: string };
+  expect(lines.length).toBeGreaterThan(5);
+  for (const token of [tried, text, ...Object.values(api.tokens)]) {
+    expect(lines.join("\n")).not.toContain(token.slice("drv_0123456789ab_".length));
+  }
 });

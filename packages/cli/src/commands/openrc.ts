@@ -15,6 +15,7 @@ interface Options {
   readonly cloudsYaml?: string | true;
   readonly url?: string;
   readonly token?: string;
+  readonly cacert?: string;
 }
 
 export function addOpenrcCommand(program: Command, host: CommandHost): void {
@@ -23,25 +24,29 @@ export function addOpenrcCommand(program: Command, host: CommandHost): void {
     .description('what points stock OpenStack clients at this Drover: eval "$(drover openrc)"')
     .addOption(new Option("--clouds-yaml [name]", "a clouds.yaml instead, with a cloud of that name").preset("drover"))
     .action(function (this: Command) {
-      const { cloudsYaml, ...named } = this.optsWithGlobals<Options>();
+      const { cloudsYaml, cacert: asked, ...named } = this.optsWithGlobals<Options>();
       const { url, token } = connectionOf(named, host.io.env);
       if (token === undefined) {
         const remedy = "give one with --token or DROVER_TOKEN, or log in with `drover login URL`";
         throw new CliError(EXIT.usage, `there is no token for ${url}; ${remedy}`);
       }
+      const cacert = asked ?? (host.io.env.DROVER_CACERT || undefined);
       const endpoint = `${url.replace(/\/+$/, "")}/v2.1`;
       host.io.stdout.write(
-        typeof cloudsYaml === "string" ? cloudsFile(cloudsYaml, endpoint, token) : shell(endpoint, token),
+        typeof cloudsYaml === "string"
+          ? cloudsFile(cloudsYaml, endpoint, token, cacert)
+          : shell(endpoint, token, cacert),
       );
       host.setExitCode(EXIT.ok);
     });
 }
 
-function shell(endpoint: string, token: string): string {
+function shell(endpoint: string, token: string, cacert: string | undefined): string {
   const variables = {
     OS_AUTH_TYPE: "admin_token",
     OS_ENDPOINT: endpoint,
     OS_TOKEN: token,
+    ...(cacert === undefined ? {} : { OS_CACERT: cacert }),
     OS_COMPUTE_API_VERSION: COMPUTE_API_VERSION,
     // nova insists on both and uses neither.
     NOVA_PROJECT_ID: "admin",
@@ -57,7 +62,7 @@ function quoted(text: string): string {
 }
 
 /** JSON's strings are YAML's, too. */
-function cloudsFile(name: string, endpoint: string, token: string): string {
+function cloudsFile(name: string, endpoint: string, token: string, cacert: string | undefined): string {
   return [
     "clouds:",
     `  ${JSON.stringify(name)}:`,
@@ -65,6 +70,7 @@ function cloudsFile(name: string, endpoint: string, token: string): string {
     "    auth:",
     `      endpoint: ${JSON.stringify(endpoint)}`,
     `      token: ${JSON.stringify(token)}`,
+    ...(cacert === undefined ? [] : [`    cacert: ${JSON.stringify(cacert)}`]),
     // The first is the openstack command's, the second the SDK's.
     `    compute_api_version: "${COMPUTE_API_VERSION}"`,
     `    compute_default_microversion: "${COMPUTE_API_VERSION}"`,

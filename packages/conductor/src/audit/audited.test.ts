@@ -95,8 +95,8 @@ it("names what a request is about, and keeps its secrets and its length", () => 
   expect(resourceOf("change_it", { aggregate: "ssd", change: {} })).toBe("aggregate ssd");
   expect(resourceOf("revoke_token", { id: "0123456789ab" })).toBe("token 0123456789ab");
   expect(resourceOf("change_it", {})).toBeNull();
-  expect(requestText({ url: "http://x", secret: "s", nested: { apiToken: "t" }, token: { name: "n" } })).toBe(
-    '{"url":"http://x","secret":"***","nested":{"apiToken":"***"},"token":{"name":"n"}}',
+  expect(requestText({ url: "http://me:pass@x", secret: "s", nested: { apiToken: "t" }, token: { name: "n" } })).toBe(
+    '{"url":"http://me:***@x","secret":"***","nested":{"apiToken":"***"},"token":{"name":"n"}}',
   );
   expect(requestText({ servers: Array.from({ length: 1_000 }, () => "server") })).toHaveLength(4_096);
 });

@@ -1,3 +1,5 @@
+import { redactSecrets } from "@drover/service-kit";
+
 /** More of a request is not kept: a list of a thousand servers is told by its beginning. */
 const MAX_CHARACTERS = 4_096;
 
@@ -5,12 +7,13 @@ const MAX_CHARACTERS = 4_096;
 const LEFT_OUT = new Set(["requestedBy", "projectId"]);
 const SECRET = /secret|password|token$/i;
 
-/** What was asked, as JSON; secrets by their fields' names are `***`. */
+/** What was asked, as JSON; secrets by their fields' names, and passwords in URLs, are `***`. */
 export function requestText(request: unknown): string {
-  const text = JSON.stringify(request, (key, value: unknown) => {
+  const plain = JSON.stringify(request, (key, value: unknown) => {
     if (LEFT_OUT.has(key)) return undefined;
     return SECRET.test(key) && typeof value === "string" ? "***" : value;
   });
+  const text = redactSecrets(plain);
   return text.length <= MAX_CHARACTERS ? text : `${text.slice(0, MAX_CHARACTERS - 1)}…`;
 }
 
