@@ -138,9 +138,16 @@ export async function startProcessPlane(options: ProcessPlaneOptions): Promise<P
   const store = await openPostgresStore({ url: storeUrl, clock: systemClock, logger: silentLogger });
   started.defer(() => store.close());
   const admin = mintAdmin();
-  const letClientIn = async () => {
-    if ((await store.tokens.get(admin.record.id)) === undefined) await store.tokens.create(admin.record);
-  };
+  // The database may be starting: a port that is open does not answer yet.
+  const letClientIn = () =>
+    waitFor(
+      "the database to take the client's token",
+      async () => {
+        if ((await store.tokens.get(admin.record.id)) === undefined) await store.tokens.create(admin.record);
+        return true;
+      },
+      { deadlineMs: 60_000 },
+    );
   // What is away can take no token: then `untilReady` sees to it.
   if (!serversAway) await letClientIn();
   const client = openDrover({ url: `http://127.0.0.1:${apiPort}`, token: admin.text });
