@@ -15,7 +15,7 @@ import type { ChaosPlane } from "./chaos-plane.ts";
 const EIGHT = { memoryMiB: 160, workingSetMiB: 16, dirtyMiBps: 1, verifyMiBps: 8 };
 
 /** MiB/s for all of them together: none is over before the strike. */
-const TOGETHER_MIBPS = 8;
+const TOGETHER_MIBPS = 4;
 
 export function killsAllInTheMiddleOfEight(chaosOf: () => ChaosPlane): void {
   it("all agents and conductors are killed in the middle of eight migrations: all go on, one is aborted, eight true records", {
