@@ -1,9 +1,9 @@
 /** What a Drover of separate processes lives through, for every broker. */
-import type { MigrationView } from "@drover/api-client";
+import { ApiError, type MigrationView } from "@drover/api-client";
 import { waitFor } from "@drover/testkit";
 import { expect, it } from "vitest";
 import type { ProcessPlane } from "./process-plane.ts";
-import { isOver, isWatched, listenTo, untilMigration, untilServerIsOn } from "./watching.ts";
+import { type Hearing, isOver, isWatched, listenTo, untilMigration, untilServerIsOn } from "./watching.ts";
 
 type PlaneOf = () => ProcessPlane;
 
@@ -66,7 +66,12 @@ export function comesUp(planeOf: PlaneOf): void {
       expect(process.identity, `${label} still runs`).toBeDefined();
       expect(process.log(), `${label} shows no password`).not.toMatch(/:[0-9a-f]{24}@/);
     }
-    await expect(plane.client.migrate("nobody")).rejects.toMatchObject({ status: 503, code: "unavailable" });
+    // It may have told of its health before it listens.
+    const refusal = await waitFor("the API to answer", async () => {
+      const error = await plane.client.migrate("nobody").catch((caught: unknown) => caught);
+      return error instanceof ApiError ? error : undefined;
+    });
+    expect(refusal).toMatchObject({ status: 503, code: "unavailable" });
 
     await Promise.all([plane.broker.server.start(), plane.redis.start(), plane.postgres.start()]);
     await plane.untilReady();
@@ -92,12 +97,12 @@ export function outlivesItsBroker(planeOf: PlaneOf): void {
 async function expectAllHeard(
   plane: ProcessPlane,
   { uuid }: MigrationView,
-  { beganAfter, ended }: Awaited<ReturnType<typeof listenTo>>,
+  { beganAfter, ended }: Hearing,
 ): Promise<void> {
-  const { changes, sawNumbers } = await ended;
+  const changes = await ended;
   const lines = (await plane.store.migrations.readLog(uuid)).map(({ id }) => id);
   expect(changes).toEqual(lines.filter((id) => id > beganAfter));
-  expect([changes.length > 0, sawNumbers]).toEqual([true, true]);
+  expect(changes.length).toBeGreaterThan(0);
 }
 
 export function outlivesItsData(planeOf: PlaneOf): void {
@@ -105,6 +110,7 @@ export function outlivesItsData(planeOf: PlaneOf): void {
     const plane = planeOf();
     const migration = await startHeldCopy(plane, "cacheless");
     const hearing = await listenTo(plane.client, migration.id);
+    await hearing.numbers;
     await waitFor(
       "progress to be in the store",
       async () => (await plane.store.progress.read([migration.uuid])).size > 0,
@@ -127,6 +133,7 @@ export function outlivesItsData(planeOf: PlaneOf): void {
     const plane = planeOf();
     const migration = await startHeldCopy(plane, "recordless");
     const hearing = await listenTo(plane.client, migration.id);
+    await hearing.numbers;
     await plane.postgres.kill9();
     await waitFor("the API to miss its database", async () => (await plane.api.readiness()).status === 503);
     plane.letGo();

@@ -43,26 +43,30 @@ export async function untilServerIsOn(client: DroverClient, name: string, host: 
   );
 }
 
-/** Resolves when it listens to a migration; `ended` when its event stream ends, with the changes since then. */
-export async function listenTo(
-  client: DroverClient,
-  id: number,
-): Promise<{
+/** What a test hears of a migration by its event stream. */
+export interface Hearing {
+  /** The id of the last change before. */
   readonly beganAfter: number;
-  readonly ended: Promise<{ readonly changes: readonly number[]; readonly sawNumbers: boolean }>;
-}> {
+  /** Resolves with the first numbers. */
+  readonly numbers: Promise<void>;
+  /** Resolves when the stream ends, with the ids of the changes since then. */
+  readonly ended: Promise<readonly number[]>;
+}
+
+/** Resolves when it listens. */
+export async function listenTo(client: DroverClient, id: number): Promise<Hearing> {
   const began = Promise.withResolvers<number>();
+  const numbers = Promise.withResolvers<void>();
   const listen = async () => {
-    let sawNumbers = false;
     const changes: number[] = [];
     for await (const { event, data, lastEventId } of client.migrationEvents(id, { patienceMs: 60_000 })) {
       if (event === "snapshot") began.resolve(Number(lastEventId));
       else if (event === "change") changes.push(data.id);
-      else sawNumbers = true;
+      else numbers.resolve();
     }
-    return { changes, sawNumbers };
+    return changes;
   };
   const ended = listen();
   ended.catch(began.reject);
-  return { beganAfter: await began.promise, ended };
+  return { beganAfter: await began.promise, numbers: numbers.promise, ended };
 }

@@ -12,8 +12,11 @@ const MOVE = VIR_MIGRATE_LIVE | VIR_MIGRATE_PEER2PEER | VIR_MIGRATE_PERSIST_DEST
 const MEMORY = { memoryMiB: 256, workingSetMiB: 64 };
 const PAGES_PER_MIB = 256;
 
-/** How much faster than the real one the simulated copy runs, and how much more often it is looked at. */
-const HURRY = 5;
+/**
+ * How much faster than the real one the simulated copy runs, and how much more often it is looked at. A delay of this process
+ * looks that much longer to the copy, and may cost it a pass.
+ */
+const HURRY = 2;
 const LOOK_EVERY_MS = 50;
 
 /** libvirt's own limit is what holds each copy back, so that the machine's speed under emulation does not matter. */

@@ -1,5 +1,5 @@
 import { parseLibvirtUri } from "@drover/libvirt";
-import type { Clock } from "@drover/model";
+import { type Clock, pause } from "@drover/model";
 import { withLoad } from "./domain-xml.ts";
 import { FaultBoard } from "./fault-board.ts";
 import type { HostSpec } from "./host-spec.ts";
@@ -122,7 +122,7 @@ export class SimulatedFleet implements MigrationWorld {
     for (const migration of running) migration.failWith(operationFailed("the simulated fleet is shutting down"));
     const patience = new AbortController();
     const ended = Promise.all(running.map((migration) => migration.ended));
-    await Promise.race([ended, this.clock.sleep(STOP_PATIENCE_MS, patience.signal).catch(() => undefined)]);
+    await Promise.race([ended, pause(this.clock, STOP_PATIENCE_MS, patience.signal)]);
     patience.abort();
   }
 

@@ -25,3 +25,15 @@ export const systemClock: Clock = {
     await delay(leftMs, undefined, { signal });
   },
 };
+
+/**
+ * Waits for `ms`, or until the signal is aborted: then it resolves too, and who waits looks at the signal. For loops that go on
+ * until they are stopped.
+ */
+export async function pause(clock: Pick<Clock, "sleep">, ms: number, signal: AbortSignal): Promise<void> {
+  try {
+    await clock.sleep(ms, signal);
+  } catch (error) {
+    if (!signal.aborted) throw error;
+  }
+}

@@ -10,7 +10,7 @@ export {
   type Role,
 } from "./access-token.ts";
 export type { AuditEntry } from "./audit.ts";
-export { type Clock, systemClock } from "./clock.ts";
+export { type Clock, pause, systemClock } from "./clock.ts";
 export type { DiskToMove, PoolVolume, PreparedDisk, StorageProof } from "./disk.ts";
 export {
   beforeSchedules,

@@ -1,3 +1,4 @@
+import { pause } from "@drover/model";
 import { context, type DiagLogger, DiagLogLevel, diag, trace } from "@opentelemetry/api";
 import { AsyncLocalStorageContextManager } from "@opentelemetry/context-async-hooks";
 import { OTLPTraceExporter } from "@opentelemetry/exporter-trace-otlp-http";
@@ -45,7 +46,7 @@ export function startTraceSdk(options: TracingOptions & { readonly url: string }
   return {
     stop: async () => {
       const patience = new AbortController();
-      const late = clock.sleep(STOP_WITHIN_MS, patience.signal).catch(() => undefined);
+      const late = pause(clock, STOP_WITHIN_MS, patience.signal);
       await Promise.race([provider.shutdown().catch(() => undefined), late]);
       patience.abort();
       trace.disable();

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import type { Bus } from "@drover/bus";
 import { type ComputeAgent, computeConfig, noFiles, noKnock, startComputeAgent } from "@drover/compute-agent";
 import { demoFleet, type RunningFleet, type SimulatedHostHandle, startSimulatedFleet } from "@drover/libvirt-sim";
-import type { Clock, Logger } from "@drover/model";
+import { type Clock, type Logger, pause } from "@drover/model";
 import type { ProgressCache } from "@drover/progress";
 import type { Metrics, RunningService } from "@drover/service-kit";
 
@@ -49,7 +49,7 @@ export async function startSimulatedHosts(options: SimulatedHostsOptions): Promi
     for (const agent of starting) if (agent.status === "rejected") throw agent.reason;
     // Whoever reads that Drover is up may ask for these hosts' guests in the next moment.
     const patience = new AbortController();
-    const patient = clock.sleep(REPORTED_WITHIN_MS, patience.signal).catch(() => undefined);
+    const patient = pause(clock, REPORTED_WITHIN_MS, patience.signal);
     await Promise.race([Promise.all(agents.map((agent) => agent.reported)), patient]);
     patience.abort();
     return { names: fleet.hosts.map((host) => host.name), stop: () => started.disposeAsync() };

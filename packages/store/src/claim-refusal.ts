@@ -1,5 +1,5 @@
 import { DroverError } from "@drover/model";
-import type { DestinationClaim } from "./store.ts";
+import type { DestinationClaim } from "./migration-store.ts";
 
 /** What may be claimed on one host in all. */
 export interface ClaimLimits {

@@ -1,4 +1,4 @@
-import { type Clock, DroverError, isDroverError, type Logger } from "@drover/model";
+import { type Clock, DroverError, isDroverError, type Logger, pause } from "@drover/model";
 import { type Kysely, sql, type Transaction } from "kysely";
 import type { DatabaseDriver } from "./database-driver.ts";
 import { migrateSchema } from "./schema/migrate-schema.ts";
@@ -85,7 +85,7 @@ export class Database {
 
   /** Waits, and no longer than the store is open. */
   async pause(ms: number): Promise<void> {
-    await this.#clock.sleep(ms, this.#closing.signal).catch(() => undefined);
+    await pause(this.#clock, ms, this.#closing.signal);
   }
 
   async ping(): Promise<void> {

@@ -4,11 +4,11 @@ import { type ClaimLimits, claimRefusal, type ServersApart } from "./claim-refus
 import type { Database } from "./database.ts";
 import { isInProgress } from "./in-progress.ts";
 import { unknownMigration } from "./migration-records.ts";
+import type { ClaimStore, DestinationClaim } from "./migration-store.ts";
 import { comesBefore } from "./queue-order.ts";
 import { fromJson, migrationFromRow } from "./rows.ts";
 import type { MigrationRow, Tables } from "./schema/tables.ts";
 import { freeSlots } from "./source-slots.ts";
-import type { ClaimStore, DestinationClaim } from "./store.ts";
 
 export function destinationClaims(database: Database): ClaimStore {
   return {

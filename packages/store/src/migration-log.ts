@@ -1,9 +1,9 @@
 import type { MigrationLogEntry } from "@drover/model";
 import type { Kysely } from "kysely";
 import type { Database } from "./database.ts";
+import type { LogRange } from "./migration-store.ts";
 import { logEntryFromRow } from "./rows.ts";
 import type { MigrationLogRow, Tables } from "./schema/tables.ts";
-import type { LogRange } from "./store.ts";
 
 // A line gets its id when it is written and is seen when its transaction commits, which may be in another order: a reader that
 // has seen line 8 may see line 7 later. Who follows the log must not pass 7 by. So what stands behind a gap is given only when

@@ -1,6 +1,6 @@
 import type { Database } from "./database.ts";
 import { isInProgress } from "./in-progress.ts";
-import type { QueuedMigration } from "./store.ts";
+import type { QueuedMigration } from "./migration-store.ts";
 
 /** Rows of the queue that are read at most: a position beyond it is of no use to anybody. */
 const MAX_QUEUE_ROWS = 10_000;

@@ -3,8 +3,6 @@ import { DroverError, type Migration, type MigrationState } from "@drover/model"
 import { type Insertable, sql, type Transaction } from "kysely";
 import type { Database } from "./database.ts";
 import { areInProgress, isInProgress } from "./in-progress.ts";
-import { columnsFromChange, migrationFromRow } from "./rows.ts";
-import type { MigrationRow, MigrationTable, Tables } from "./schema/tables.ts";
 import type {
   AdoptedMigration,
   ExpectedVersion,
@@ -12,7 +10,9 @@ import type {
   MigrationChange,
   MigrationFilter,
   NewMigration,
-} from "./store.ts";
+} from "./migration-store.ts";
+import { columnsFromChange, migrationFromRow } from "./rows.ts";
+import type { MigrationRow, MigrationTable, Tables } from "./schema/tables.ts";
 
 const DEFAULT_LIMIT = 1000;
 

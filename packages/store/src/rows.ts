@@ -12,6 +12,7 @@ import {
   type Webhook,
 } from "@drover/model";
 import type { Updateable } from "kysely";
+import type { MigrationChange } from "./migration-store.ts";
 import type {
   AggregateRow,
   AuditRow,
@@ -25,7 +26,6 @@ import type {
   TokenRow,
   WebhookRow,
 } from "./schema/tables.ts";
-import type { MigrationChange } from "./store.ts";
 
 // The only place where stored values become the model's and back. What is read was written by this code, so its words
 // (states, power states) are taken as they are.

@@ -3,9 +3,9 @@ import type { ExpressionBuilder, Transaction } from "kysely";
 import type { Database } from "./database.ts";
 import { isInProgress } from "./in-progress.ts";
 import { compareAndSet, requireVersion } from "./migration-records.ts";
+import type { ExpectedVersion, LogLine, MigrationChange, SlotAnswer, SlotLimits } from "./migration-store.ts";
 import { comesBefore, type InQueue } from "./queue-order.ts";
 import type { Tables } from "./schema/tables.ts";
-import type { ExpectedVersion, LogLine, MigrationChange, SlotAnswer, SlotLimits } from "./store.ts";
 
 /**
  * Counting and taking must not interleave with another conductor's: the fleet's lock (only when the fleet has a limit),

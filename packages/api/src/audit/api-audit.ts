@@ -1,6 +1,6 @@
 import type { Bus } from "@drover/bus";
 import { recordAudit } from "@drover/contracts";
-import { type Clock, errorChain, type Logger } from "@drover/model";
+import { type Clock, errorChain, type Logger, pause } from "@drover/model";
 import type { FastifyRequest } from "fastify";
 import { remoteAddressOf } from "../auth/remote-address.ts";
 
@@ -71,7 +71,7 @@ export class ApiAudit {
   }
 
   async #tellGathered(): Promise<void> {
-    await this.#clock.sleep(GATHERED_FOR_MS, this.#ended.signal).catch(() => undefined);
+    await pause(this.#clock, GATHERED_FOR_MS, this.#ended.signal);
     const gathered = this.#gathered;
     this.#gathered = new Map();
     this.#telling = undefined;

@@ -1,5 +1,13 @@
 import { viewChange, viewProgress } from "@drover/fleet";
-import { type Clock, DroverError, type Logger, type MigrationProgress, TERMINAL } from "@drover/model";
+import {
+  type Clock,
+  DroverError,
+  errorChain,
+  type Logger,
+  type MigrationProgress,
+  pause,
+  TERMINAL,
+} from "@drover/model";
 import type { ProgressCache } from "@drover/progress";
 import type { Store } from "@drover/store";
 import type { HttpMetrics } from "../http-metrics.ts";
@@ -88,9 +96,19 @@ export class EventHub {
   async close(): Promise<void> {
     this.#closed = true;
     this.#endAll();
+    await this.#stopListening();
+  }
+
+  /** Never rejects. What could not be started has told those who waited for it. */
+  async #stopListening(): Promise<void> {
     const sources = this.#sources;
     this.#sources = undefined;
-    await sources?.then((running) => running.stop()).catch(() => undefined);
+    this.#progress.clear();
+    try {
+      await (await sources)?.stop();
+    } catch (error) {
+      this.#options.logger.debug({ problem: errorChain(error) }, "the sources of event streams did not end in order");
+    }
   }
 
   async #start(): Promise<Sources> {
@@ -120,7 +138,7 @@ export class EventHub {
 
   async #tick(clock: Clock, signal: AbortSignal): Promise<void> {
     for (let sinceBeatMs = PROGRESS_MS; ; sinceBeatMs += PROGRESS_MS) {
-      await clock.sleep(PROGRESS_MS, signal).catch(() => undefined);
+      await pause(clock, PROGRESS_MS, signal);
       if (signal.aborted) return;
       this.#tellFleetProgress();
       if (sinceBeatMs < HEARTBEAT_MS) continue;
@@ -204,10 +222,7 @@ export class EventHub {
     if (migrationUuid !== undefined && among.size === 0) this.#byMigration.delete(migrationUuid);
     this.#count(-1);
     if (this.#streams > 0) return;
-    const sources = this.#sources;
-    this.#sources = undefined;
-    this.#progress.clear();
-    sources?.then((running) => running.stop()).catch(() => undefined);
+    void this.#stopListening();
   }
 }
 

@@ -2,8 +2,7 @@
 interface HeardEvent {
   readonly event: string;
   readonly id: string | undefined;
-  // biome-ignore lint/suspicious/noExplicitAny: tests look into it.
-  readonly data: any;
+  readonly data: Readonly<Record<string, unknown>>;
 }
 
 export interface EventReader extends AsyncDisposable {
@@ -25,6 +24,7 @@ export async function readEvents(url: string, headers: Record<string, string> = 
     heard.push(event);
     for (const look of [...waiting]) look();
   });
+  // Most tests leave before the end, and nobody waits for how that looks from here.
   ended.catch(() => undefined);
   return {
     status: response.status,

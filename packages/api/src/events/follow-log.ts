@@ -1,5 +1,5 @@
 import { setImmediate as turn } from "node:timers/promises";
-import { type Clock, errorChain, type Logger, type Migration, type MigrationLogEntry } from "@drover/model";
+import { type Clock, errorChain, type Logger, type Migration, type MigrationLogEntry, pause } from "@drover/model";
 import type { ProgressCache } from "@drover/progress";
 import type { Store } from "@drover/store";
 
@@ -91,9 +91,9 @@ export async function followLog(options: {
         if (!failing) logger.warn({ problem: errorChain(error) }, "the log of migrations cannot be followed just now");
         failing = true;
       }
-      await clock.sleep(GATHER_MS, stopping.signal).catch(() => undefined);
+      await pause(clock, GATHER_MS, stopping.signal);
       const ends = AbortSignal.any([stopping.signal, wake.signal]);
-      if (!isNews) await clock.sleep(LOOK_ANYWAY_MS, ends).catch(() => undefined);
+      if (!isNews) await pause(clock, LOOK_ANYWAY_MS, ends);
     }
   }
 

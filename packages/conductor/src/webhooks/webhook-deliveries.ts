@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { viewChange } from "@drover/fleet";
-import { type Clock, errorChain, type Logger, type MigrationLogEntry, type Webhook } from "@drover/model";
+import { type Clock, errorChain, type Logger, type MigrationLogEntry, pause, type Webhook } from "@drover/model";
 import type { ProgressCache } from "@drover/progress";
 import type { RunningService } from "@drover/service-kit";
 import type { Store } from "@drover/store";
@@ -92,9 +92,9 @@ class WebhookDeliveries {
       } catch (error) {
         logger.debug({ problem: errorChain(error) }, "webhooks could not be looked at");
       }
-      await clock.sleep(GATHER_MS, signal).catch(() => undefined);
+      await pause(clock, GATHER_MS, signal);
       const ends = AbortSignal.any([signal, this.#news.signal]);
-      await clock.sleep(this.#untilNextTryMs(), ends).catch(() => undefined);
+      await pause(clock, this.#untilNextTryMs(), ends);
     }
     await Promise.all(this.#underWay);
     await store.duties.giveBack(DUTY, this.#owner).catch(() => undefined);

@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { errorChain } from "@drover/model";
+import { errorChain, pause } from "@drover/model";
 import type { ConductorContext } from "../conductor-context.ts";
 import { runMigration } from "../migration/run-migration.ts";
 
@@ -59,7 +59,7 @@ export class MigrationWork {
     const running = [...this.#running];
     for (const [, { drain }] of running) drain.abort();
     const patience = new AbortController();
-    const late = this.#context.clock.sleep(DRAIN_MS, patience.signal).catch(() => undefined);
+    const late = pause(this.#context.clock, DRAIN_MS, patience.signal);
     const ended = Promise.all(running.map(([, entry]) => entry.ended));
     await Promise.race([ended, late]);
     patience.abort();
@@ -72,7 +72,7 @@ export class MigrationWork {
     const { clock } = this.#context;
     while (!this.#stop.signal.aborted) {
       this.lookForWork();
-      await clock.sleep(RENEW_MS, this.#stop.signal).catch(() => undefined);
+      await pause(clock, RENEW_MS, this.#stop.signal);
       if (this.#stop.signal.aborted) return;
       this.#giveUpExpired();
       try {

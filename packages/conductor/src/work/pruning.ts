@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { type Clock, errorChain, type Logger } from "@drover/model";
+import { type Clock, errorChain, type Logger, pause } from "@drover/model";
 import type { RunningService } from "@drover/service-kit";
 import type { Store } from "@drover/store";
 import type { RetentionConfig } from "../config.ts";
@@ -40,7 +40,7 @@ export function startPruning(options: PruningOptions): RunningService {
 
   async function untilStopped(): Promise<void> {
     for (let waitMs = FIRST_LOOK_AFTER_MS; !signal.aborted; waitMs = LOOK_EVERY_MS) {
-      await clock.sleep(waitMs, signal).catch(() => undefined);
+      await pause(clock, waitMs, signal);
       if (signal.aborted) return;
       await pruneOnce(options, signal).catch((error: unknown) => {
         logger.warn({ problem: errorChain(error) }, "what is too old could not be deleted; trying again in an hour");
@@ -88,7 +88,7 @@ async function pruneKind(
     count = await batch();
     all += count;
     onPruned(what, count);
-    if (count === BATCH) await clock.sleep(REST_MS, signal).catch(() => undefined);
+    if (count === BATCH) await pause(clock, REST_MS, signal);
   }
   if (all > 0) logger.info({ what, count: all }, "deleted what was to be kept no longer");
 }

@@ -1,6 +1,7 @@
 import type { Clock, Migration } from "@drover/model";
 import { beforeEach, describe, expect, it } from "vitest";
-import type { MigrationStore, Store } from "../store.ts";
+import type { MigrationStore } from "../migration-store.ts";
+import type { Store } from "../store.ts";
 import { hostFacts, log, newMigration, roomy, snapshotOf } from "./samples.ts";
 
 /** Opens a store on one database; every call opens another store on the same one. */

@@ -1,6 +1,6 @@
 import type { Migration } from "@drover/model";
 import { describe, expect, it } from "vitest";
-import type { SlotLimits } from "../store.ts";
+import type { SlotLimits } from "../migration-store.ts";
 import type { ContractContext } from "./migration-contract.ts";
 import { hostFacts, log, newMigration } from "./samples.ts";
 

@@ -1,6 +1,7 @@
 import { isDroverError, type Migration } from "@drover/model";
 import { beforeEach, describe, expect, it } from "vitest";
-import type { MigrationStore, Store } from "../store.ts";
+import type { MigrationStore } from "../migration-store.ts";
+import type { Store } from "../store.ts";
 import type { ContractContext } from "./migration-contract.ts";
 import { log, newMigration, roomy } from "./samples.ts";
 

@@ -1,5 +1,5 @@
 import { defaultPolicy, type HostFacts, type MigrationProgress, type ObservedGuest } from "@drover/model";
-import type { LogLine, NewMigration } from "../store.ts";
+import type { LogLine, NewMigration } from "../migration-store.ts";
 
 /** What the suites write: whole records from a few words. */
 
