@@ -42,8 +42,8 @@ const BODY_LIMIT_BYTES = 64 * 1024;
 /**
  * The API as a Fastify instance that does not listen yet: tests call it with `inject`, {@link startApi} makes it listen.
  *
- * `/v2.1` is Nova's, `/v1` Drover's own. Requests need a token whose role may what they ask for. Nothing here writes to the store. With the cache away, progress comes from the
- * store and says so; with the broker away, reading works on.
+ * `/v2.1` is Nova's, `/v1` Drover's own. Requests need a token whose role may what they ask for. Nothing here writes to
+ * the store. With the cache away, progress comes from the store and says so; with the broker away, reading works on.
  */
 export async function createApi(dependencies: ApiDependencies): Promise<FastifyInstance> {
   const { store, progress, clock, logger, config } = dependencies;

@@ -13,7 +13,8 @@ export interface RunningApi extends RunningService {
 /**
  * Builds the API and listens on `config.host` and `config.port`.
  *
- * @throws {DroverError} `bad-request` beyond loopback without TLS, or for certificates that cannot be used; `unavailable` when the port cannot be had.
+ * @throws {DroverError} `bad-request` beyond loopback without TLS, or for certificates that cannot be used; `unavailable`
+ *   when the port cannot be had.
  */
 export async function startApi(dependencies: ApiDependencies): Promise<RunningApi> {
   const { config, logger } = dependencies;

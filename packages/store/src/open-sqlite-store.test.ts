@@ -1,4 +1,4 @@
-import { mkdtemp, rm, truncate, writeFile } from "node:fs/promises";
+import { mkdtemp, rm, stat, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
@@ -30,10 +30,12 @@ describe("a database file", () => {
   });
   const open = (path: string) => openSqliteStore({ path, clock: systemClock, logger: silentLogger });
 
-  it("gives its records back after a restart", async () => {
+  it("is its owner's alone, and gives its records back after a restart", async () => {
     const path = join(folder, "new", "drover.db");
     const before = await open(path);
     const migration = await before.migrations.create(newMigration(), log);
+    const files = await Promise.all(["", "-wal", "-shm"].map((end) => stat(path + end)));
+    expect(files.map(({ mode }) => mode & 0o777)).toEqual([0o600, 0o600, 0o600]);
     await before.close();
     const after = await open(path);
     expect(await after.migrations.get(migration.uuid)).toEqual(migration);

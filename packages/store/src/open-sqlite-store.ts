@@ -1,4 +1,4 @@
-import { mkdirSync } from "node:fs";
+import { closeSync, mkdirSync, openSync } from "node:fs";
 import { dirname } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { type Clock, DroverError, type Logger } from "@drover/model";
@@ -46,13 +46,19 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
 
 function openFile(path: string): DatabaseSync {
   try {
-    if (path !== ":memory:") mkdirSync(dirname(path), { recursive: true });
+    if (path !== ":memory:") makeFile(path);
     return new DatabaseSync(path, { timeout: BUSY_TIMEOUT_MS, enableForeignKeyConstraints: true });
   } catch (error) {
     throw new DroverError("unavailable", `opening the database file ${path}: check that the path can be written`, {
       cause: error,
     });
   }
+}
+
+/** For its owner alone: webhooks' secrets are in it. SQLite gives the files beside it the same rights. */
+function makeFile(path: string): void {
+  mkdirSync(dirname(path), { recursive: true });
+  closeSync(openSync(path, "a", 0o600));
 }
 
 function sqliteDriver(file: DatabaseSync, path: string): DatabaseDriver {

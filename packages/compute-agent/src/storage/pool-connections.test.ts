@@ -158,6 +158,23 @@ describe("the pool of a guest's volume", () => {
     expect(await poolsOf("h2")).toEqual(["targets stopped"]);
   });
 
+  test("that was stopped there, and is removed by somebody while it is needed, is defined, and gone after a rollback", async () => {
+    await definePool("h2", poolXml(), false);
+    const [first, second] = [await ask(uuid), await ask(uuid)];
+    await prepareOn("h2", first.prepare);
+    {
+      await using connection = await LibvirtConnection.open(bed.fleet.host("h2").uri);
+      const pool = await connection.storagePool.lookupByName("targets");
+      await connection.storagePool.destroy(pool);
+      await connection.storagePool.undefine(pool);
+    }
+    await prepareOn("h2", second.prepare);
+    expect(await poolsOf("h2")).toEqual(["targets runs"]);
+    await rollBack(first.command);
+    await rollBack(second.command);
+    expect(await poolsOf("h2")).toEqual([]);
+  });
+
   test("is gone after an abort", async () => {
     const { command, prepare } = await ask(uuid);
     const destination = await prepareOn("h2", prepare);

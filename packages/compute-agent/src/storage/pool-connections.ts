@@ -174,11 +174,11 @@ export class PoolConnections {
     });
   }
 
-  /** A pool that was defined here for an earlier guest is to be undefined, whoever stopped it meanwhile. */
-  async #note(pool: ConnectedPool): Promise<void> {
+  /** A pool that was ever defined here for a guest is to be undefined, whoever stopped or removed it meanwhile. */
+  async #note({ name, defined }: ConnectedPool): Promise<void> {
     const { journal } = this.#options;
-    const isKnown = journal.pools().some(({ name }) => name === pool.name);
-    if (!isKnown) await journal.putPool(pool);
+    const before = journal.pools().find((pool) => pool.name === name);
+    if (before === undefined || (defined && !before.defined)) await journal.putPool({ name, defined });
   }
 
   async #disconnectUnused(): Promise<void> {

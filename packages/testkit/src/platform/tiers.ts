@@ -23,6 +23,9 @@ const PACKAGES: Readonly<Record<Tier, readonly string[]>> = {
     "redis-server",
     "postgresql",
     "python3-oslo.messaging",
+    // For the commands of docs/guides.
+    "curl",
+    "jq",
     "python3-openstackclient",
     "python3-novaclient",
     "python3-openstacksdk",
