@@ -33,22 +33,13 @@ const outdatedPages = ["config", "metrics", "rpc"].filter((page) => {
   const script = join(root, `scripts/${page}-reference.ts`);
   return spawnSync(process.execPath, [script, "--check"], { stdio: "inherit" }).status !== 0;
 });
-// Tests with real servers wait more than they work, and so does what they wait for: those of the whole beside all others, and
-// its unit tests, which are the longest, beside both. Tests with real machines share two processors badly.
-const whole = "@drover/system-tests";
-const services = tiers.filter((tier) => tier === "services");
-let allRan = await runSideBySide([
-  { tiers: ["unit"], packages: [whole] },
-  { tiers: services, packages: [whole] },
-  { tiers: ["unit", ...services], allBut: [whole], packagesAtOnce: 2 },
-]);
+let allRan = await runTests(
+  tiers.filter((tier) => tier !== "hypervisors"),
+  { lane: ["@drover/system-tests"], packagesAtOnce: 2 },
+);
 if (tiers.includes("hypervisors")) {
-  const some = [whole, "@drover/testkit"];
-  const machines = [
-    { tiers: ["hypervisors"], packages: some },
-    { tiers: ["hypervisors"], allBut: some },
-  ];
-  allRan = (await runSideBySide(machines)) && allRan;
+  const lane = ["@drover/system-tests", "@drover/testkit"];
+  allRan = (await runTests(["hypervisors"], { lane, packagesAtOnce: 1 })) && allRan;
 }
 const counts = countTests();
 const reasons = [
@@ -65,26 +56,19 @@ console.log(`tiers run: ${tiers.join(", ")}`);
 console.log(`${counts.passed} passed, ${counts.failed + reasons.length} failed`);
 process.exitCode = counts.failed + reasons.length === 0 ? 0 : 1;
 
-/** Tests of some packages that run one package after the other. */
-interface Lane {
-  /** None of them: nothing runs. */
-  readonly tiers: readonly string[];
-  readonly packages?: readonly string[];
-  readonly allBut?: readonly string[];
-  /** @default 1 */
-  readonly packagesAtOnce?: number;
-}
-
-/** Whether all of them passed. */
-async function runSideBySide(lanes: readonly Lane[]): Promise<boolean> {
-  const codes = await Promise.all(lanes.filter((lane) => lane.tiers.length > 0).map(runLane));
-  return codes.every((code) => code === 0);
-}
-
-function runLane({ tiers: these, packages = [], allBut = [], packagesAtOnce = 1 }: Lane): Promise<number> {
-  const filters = [...packages.map((name) => `--filter=${name}`), ...allBut.map((name) => `--filter=!${name}`)];
+/**
+ * Runs the tests of these tiers: those of the packages in `lane` beside all others, which takes both about as long. Tests
+ * with real servers wait more than they work; those with real machines share two processors badly.
+ */
+async function runTests(
+  these: readonly string[],
+  { lane, packagesAtOnce }: { readonly lane: readonly string[]; readonly packagesAtOnce: number },
+): Promise<boolean> {
   const options = [`--concurrency=${packagesAtOnce}`, "--continue", "--output-logs=new-only", "--ui=stream"];
-  return turbo(["test", ...filters, ...options], { DROVER_TEST_TIERS: these.join(",") });
+  const filters = [lane.map((name) => `--filter=${name}`), lane.map((name) => `--filter=!${name}`)];
+  const env = { DROVER_TEST_TIERS: these.join(",") };
+  const codes = await Promise.all(filters.map((filter) => turbo(["test", ...filter, ...options], env)));
+  return codes.every((code) => code === 0);
 }
 
 /** The tiers beyond `unit` that run here, after installing what they lack. */
