@@ -73,26 +73,30 @@ describe("a migration in doubt", () => {
     expect(asked).toEqual(["keep"]);
   });
 
-  it("whose guest was moved on to a third host keeps what was made for its disks: that host may use it", async () => {
-    const asked: string[] = [];
-    const rollbackAtDestination: AgentScript["rollbackAtDestination"] = async ({ broughtDefinition }) =>
-      void asked.push(broughtDefinition);
-    plane = await startPlane({
-      alpha: { ...copies, found: { standing: "off" } },
-      beta: { found: { standing: "absent" }, rollbackAtDestination },
-    });
-    const { migrationUuid } = await plane.bus.call(liveMigrateInstance, request);
-    await plane.until(migrationUuid, "running");
-    const facts = (await plane.store.hosts.get("beta"))?.facts;
-    if (facts === undefined) throw new Error("beta has not reported");
-    const gamma = { ...facts, host: "gamma", hostUuid: "6f6e0c5c-0000-4000-8000-00000000000c" };
-    const report = { facts: gamma, agentVersion: "test", guests: [guest], recordsSeenAtMs: 0, sequence: 0 };
-    await plane.bus.call(reportHost, report);
-    await plane.alpha.outcome(migrationUuid, { outcome: "unknown", cause: null });
-    const migration = await plane.until(migrationUuid, "failed");
-    expect(migration.proof).toMatchObject({ finding: "foundElsewhere" });
-    expect(asked).toEqual(["keep"]);
-  });
+  it.each([false, true])(
+    "whose guest was moved on to a third host keeps what was made for its disks: that host may use it (forced down: %s)",
+    async (forcedDown) => {
+      const asked: string[] = [];
+      const rollbackAtDestination: AgentScript["rollbackAtDestination"] = async ({ broughtDefinition }) =>
+        void asked.push(broughtDefinition);
+      plane = await startPlane({
+        alpha: { ...copies, found: { standing: "off" } },
+        beta: { found: { standing: "absent" }, rollbackAtDestination },
+      });
+      const { migrationUuid } = await plane.bus.call(liveMigrateInstance, request);
+      await plane.until(migrationUuid, "running");
+      const facts = (await plane.store.hosts.get("beta"))?.facts;
+      if (facts === undefined) throw new Error("beta has not reported");
+      const gamma = { ...facts, host: "gamma", hostUuid: "6f6e0c5c-0000-4000-8000-00000000000c" };
+      const report = { facts: gamma, agentVersion: "test", guests: [guest], recordsSeenAtMs: 0, sequence: 0 };
+      await plane.bus.call(reportHost, report);
+      await plane.store.hosts.set("gamma", { forcedDown });
+      await plane.alpha.outcome(migrationUuid, { outcome: "unknown", cause: null });
+      const migration = await plane.until(migrationUuid, "failed");
+      expect(migration.proof).toMatchObject({ finding: "foundElsewhere" });
+      expect(asked).toEqual(["keep"]);
+    },
+  );
 
   it("whose source answers is not lost again and again, though its signs of life do not come through", async () => {
     const found = { standing: "running", job: "outgoing", steering: true } as const;

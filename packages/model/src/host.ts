@@ -53,13 +53,22 @@ export const REPORT_INTERVAL_MS = 10_000;
 /** Without a sign of life for this long a host counts as down, ms (Nova's `service_down_time`). */
 export const SERVICE_DOWN_TIME_MS = 60_000;
 
+/** True when the host's agent was heard of within {@link SERVICE_DOWN_TIME_MS}, whatever an operator says of the host. */
+export function wasHeardOf(
+  { lastSeenAt }: Pick<Host, "lastSeenAt">,
+  now: Date,
+  downTimeMs = SERVICE_DOWN_TIME_MS,
+): boolean {
+  return now.getTime() - lastSeenAt.getTime() <= downTimeMs;
+}
+
 /** True when the host's agent was heard of within {@link SERVICE_DOWN_TIME_MS}, and nobody has forced it down. */
 export function isHostUp(
   host: Pick<Host, "lastSeenAt" | "forcedDown">,
   now: Date,
   downTimeMs = SERVICE_DOWN_TIME_MS,
 ): boolean {
-  return !host.forcedDown && now.getTime() - host.lastSeenAt.getTime() <= downTimeMs;
+  return !host.forcedDown && wasHeardOf(host, now, downTimeMs);
 }
 
 /** Why a host that is not up counts as down: the end of a sentence. */

@@ -57,6 +57,7 @@ export {
   isHostUp,
   REPORT_INTERVAL_MS,
   SERVICE_DOWN_TIME_MS,
+  wasHeardOf,
   whyHostIsDown,
 } from "./host.ts";
 export { type LogFields, type Logger, silentLogger } from "./logger.ts";

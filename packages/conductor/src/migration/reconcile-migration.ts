@@ -5,13 +5,13 @@ import {
   type HostWord,
   isActive,
   isDroverError,
-  isHostUp,
   type Migration,
   type MigrationEvent,
   type MigrationProof,
   nextState,
   RECONCILED,
   type SerializedError,
+  wasHeardOf,
 } from "@drover/model";
 import type { MigrationChange } from "@drover/store";
 import { rpcContextOf } from "../conductor-context.ts";
@@ -377,7 +377,10 @@ export async function askHost(context: StepContext, migration: Migration, host: 
   }
 }
 
-/** A third host that is up and runs the guest, by what its agent reports; null if none does. */
+/**
+ * A third host that runs the guest, by what its agent reports; null if none does. One that was forced down counts as long as its
+ * agent is heard of: that somebody says it is off is no proof that nothing runs there.
+ */
 export async function runsElsewhere(
   { store, clock }: StepContext,
   { serverUuid, sourceHost }: Migration,
@@ -386,7 +389,7 @@ export async function runsElsewhere(
   for (const { host, powerState } of await store.guests.byServer(serverUuid)) {
     if (host === sourceHost || host === destinationHost || !isActive(powerState)) continue;
     const known = await store.hosts.get(host);
-    if (known !== undefined && isHostUp(known, clock.now())) return host;
+    if (known !== undefined && wasHeardOf(known, clock.now())) return host;
   }
   return null;
 }
