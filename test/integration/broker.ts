@@ -29,11 +29,7 @@ async function rabbitMqWith(roles: readonly BrokerRole[]): Promise<Broker> {
     driver: "amqp",
     server,
     userFor: (role) => known(rabbitMqPermissions(role).user, urls),
-    waitingFor: async (topic, name) => {
-      const queues = await server.rabbitmqctl("--quiet", "list_queues", "name", "messages", "--no-table-headers");
-      const line = queues.split("\n").find((entry) => entry.startsWith(`${topic}.${name}\t`));
-      return Number(line?.split("\t")[1] ?? Number.NaN);
-    },
+    waitingFor: (topic, name) => server.messagesIn(`${topic}.${name}`),
     [Symbol.asyncDispose]: () => server.remove(),
   };
 }

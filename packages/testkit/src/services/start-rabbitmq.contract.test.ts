@@ -79,6 +79,10 @@ describe("a further user", () => {
     const topics = await rabbit.rabbitmqctl("--quiet", "list_user_topic_permissions", user.user);
     expect(topics).toContain("/\tamq.topic\t^up\\.\t^down\\.");
   });
+  test("leaves queues whose messages are counted", async () => {
+    expect(await rabbit.messagesIn("mine")).toBe(0);
+    expect(await rabbit.messagesIn("yours")).toBeNaN();
+  });
   test("cannot be added twice", () => expect(rabbit.addUser(user)).rejects.toThrow("user_already_exists"));
 });
 
