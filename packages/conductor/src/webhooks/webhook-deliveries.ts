@@ -31,6 +31,8 @@ export interface DeliveryOptions {
 
 /** One webhook that is being told, and how its tries went. */
 interface Delivery {
+  /** Aborted when the webhook is to hear nothing more; what is under way ends, and then the entry goes. */
+  readonly ending: AbortController;
   busy: boolean;
   failures: number;
   notBeforeMs: number;
@@ -79,43 +81,44 @@ class WebhookDeliveries {
   async run(): Promise<void> {
     const { clock, store, logger } = this.#options;
     const { signal } = this.#stopping;
-    let own = new AbortController();
     while (!signal.aborted) {
       this.#news = new AbortController();
+      let nextTryMs = LOOK_ANYWAY_MS;
       try {
         const isOurs = await store.duties.take(DUTY, this.#owner, LEASE_MS);
-        if (isOurs) await this.#begin(AbortSignal.any([own.signal, signal]));
-        else {
-          own.abort();
-          own = new AbortController();
-        }
+        await this.#tellOnly(isOurs ? (await store.webhooks.list()).filter(({ enabled }) => enabled) : []);
+        nextTryMs = this.#untilNextTryMs();
       } catch (error) {
         logger.debug({ problem: errorChain(error) }, "webhooks could not be looked at");
       }
       await pause(clock, GATHER_MS, signal);
-      const ends = AbortSignal.any([signal, this.#news.signal]);
-      await pause(clock, this.#untilNextTryMs(), ends);
+      await pause(clock, nextTryMs, AbortSignal.any([signal, this.#news.signal]));
     }
     await Promise.all(this.#underWay);
     await store.duties.giveBack(DUTY, this.#owner).catch(() => undefined);
   }
 
-  /** Sees to it that each webhook that has something to hear is being told. */
-  async #begin(signal: AbortSignal): Promise<void> {
+  /** Sees to it that each of these that has something to hear is being told, and nobody else. */
+  async #tellOnly(webhooks: readonly Webhook[]): Promise<void> {
     const { store, clock } = this.#options;
-    const webhooks = (await store.webhooks.list()).filter(({ enabled }) => enabled);
-    const newestId = (await store.migrations.logBounds())?.newestId ?? 0;
-    for (const id of [...this.#deliveries.keys()]) {
-      if (!webhooks.some((webhook) => webhook.id === id)) this.#deliveries.delete(id);
+    for (const [id, delivery] of this.#deliveries) {
+      if (webhooks.some((webhook) => webhook.id === id)) continue;
+      delivery.ending.abort();
+      if (!delivery.busy) this.#deliveries.delete(id);
     }
+    if (webhooks.length === 0) return;
+    const newestId = (await store.migrations.logBounds())?.newestId ?? 0;
     for (const webhook of webhooks) {
-      const delivery = this.#deliveries.get(webhook.id) ?? { busy: false, failures: 0, notBeforeMs: 0 };
+      const delivery = this.#deliveries.get(webhook.id) ?? newDelivery();
       this.#deliveries.set(webhook.id, delivery);
       if (delivery.busy || webhook.position >= newestId || delivery.notBeforeMs > clock.monotonicMs()) continue;
       delivery.busy = true;
-      const told = this.#tell(webhook, delivery, signal).finally(() => {
+      const told = this.#tell(webhook.id, delivery).finally(() => {
         delivery.busy = false;
         this.#underWay.delete(told);
+        if (delivery.ending.signal.aborted) this.#deliveries.delete(webhook.id);
+        // There may be news since it read last, a time for its next try, or another beginning after its end.
+        this.look();
       });
       this.#underWay.add(told);
     }
@@ -123,32 +126,34 @@ class WebhookDeliveries {
 
   #untilNextTryMs(): number {
     const nowMs = this.#options.clock.monotonicMs();
-    const waits = [...this.#deliveries.values()].filter(({ failures }) => failures > 0);
-    return Math.max(0, Math.min(LOOK_ANYWAY_MS, ...waits.map(({ notBeforeMs }) => notBeforeMs - nowMs)));
+    const waits = [...this.#deliveries.values()].flatMap(({ busy, notBeforeMs }) =>
+      !busy && notBeforeMs > nowMs ? [notBeforeMs - nowMs] : [],
+    );
+    return Math.min(LOOK_ANYWAY_MS, ...waits);
   }
 
   /** All that it has not heard yet, until a try fails. Never rejects. */
-  async #tell(webhook: Webhook, delivery: Delivery, signal: AbortSignal): Promise<void> {
-    const { store, logger } = this.#options;
-    let { position } = webhook;
+  async #tell(id: string, delivery: Delivery): Promise<void> {
+    const { store, clock, logger } = this.#options;
+    const signal = AbortSignal.any([this.#stopping.signal, delivery.ending.signal]);
     try {
       for (;;) {
-        const lines = await store.migrations.readLogAfter(position, PAGE_ROWS);
+        const webhook = await store.webhooks.get(id);
+        if (webhook === undefined || !webhook.enabled) return;
+        const lines = await store.migrations.readLogAfter(webhook.position, PAGE_ROWS);
         const last = lines.at(-1);
         if (last === undefined) return;
         for (const line of lines) {
           signal.throwIfAborted();
-          if (!isFor(webhook, line)) continue;
-          if (!(await this.#deliver(webhook, line, delivery, signal))) return;
-          position = line.id;
+          if (isFor(webhook, line) && !(await this.#deliver(webhook, line, delivery, signal))) return;
         }
         // Also past what it was not to hear.
-        if (position < last.id) await store.webhooks.advance(webhook.id, last.id, false);
-        position = last.id;
+        await store.webhooks.advance(id, last.id, false);
       }
     } catch (error) {
       if (signal.aborted) return;
-      logger.debug({ webhook: webhook.id, problem: errorChain(error) }, "a webhook could not be told just now");
+      delivery.notBeforeMs = clock.monotonicMs() + LOOK_ANYWAY_MS;
+      logger.debug({ webhook: id, problem: errorChain(error) }, "a webhook could not be told just now");
     }
   }
 
@@ -189,6 +194,10 @@ class WebhookDeliveries {
     await store.webhooks.setEnabled(id, false, reason);
     logger.warn({ webhook: id, reason }, "a webhook was disabled");
   }
+}
+
+function newDelivery(): Delivery {
+  return { ending: new AbortController(), busy: false, failures: 0, notBeforeMs: 0 };
 }
 
 function isFor({ states }: Webhook, { state }: MigrationLogEntry): boolean {

@@ -20,17 +20,20 @@ let heard: Heard[];
 /** Answers one after the other, and the last again and again. */
 let answers: number[];
 let running: RunningService[];
+/** The receiver answers when it is over. */
+let holdUp: Promise<void> | undefined;
 
 beforeEach(async () => {
   fleet = await openSampleFleet();
-  [heard, answers, running] = [[], [200], []];
+  [heard, answers, running, holdUp] = [[], [200], [], undefined];
   server = createServer((request, response) => {
     let body = "";
     request.on("data", (chunk: Buffer) => {
       body += chunk.toString();
     });
-    request.on("end", () => {
+    request.on("end", async () => {
       heard.push({ headers: request.headers, body });
+      await holdUp;
       const status = (answers.length > 1 ? answers.shift() : answers[0]) ?? 200;
       response.writeHead(status, status === 302 ? { location: url } : {}).end("x".repeat(100_000));
     });
@@ -58,7 +61,7 @@ async function start(options: { giveUpMs?: number; clock?: Clock } = {}): Promis
   return service;
 }
 
-const hook = (change: { id?: string; states?: Migration["state"][]; url?: string } = {}) =>
+const hook = (change: { id?: string; states?: Migration["state"][]; url?: string; position?: number } = {}) =>
   fleet.store.webhooks.create({ id: "wh_1", url, secret, states: [], position: 0, createdBy: "ann", ...change });
 
 async function note(migration: Migration, event: string): Promise<void> {
@@ -116,6 +119,60 @@ describe("deliveries to webhooks", () => {
     await note(migration, "c");
     await start();
     await vi.waitFor(() => expect(events()).toEqual(["queued", "a", "b", "c"]));
+  });
+
+  it("end when their webhook is disabled, and begin anew, once, when it is enabled again", async () => {
+    const held = Promise.withResolvers<void>();
+    holdUp = held.promise;
+    await hook();
+    const migration = await fleet.queued(S1);
+    await start();
+    for (const event of ["a", "b"]) await note(migration, event);
+    await vi.waitFor(() => expect(events()).toEqual(["queued"]));
+    await fleet.store.webhooks.setEnabled("wh_1", false, "by hand");
+    await fleet.progress.announceChange();
+    await systemClock.sleep(60);
+    await fleet.store.webhooks.setEnabled("wh_1", true, null);
+    await fleet.progress.announceChange();
+    held.resolve();
+    // The first was under way: whether it was taken is not known.
+    await vi.waitFor(() => expect(events()).toEqual(["queued", "queued", "a", "b"]));
+    await note(migration, "c");
+    await vi.waitFor(() => expect(events()).toEqual(["queued", "queued", "a", "b", "c"]));
+  });
+
+  it("say nothing more of what was left to a webhook that is deleted", async () => {
+    const held = Promise.withResolvers<void>();
+    holdUp = held.promise;
+    await hook();
+    const migration = await fleet.queued(S1);
+    await start();
+    for (const event of ["a", "b"]) await note(migration, event);
+    await vi.waitFor(() => expect(events()).toEqual(["queued"]));
+    await fleet.store.webhooks.remove("wh_1");
+    await fleet.progress.announceChange();
+    held.resolve();
+    await hook({ id: "wh_2", position: 1 });
+    await fleet.progress.announceChange();
+    await vi.waitFor(() => expect(events().slice(1)).toEqual(["a", "b"]));
+    expect(heard.slice(1).map(({ headers }) => headers["drover-webhook"])).toEqual(["wh_2", "wh_2"]);
+  });
+
+  it("look for news no oftener while a receiver is slow after it had failed", async () => {
+    answers = [500, 200];
+    await hook();
+    const migration = await fleet.queued(S1);
+    await start({ clock: systemClock });
+    await vi.waitFor(() => expect(events()).toHaveLength(1));
+    const held = Promise.withResolvers<void>();
+    holdUp = held.promise;
+    await vi.waitFor(() => expect(events()).toHaveLength(2), { timeout: 5_000 });
+    const looks = vi.spyOn(fleet.store.duties, "take");
+    await systemClock.sleep(300);
+    expect(looks.mock.calls.length).toBeLessThan(3);
+    held.resolve();
+    await note(migration, "a");
+    await vi.waitFor(() => expect(events()).toEqual(["queued", "queued", "a"]));
   });
 
   it("leave out the states that were not asked for", async () => {
