@@ -21,8 +21,8 @@ const MAX_TOKENS = 10_000;
 
 /** Looks again at who was let in before. */
 export interface AccessControl {
-  /** False once the token of an answer that lasts has expired or was revoked; true while that cannot be found out. */
-  isStillLetIn(request: FastifyRequest): Promise<boolean>;
+  /** False once the token of an answer that lasts has expired or was revoked; undefined while that cannot be found out. */
+  isStillLetIn(request: FastifyRequest): Promise<boolean | undefined>;
 }
 
 /**
@@ -65,7 +65,7 @@ export function controlAccess(app: FastifyInstance, dependencies: ApiDependencie
         await verifier.verify(text, remoteAddressOf(request));
         return true;
       } catch (error) {
-        return !isDroverError(error, "unauthenticated");
+        return isDroverError(error, "unauthenticated") ? false : undefined;
       }
     },
   };

@@ -30,6 +30,55 @@ it("beats to every stream, and ends that of a token which does not count any mor
   expect(keptStream.isOpen).toBe(false);
 });
 
+it("goes on beating while nobody can say whether tokens still count, and asks for one after the other", async () => {
+  await using fleet = await openSampleFleet();
+  const hub = new EventHub({ ...fleet, clock: quickClock, logger: silentLogger, metrics: undefined, maxStreams: 2 });
+  const outputs = [new PassThrough(), new PassThrough()];
+  const asked: number[] = [];
+  for (const [index, output] of outputs.entries()) {
+    const stream = new EventStream(output, () => undefined);
+    const isStillLetIn = () => {
+      asked.push(index);
+      return new Promise<boolean>(() => undefined);
+    };
+    stream.goLive(await hub.join({ migrationUuid: undefined, progress: false, stream, isStillLetIn }));
+  }
+  await vi.waitFor(() => {
+    for (const output of outputs) expect(output.readableLength).toBeGreaterThan(3 * ":\n\n".length);
+  });
+  expect(asked).toEqual([0]);
+  await hub.close();
+});
+
+it.each(["opening", "ended"])("gives a stream up whose reader takes nothing while it is %s", (mode) => {
+  const output = new PassThrough({ highWaterMark: 10 });
+  const cut = vi.fn();
+  const stream = new EventStream(output, cut);
+  void stream.opening(Buffer.from("more than it takes"));
+  if (mode === "ended") stream.end();
+  stream.heartbeat();
+  expect(output.destroyed).toBe(false);
+  stream.heartbeat();
+  expect([output.destroyed, cut.mock.calls.length]).toEqual([true, 1]);
+});
+
+it("cuts nobody for one frame that is longer than what may be left unread", async () => {
+  const output = new PassThrough();
+  const stream = new EventStream(output, () => undefined);
+  const long = Buffer.alloc(3 * 1024 * 1024, "x");
+  stream.change(1, long);
+  stream.goLive(0);
+  expect(stream.isOpen).toBe(true);
+  output.resume();
+  await vi.waitFor(() => expect(output.writableNeedDrain).toBe(false));
+  output.pause();
+  stream.progress(long);
+  stream.change(2, Buffer.from("small"));
+  expect(stream.isOpen).toBe(true);
+  stream.change(3, long);
+  expect(stream.isOpen).toBe(false);
+});
+
 it("gives a stream up whose reader takes nothing from one heartbeat to the next", () => {
   const output = new PassThrough({ highWaterMark: 10 });
   const cut = vi.fn();

@@ -25,8 +25,8 @@ export interface Subscription {
   /** Undefined: all. */
   readonly migrationUuid: string | undefined;
   readonly progress: boolean;
-  /** Its token is still good. */
-  readonly isStillLetIn: () => Promise<boolean>;
+  /** Its token is still good; undefined while that cannot be found out. */
+  readonly isStillLetIn: () => Promise<boolean | undefined>;
 }
 
 export interface EventHubOptions {
@@ -57,6 +57,8 @@ export class EventHub {
   /** Numbers that streams of all migrations have not been told. */
   readonly #progress = new Map<string, MigrationProgress>();
   #closed = false;
+  /** Tokens are being looked at. */
+  #isLookingAtTokens = false;
 
   constructor(options: EventHubOptions) {
     this.#options = options;
@@ -144,16 +146,21 @@ export class EventHub {
       if (sinceBeatMs < HEARTBEAT_MS) continue;
       sinceBeatMs = 0;
       for (const { stream } of this.#all()) stream.heartbeat();
-      await this.#endRefused(signal);
+      // Not awaited: a database that does not answer keeps no heartbeat back.
+      if (!this.#isLookingAtTokens) void this.#endRefused(signal);
     }
   }
 
-  /** What a token opened ends with it. One after the other: nobody waits for it. */
+  /** What a token opened ends with it. One after the other, and no further once it cannot be found out. Never rejects. */
   async #endRefused(signal: AbortSignal): Promise<void> {
+    this.#isLookingAtTokens = true;
     for (const { stream, isStillLetIn } of this.#all()) {
-      if (signal.aborted) return;
-      if (stream.isOpen && !(await isStillLetIn())) stream.end();
+      if (!stream.isOpen) continue;
+      const isLetIn = await isStillLetIn().catch(() => undefined);
+      if (isLetIn === undefined || signal.aborted) break;
+      if (!isLetIn) stream.end();
     }
+    this.#isLookingAtTokens = false;
   }
 
   #tellChanges(changes: readonly LoggedChange[]): void {

@@ -1,7 +1,7 @@
 import type { Writable } from "node:stream";
 import { HEARTBEAT } from "./sse-frame.ts";
 
-/** What one reader may leave unread, bytes; beyond it the stream is cut. */
+/** Of changes, what one reader may leave unread, bytes; beyond it the stream is cut. */
 const MAX_UNREAD_BYTES = 1024 * 1024;
 
 /**
@@ -17,7 +17,11 @@ export class EventStream {
   /** Changes that came while opening. */
   #held: { readonly id: number; readonly frame: Buffer }[] | undefined = [];
   #heldBytes = 0;
+  /** The reader had all changes up to it when the stream went live. */
+  #liveAfterId = 0;
   #progress: Buffer | undefined;
+  /** Of numbers that may not have been read yet, bytes: the limit is for changes. */
+  #numbersBytes = 0;
   #stalled = false;
   #endsOnceLive = false;
 
@@ -27,6 +31,7 @@ export class EventStream {
     this.#onCut = onCut;
     response.on("drain", () => {
       this.#stalled = false;
+      this.#numbersBytes = 0;
       this.#writeProgress();
     });
     // A reader that went away: "close" follows.
@@ -44,12 +49,12 @@ export class EventStream {
   /** A change: none is left out. */
   change(id: number, frame: Buffer): void {
     if (this.#held === undefined) {
-      this.#write(frame);
+      if (id > this.#liveAfterId) this.#write(frame);
       return;
     }
+    if (this.#heldBytes > 0 && this.#heldBytes + frame.length > MAX_UNREAD_BYTES) this.#cut();
     this.#held.push({ id, frame });
     this.#heldBytes += frame.length;
-    if (this.#heldBytes > MAX_UNREAD_BYTES) this.#cut();
   }
 
   /** Numbers: the newest counts. */
@@ -58,12 +63,11 @@ export class EventStream {
     if (this.#held === undefined && !this.#response.writableNeedDrain) this.#writeProgress();
   }
 
-  /** A reader that has not read anything since the one before is gone, or as good as that. */
+  /** A reader that has not read anything since the one before is gone, or as good as that; nor has one whose stream has ended. */
   heartbeat(): void {
-    if (this.#held !== undefined) return;
     if (this.#stalled) this.#cut();
-    else if (this.#response.writableNeedDrain) this.#stalled = true;
-    else this.#write(HEARTBEAT);
+    else if (this.#response.writableNeedDrain || this.#response.writableEnded) this.#stalled = true;
+    else if (this.#held === undefined) this.#write(HEARTBEAT);
   }
 
   /** What was before, of any length: resolves when the reader can take more, or is gone. */
@@ -80,11 +84,12 @@ export class EventStream {
     });
   }
 
-  /** From now on changes are written as they come; of those that were held back, the ones after `id`. */
+  /** From now on changes after `id` are written as they come; those that were held back first. */
   goLive(id: number): void {
     const held = this.#held ?? [];
     this.#held = undefined;
-    for (const change of held) if (change.id > id) this.#write(change.frame);
+    this.#liveAfterId = id;
+    for (const change of held) this.change(change.id, change.frame);
     this.#writeProgress();
     if (this.#endsOnceLive) this.end();
   }
@@ -101,7 +106,7 @@ export class EventStream {
   }
 
   #cut(): void {
-    if (!this.isOpen) return;
+    if (this.#response.destroyed) return;
     this.#onCut();
     this.#response.destroy();
   }
@@ -110,12 +115,16 @@ export class EventStream {
     const frame = this.#progress;
     if (frame === undefined || this.#held !== undefined) return;
     this.#progress = undefined;
-    this.#write(frame);
+    if (!this.isOpen) return;
+    // As long as there are migrations, and written to who has read the ones before.
+    this.#numbersBytes = frame.length;
+    this.#response.write(frame);
   }
 
   #write(frame: Buffer): void {
     if (!this.isOpen) return;
-    if (this.#response.writableLength + frame.length > MAX_UNREAD_BYTES) this.#cut();
+    const unreadBytes = Math.max(0, this.#response.writableLength - this.#numbersBytes);
+    if (unreadBytes > 0 && unreadBytes + frame.length > MAX_UNREAD_BYTES) this.#cut();
     else this.#response.write(frame);
   }
 }

@@ -139,6 +139,21 @@ it("begins anew, and says so, with an id that the log does not have", async () =
   expect(await one.until("snapshot", 1)).toMatchObject([{ id: "1" }]);
 });
 
+it("goes on for a reader that another API has told more than this one has heard", async () => {
+  const migration = await api.fleet.running(S1);
+  await using first = await readEvents(`${url}/events`);
+  await first.until("snapshot", 1);
+  // Not announced: nobody here has read it yet.
+  await api.store.migrations.appendLog(migration.uuid, migration.state, { event: "told elsewhere", message: "" });
+  await using all = await readEvents(`${url}/events`, { "last-event-id": "2" });
+  await using one = await readEvents(`${url}/migrations/${migration.id}/events`, { "last-event-id": "2" });
+  await note(migration, "next");
+  for (const reader of [all, one]) {
+    await reader.until("change", 1);
+    expect(reader.heard.map(({ event, id }) => [event, id])).toEqual([["change", "3"]]);
+  }
+});
+
 it("refuses an id that is none, an unknown migration, and one reader too many", async () => {
   const refused = async (path: string, headers = {}) => {
     const response = await fetch(`${url}${path}`, { headers: { ...token(), ...headers } });

@@ -58,6 +58,7 @@ export async function followLog(options: {
       const last = lines.at(-1);
       if (last === undefined) return;
       const records = await migrations.getMany([...new Set(lines.map(({ migrationUuid }) => migrationUuid))]);
+      if (stopping.signal.aborted) return;
       position = last.id;
       onChanges(
         lines.flatMap((line) => {

@@ -46,12 +46,23 @@ export function eventOpener(sources: EventSources): EventOpener {
     return { subscription, stream, upToId: await hub.join(subscription) };
   }
 
+  /**
+   * A change with the id was told in this log. One that this process has not heard of yet was told by another API; one that
+   * nobody has is from before the database was put back from a backup.
+   */
+  async function isKept(id: number, upToId: number, wanted?: "and all after it"): Promise<boolean> {
+    if (id <= upToId && wanted === undefined) return true;
+    const bounds = await store.migrations.logBounds();
+    const newestId = Math.max(upToId, bounds?.newestId ?? 0);
+    return id <= newestId && (wanted === undefined || id + 1 >= (bounds?.oldestId ?? 0));
+  }
+
   return {
     openMigration: async (reply, reference, lastId) => {
       const { uuid } = await fleet.findMigration(reference);
       const { subscription, stream, upToId } = await join(reply, { migrationUuid: uuid, progress: true });
-      const known = lastId !== undefined && lastId <= upToId;
       try {
+        const known = lastId !== undefined && (await isKept(lastId, upToId));
         const lines = (await store.migrations.readLog(uuid)).filter(({ id }) => id <= upToId);
         const isOver = lines.some(({ state }) => TERMINAL.has(state));
         const missed = known ? lines.filter(({ id }) => id > lastId) : [];
@@ -66,7 +77,7 @@ export function eventOpener(sources: EventSources): EventOpener {
         if (isOver) stream.endOnceLive();
         begin(reply);
         for (const frame of frames) await stream.opening(frame);
-        stream.goLive(upToId);
+        stream.goLive(known ? Math.max(lastId, upToId) : upToId);
       } catch (error) {
         hub.leave(subscription);
         throw error;
@@ -75,13 +86,12 @@ export function eventOpener(sources: EventSources): EventOpener {
     openFleet: async (reply, lastId, progress) => {
       const { subscription, stream, upToId } = await join(reply, { migrationUuid: undefined, progress });
       try {
-        const bounds = await store.migrations.logBounds();
-        const known = lastId !== undefined && lastId <= upToId && lastId + 1 >= (bounds?.oldestId ?? 0);
+        const known = lastId !== undefined && (await isKept(lastId, upToId, "and all after it"));
         const snapshot = known ? undefined : await snapshots(upToId, lastId !== undefined);
         begin(reply);
         if (snapshot !== undefined) await stream.opening(snapshot.frame);
         await replay(sources, stream, snapshot?.position ?? lastId ?? upToId, upToId);
-        stream.goLive(upToId);
+        stream.goLive(known ? Math.max(lastId, upToId) : upToId);
       } catch (error) {
         hub.leave(subscription);
         if (!reply.sent) throw error;
