@@ -649,7 +649,7 @@ export interface components {
       "message": string | null;
       "httpStatus": number | null;
       "requestId": string;
-      /** How many like it are counted here; more than one only of refused tokens. */
+      /** How many like it are counted here; more than one only of refused tokens and repeated refusals. */
       "times": number;
     };
     "ChosenFlag": {

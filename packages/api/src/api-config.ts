@@ -18,6 +18,13 @@ export const apiConfig = z.object({
     .describe(
       "Listen beyond loopback without TLS: where a proxy before the API ends TLS, and nobody else can reach it.",
     ),
+  trusted_proxies: z
+    .array(z.union([z.cidrv4(), z.cidrv6(), z.ipv4(), z.ipv6()], "must be a network like 192.0.2.0/24, or an address"))
+    .max(64)
+    .default([])
+    .describe(
+      "Networks of the proxies before the API. From them `X-Forwarded-For`, `-Proto` and `-Host` are believed: in the audit, in the networks of tokens, in limits and in links.",
+    ),
   max_event_streams: z
     .int()
     .min(0)

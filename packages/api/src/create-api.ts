@@ -19,7 +19,7 @@ import { EventHub } from "./events/event-hub.ts";
 import { eventOpener } from "./events/open-events.ts";
 import { healthRoutes } from "./health-routes.ts";
 import { httpMetrics } from "./http-metrics.ts";
-import { REQUEST_TIMEOUT_MS, tlsServer } from "./listening.ts";
+import { KEEP_ALIVE_MS, REQUEST_TIMEOUT_MS, tlsServer } from "./listening.ts";
 import { logAnswer } from "./log-answer.ts";
 import { baseUrl } from "./nova/links.ts";
 import { novaApi } from "./nova/nova-api.ts";
@@ -53,9 +53,11 @@ export async function createApi(dependencies: ApiDependencies): Promise<FastifyI
     bodyLimit: BODY_LIMIT_BYTES,
     genReqId: () => `req-${randomUUID()}`,
     requestTimeout: REQUEST_TIMEOUT_MS,
+    keepAliveTimeout: KEEP_ALIVE_MS,
     routerOptions: { ignoreTrailingSlash: true, maxParamLength: 300 },
     forceCloseConnections: true,
     frameworkErrors: answerUnroutable,
+    trustProxy: config.trusted_proxies.length > 0 && [...config.trusted_proxies],
     ...(serverFactory === undefined ? {} : { serverFactory }),
   });
   app.setValidatorCompiler(validatorCompiler);
@@ -114,7 +116,7 @@ export async function createApi(dependencies: ApiDependencies): Promise<FastifyI
   await docsPage(app);
   const fleet = createFleet(store, clock);
   const readProgress = progressReader(dependencies);
-  const context = { dependencies, fleet, readProgress };
+  const context = { dependencies, fleet, readProgress, audit };
   const migrations = createMigrationViews({ store, fleet, readProgress });
   const hub = new EventHub({ ...{ store, progress, clock, logger, metrics }, maxStreams: config.max_event_streams });
   app.addHook("preClose", () => hub.close());

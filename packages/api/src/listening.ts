@@ -7,6 +7,8 @@ import type { ApiConfig } from "./api-config.ts";
 
 /** So long a request may take to arrive, ms. */
 export const REQUEST_TIMEOUT_MS = 30_000;
+/** So long a connection stays open between two requests, ms: longer than a proxy before it keeps its own. */
+export const KEEP_ALIVE_MS = 72_000;
 
 /**
  * Refuses to send tokens over a network in the clear, unless told to.
@@ -40,7 +42,8 @@ export async function tlsServer({ tls_cert_path, tls_key_path }: ApiConfig): Pro
   ]);
   return (handler): Server => {
     try {
-      return createServer({ cert, key, minVersion: "TLSv1.2", requestTimeout: REQUEST_TIMEOUT_MS }, handler);
+      const times = { requestTimeout: REQUEST_TIMEOUT_MS, keepAliveTimeout: KEEP_ALIVE_MS };
+      return createServer({ cert, key, minVersion: "TLSv1.2", ...times }, handler);
     } catch (cause) {
       throw new DroverError("bad-request", `api.tls_cert_path, api.tls_key_path: no certificate and its key`, {
         cause,

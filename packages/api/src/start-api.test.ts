@@ -70,6 +70,29 @@ it("refuses to listen beyond loopback without TLS unless told to, and to have ha
   const { port } = new URL(address);
   // It may be asked by any name there.
   expect((await get(`http://127.0.0.1:${port}/v1/hosts`, { host: "drover.example" })).status).toBe(200);
+  // Who has no token learns whether it is ready, and not what of.
+  checks.push({ name: "store", ready: false, essential: true, since: null, problem: "db.internal is away" });
+  const ready = await get(`http://127.0.0.1:${port}/readyz`);
+  expect([ready.status, JSON.parse(ready.text)]).toEqual([503, { status: "waiting", service: "api" }]);
+});
+
+it("links to where the client is, by its own word or a trusted proxy's, and refuses a Host that is none", async () => {
+  const { address } = await start({ host: "0.0.0.0", port: 0, insecure: true, trusted_proxies: ["127.0.0.1"] });
+  const { port } = new URL(address);
+  const self = async (headers: Record<string, string>) => {
+    const { status, text } = await get(`http://127.0.0.1:${port}/v2.1/servers?limit=1`, headers);
+    return status === 200 ? JSON.parse(text).servers_links[0].href : [status, JSON.parse(text)];
+  };
+  const page = "/v2.1/servers?limit=1&marker=";
+  expect(await self({ host: "drover.example:8774" })).toContain(`http://drover.example:8774${page}`);
+  const forwarded = { "x-forwarded-proto": "https", "x-forwarded-host": "cloud.example" };
+  expect(await self({ host: "10.0.0.7", ...forwarded })).toContain(`https://cloud.example${page}`);
+  for (const host of ["no name", "a/b", "user@host", "host:123456"]) {
+    expect(await self({ host })).toEqual([
+      400,
+      { badRequest: { code: 400, message: expect.stringContaining("Host") } },
+    ]);
+  }
 });
 
 it("is ready, degraded without what it can do without, and waiting for what it cannot", async () => {

@@ -39,6 +39,8 @@ export interface RpcInfo {
   /** Aborted when the caller's deadline passes or the server closes. */
   readonly signal: AbortSignal;
   readonly sender: Sender;
+  /** It came from a conductor or an API, or whom this server trusts as one: what the context says of a token was found out there. */
+  readonly fromControlPlane: boolean;
 }
 
 /** A contract bound to the function that serves it; made by `handle`. */

@@ -27,6 +27,8 @@ interface ContractBase<Request> {
   /** Oslo's namespace: a request is served only by a handler of the same one. @default none */
   readonly namespace?: string;
   readonly access: Access;
+  /** What access `read` says of itself, of a question that is not for everybody: an audit leaves it out. */
+  readonly changesNothing?: true;
   readonly request: Schema<Request>;
   /** Repeating it changes nothing; what is not idempotent is never run twice by the bus. */
   readonly idempotent: boolean;

@@ -32,7 +32,7 @@ function request(method: string, version: string, namespace?: string): RequestEn
 }
 
 const run = (dispatcher: Dispatcher, asked: RequestEnvelope) =>
-  dispatcher.run(asked, new RunningRequest(asked, nobody));
+  dispatcher.run(asked, new RunningRequest(asked, nobody, true));
 
 const dispatcher = new Dispatcher(
   [

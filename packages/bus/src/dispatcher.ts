@@ -1,7 +1,7 @@
 import type { RpcHandler, RpcInfo } from "./bus.ts";
 import type { RequestEnvelope } from "./envelope.ts";
 import { dispatchRefusal } from "./failure.ts";
-import { admit, type Trust } from "./sender.ts";
+import { admit, isControlPlane, type Sender, type Trust } from "./sender.ts";
 import { checkResponse } from "./validation.ts";
 
 interface Endpoint {
@@ -59,6 +59,11 @@ export class Dispatcher {
     } catch {
       return true;
     }
+  }
+
+  /** What the context of its request says of a token can be believed. */
+  isControlPlane({ user }: Sender): boolean {
+    return isControlPlane(user, this.#trust);
   }
 
   /**

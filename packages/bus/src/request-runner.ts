@@ -241,7 +241,7 @@ export class RequestRunner {
   }
 
   async #run({ request, sender }: Delivery, deadlineMs: number | undefined): Promise<unknown> {
-    const running = new RunningRequest(request, sender);
+    const running = new RunningRequest(request, sender, this.#dispatcher.isControlPlane(sender));
     const deadline =
       deadlineMs === undefined
         ? undefined

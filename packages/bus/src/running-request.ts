@@ -5,14 +5,16 @@ import type { Sender } from "./sender.ts";
 /** What a handler is told about its request. Few handlers look at everything, so the costly is made when asked for. */
 export class RunningRequest implements RpcInfo {
   readonly sender: Sender;
+  readonly fromControlPlane: boolean;
   readonly #wireContext: RequestEnvelope["context"];
   #context: RpcContext | undefined;
   #abort: AbortController | undefined;
   #abortedBy: { readonly reason: unknown } | undefined;
 
-  constructor(request: RequestEnvelope, sender: Sender) {
+  constructor(request: RequestEnvelope, sender: Sender, fromControlPlane: boolean) {
     this.#wireContext = request.context;
     this.sender = sender;
+    this.fromControlPlane = fromControlPlane;
   }
 
   get context(): RpcContext {

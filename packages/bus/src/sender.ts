@@ -29,6 +29,11 @@ export function agentUser(host: string): string {
   return AGENT_USER + host;
 }
 
+/** A conductor or an API, by the name of its user, or one that is believed like them. */
+export function isControlPlane(user: string | null, trust: Trust): boolean {
+  return isTrusted(user, trust) || (user !== null && CONTROL_PLANE_USER.test(user));
+}
+
 /** One whose commands are obeyed; nobody is where the broker vouches for nobody. */
 export function isTrusted(user: string | null, trust: Trust): boolean {
   return user !== null && (user === trust.ownUser || trust.trustedUsers.includes(user));
@@ -70,7 +75,7 @@ function allows(
     case "request":
       return user === null ? throughExchange : !user.startsWith(AGENT_USER);
     case "control-plane":
-      return user !== null && CONTROL_PLANE_USER.test(user);
+      return isControlPlane(user, trust);
     case "command":
       return false;
     case "report": {

@@ -1,3 +1,4 @@
+import { resolve } from "node:path";
 import { type DroverClient, openDrover } from "@drover/api-client";
 import type { Command } from "commander";
 import type { CliIo } from "./cli-io.ts";
@@ -5,6 +6,7 @@ import { currentContext } from "./context/contexts.ts";
 import { CliError, EXIT } from "./exit-code.ts";
 import { localAdminToken } from "./local-admin-token.ts";
 import { documentText, type OutputOptions } from "./output-format.ts";
+import { trustCaFile } from "./trust-ca-file.ts";
 
 const DEFAULT_URL = "http://127.0.0.1:8774";
 
@@ -28,6 +30,7 @@ export interface CommandHost {
 interface ConnectionOptions {
   readonly url?: string;
   readonly token?: string;
+  readonly cacert?: string;
 }
 
 /** Where Drover is and who asks, and what said so, for messages. */
@@ -35,6 +38,8 @@ interface Connection {
   readonly url: string;
   readonly urlFrom: string;
   readonly token: string | undefined;
+  /** PEM file of authorities to trust beside the system's; absolute. */
+  readonly cacert: string | undefined;
 }
 
 /** The context of one invocation. */
@@ -45,7 +50,8 @@ export function commandContext(io: CliIo, command: Command): CommandContext {
     io,
     document,
     client: (signal) => {
-      const { url, urlFrom, token } = connectionOf(options, io.env);
+      const { url, urlFrom, token, cacert } = connectionOf(options, io.env);
+      trustCaFile(cacert);
       try {
         return openDrover({
           url,
@@ -64,7 +70,7 @@ export function commandContext(io: CliIo, command: Command): CommandContext {
 
 /**
  * An option goes before the environment, that before the context that was logged in to, and that before what `drover up` is
- * on this machine. A context's token goes to its own address alone.
+ * on this machine. A context's token goes to its own address alone, as its authority is trusted there alone.
  */
 export function connectionOf(options: ConnectionOptions, env: CliIo["env"]): Connection {
   const named = namedUrl(options, env);
@@ -72,7 +78,13 @@ export function connectionOf(options: ConnectionOptions, env: CliIo["env"]): Con
   const url = named?.url ?? context?.url ?? DEFAULT_URL;
   const urlFrom = named?.from ?? `the context ${context?.name}`;
   const token = options.token ?? (env.DROVER_TOKEN || context?.token || localAdminToken(url, env));
-  return { url, urlFrom, token };
+  return { url, urlFrom, token, cacert: namedCaFile(options, env) ?? context?.cacert };
+}
+
+/** Absolute, so that it is found again from elsewhere. */
+export function namedCaFile({ cacert }: Pick<ConnectionOptions, "cacert">, env: CliIo["env"]): string | undefined {
+  const path = cacert ?? env.DROVER_CACERT;
+  return path === undefined || path === "" ? undefined : resolve(path);
 }
 
 function namedUrl(

@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { defaultDataDir, localAdminPath } from "@drover/service-kit/data-dir";
+import { isLoopback } from "@drover/service-kit/network-list";
 import type { CliIo } from "./cli-io.ts";
 
 /**
@@ -7,16 +8,11 @@ import type { CliIo } from "./cli-io.ts";
  * it never goes over a network. Undefined when there is none, or when it is somebody else's.
  */
 export function localAdminToken(url: string, env: CliIo["env"]): string | undefined {
-  if (!isLoopbackUrl(url)) return undefined;
+  if (!URL.canParse(url) || !isLoopback(new URL(url).hostname)) return undefined;
   try {
     const text = readFileSync(localAdminPath(env.DROVER_DATA_DIR || defaultDataDir(env)), "utf8").trim();
     return text === "" ? undefined : text;
   } catch {
     return undefined;
   }
-}
-
-function isLoopbackUrl(url: string): boolean {
-  const { hostname } = URL.canParse(url) ? new URL(url) : { hostname: "" };
-  return hostname === "localhost" || hostname === "[::1]" || /^127\.\d+\.\d+\.\d+$/.test(hostname);
 }

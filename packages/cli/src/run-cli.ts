@@ -21,7 +21,6 @@ import { errorJson, errorLine } from "./error-line.ts";
 import { EXIT, EXIT_CODE_HELP, exitCodeOfError } from "./exit-code.ts";
 import { documentText, type OutputOptions, outputOptions } from "./output-format.ts";
 import { ownVersion } from "./own-version.ts";
-import { trustCaFile } from "./trust-ca-file.ts";
 
 const ENVIRONMENT_HELP = `Environment:
   DROVER_URL       where Drover's API listens, when --url is not given
@@ -69,7 +68,10 @@ function buildProgram(host: CommandHost): Command {
       "--token <token>",
       "the token to send (default: $DROVER_TOKEN, which other users of this machine cannot see)",
     )
-    .option("--cacert <path>", "PEM file of the authority that signed Drover's certificate (default: $DROVER_CACERT)")
+    .option(
+      "--cacert <path>",
+      "PEM file of the authority that signed Drover's certificate (default: $DROVER_CACERT, or the context's)",
+    )
     .configureHelp({ showGlobalOptions: true })
     .configureOutput({
       writeOut: (text) => void io.stdout.write(text),
@@ -80,10 +82,6 @@ function buildProgram(host: CommandHost): Command {
     })
     .exitOverride()
     .addHelpText("after", `\n${ENVIRONMENT_HELP}\n\n${EXIT_CODE_HELP}`);
-  program.hook("preAction", (_program, command) => {
-    const { cacert } = command.optsWithGlobals<{ cacert?: string }>();
-    trustCaFile(cacert ?? io.env.DROVER_CACERT);
-  });
   for (const option of outputOptions()) program.addOption(option);
   addUpCommand(program, host);
   addInitCommand(program, host);

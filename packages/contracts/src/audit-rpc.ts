@@ -11,6 +11,8 @@ export const recordAudit = defineCast({
   access: "control-plane",
   description: "Records in the audit what the API answered by itself: refusals, and what became of parked messages.",
   request: z.strictObject({
+    entryId: z.uuid().describe("Told again under the same, it is recorded once."),
+    at: z.iso.datetime().describe("When it came to that, by the API's clock."),
     userId: text,
     projectId: text,
     role: text,
@@ -46,7 +48,9 @@ export const auditView = z
     message: z.string().nullable(),
     httpStatus: z.int().nullable(),
     requestId: z.string(),
-    times: z.int().describe("How many like it are counted here; more than one only of refused tokens."),
+    times: z
+      .int()
+      .describe("How many like it are counted here; more than one only of refused tokens and repeated refusals."),
   })
   .meta({ id: "AuditEntry" });
 export type AuditView = z.output<typeof auditView>;

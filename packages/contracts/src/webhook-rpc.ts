@@ -48,10 +48,8 @@ const noSuch = { "not-found": "No such webhook." } as const;
 const requestedBy = z.string().max(255).describe("For the log: on whose behalf.");
 
 export const listWebhooks = defineCall({
-  ...conductorTopic,
-  access: "read",
-  idempotent: true,
-  deadlineMs: 10_000,
+  ...changing,
+  changesNothing: true,
   method: "list_webhooks",
   description: "The webhooks, the oldest first, and how each is getting on. Their secrets are told to nobody.",
   request: z.strictObject({}),

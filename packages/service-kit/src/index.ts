@@ -14,7 +14,7 @@ export { type Config, type ConfigSections, type LoadConfigOptions, loadConfig } 
 export { localAdminPath } from "./data-dir.ts";
 export { type HealthServer, type HealthServerOptions, startHealthServer } from "./health-server.ts";
 export { createLogger, type LoggerOptions } from "./logger.ts";
-export { isLoopback, type LocalRequestHeaders, loopbackHost, requireLoopback, whyNotLocal } from "./loopback.ts";
+export { type LocalRequestHeaders, loopbackHost, requireLoopback, whyNotLocal } from "./loopback.ts";
 export {
   createMetrics,
   type DescribedMetric,
@@ -22,6 +22,7 @@ export {
   type Metrics,
   unscrapedMetrics,
 } from "./metrics.ts";
+export { isLoopback, type NetworkList, networkList } from "./network-list.ts";
 export { processMetrics } from "./process-metrics.ts";
 export { type Readiness, type ReadinessEntry, summarizeReadiness, watchReadiness } from "./readiness.ts";
 export { redactSecrets } from "./redact.ts";

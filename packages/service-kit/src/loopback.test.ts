@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { isLoopback, requireLoopback, whyNotLocal } from "./loopback.ts";
+import { requireLoopback, whyNotLocal } from "./loopback.ts";
+import { isLoopback, networkList } from "./network-list.ts";
 
 describe("loopback", () => {
   it.each(["localhost", "127.0.0.1", "127.8.0.1", "::1", "[::1]"])("takes %s", (host) => {
@@ -10,6 +11,12 @@ describe("loopback", () => {
     expect(isLoopback(host)).toBe(false);
     expect(() => requireLoopback(host, "api.host")).toThrow(/api\.host.*loopback only/);
   });
+});
+
+it("finds addresses in networks, however they are written", () => {
+  const list = networkList("192.0.2.0/24", "fd00:ec2::254/128");
+  for (const address of ["192.0.2.7", "::ffff:192.0.2.7", "fd00:ec2::254"]) expect(list.has(address)).toBe(true);
+  for (const address of ["192.0.3.7", "fd00:ec2::255", "::1"]) expect(list.has(address)).toBe(false);
 });
 
 describe("whyNotLocal", () => {

@@ -1,20 +1,8 @@
-import { BlockList, isIP } from "node:net";
 import { DroverError } from "@drover/model";
 import { z } from "zod";
-
-const loopbackAddresses = new BlockList();
-loopbackAddresses.addSubnet("127.0.0.0", 8, "ipv4");
-loopbackAddresses.addAddress("::1", "ipv6");
+import { isLoopback } from "./network-list.ts";
 
 const reason = "it has no authentication and listens on loopback only; use 127.0.0.1, ::1 or localhost";
-
-/** True for `localhost`, 127.0.0.0/8 and ::1, also in brackets. */
-export function isLoopback(host: string): boolean {
-  const bare = host.replace(/^\[(.*)\]$/, "$1");
-  if (bare.toLowerCase() === "localhost") return true;
-  const family = isIP(bare);
-  return family !== 0 && loopbackAddresses.check(bare, family === 6 ? "ipv6" : "ipv4");
-}
 
 /**
  * Returns `host`; `key` is the configuration key that it comes from, for the message.

@@ -1,6 +1,6 @@
 import type { Database } from "./database.ts";
 import { auditFromRow } from "./rows.ts";
-import type { AuditStore } from "./store.ts";
+import type { AuditStore, NewAuditEntry } from "./store.ts";
 
 const PAGE_ROWS = 1_000;
 
@@ -10,27 +10,20 @@ export function auditRecords(database: Database): AuditStore {
       const { id } = await database.query(`recording ${entry.action} in the audit`, (db) =>
         db
           .insertInto("audit")
-          .values({
-            at: database.now().getTime(),
-            user_id: entry.userId,
-            project_id: entry.projectId,
-            role: entry.role,
-            token_id: entry.tokenId,
-            remote_address: entry.remoteAddress,
-            sender: entry.sender,
-            action: entry.action,
-            resource: entry.resource,
-            request: entry.request,
-            outcome: entry.outcome,
-            message: entry.message,
-            http_status: entry.httpStatus,
-            request_id: entry.requestId,
-            times: entry.times,
-          })
+          .values({ at: database.now().getTime(), ...columnsOf(entry) })
           .returning("id")
           .executeTakeFirstOrThrow(),
       );
       return id;
+    },
+    addOnce: async (entry, { entryId, at }) => {
+      await database.query(`recording ${entry.action} in the audit`, (db) =>
+        db
+          .insertInto("audit")
+          .values({ at: at.getTime(), entry_id: entryId, ...columnsOf(entry) })
+          .onConflict((conflict) => conflict.column("entry_id").doNothing())
+          .execute(),
+      );
     },
     settle: async (id, outcome, message) => {
       await database.query(`recording the outcome of entry ${id} in the audit`, (db) =>
@@ -69,5 +62,24 @@ export function auditRecords(database: Database): AuditStore {
       );
       return rows.length;
     },
+  };
+}
+
+function columnsOf(entry: NewAuditEntry) {
+  return {
+    user_id: entry.userId,
+    project_id: entry.projectId,
+    role: entry.role,
+    token_id: entry.tokenId,
+    remote_address: entry.remoteAddress,
+    sender: entry.sender,
+    action: entry.action,
+    resource: entry.resource,
+    request: entry.request,
+    outcome: entry.outcome,
+    message: entry.message,
+    http_status: entry.httpStatus,
+    request_id: entry.requestId,
+    times: entry.times,
   };
 }

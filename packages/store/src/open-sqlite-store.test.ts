@@ -1,4 +1,4 @@
-import { mkdtemp, rm, stat, truncate, writeFile } from "node:fs/promises";
+import { chmod, mkdtemp, rm, stat, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
@@ -37,7 +37,9 @@ describe("a database file", () => {
     const files = await Promise.all(["", "-wal", "-shm"].map((end) => stat(path + end)));
     expect(files.map(({ mode }) => mode & 0o777)).toEqual([0o600, 0o600, 0o600]);
     await before.close();
+    await chmod(path, 0o644);
     const after = await open(path);
+    expect((await stat(path)).mode & 0o777).toBe(0o600);
     expect(await after.migrations.get(migration.uuid)).toEqual(migration);
     await after.close();
   });

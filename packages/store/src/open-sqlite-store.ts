@@ -1,4 +1,4 @@
-import { closeSync, mkdirSync, openSync } from "node:fs";
+import { chmodSync, closeSync, existsSync, mkdirSync, openSync } from "node:fs";
 import { dirname } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { type Clock, DroverError, type Logger } from "@drover/model";
@@ -55,10 +55,12 @@ function openFile(path: string): DatabaseSync {
   }
 }
 
-/** For its owner alone: webhooks' secrets are in it. SQLite gives the files beside it the same rights. */
+/** For its owner alone: webhooks' secrets are in it. SQLite gives the files that it makes beside it the same rights. */
 function makeFile(path: string): void {
   mkdirSync(dirname(path), { recursive: true });
   closeSync(openSync(path, "a", 0o600));
+  // One that was there, from before or from a backup, may be anybody's to read.
+  for (const file of [path, `${path}-wal`, `${path}-shm`]) if (existsSync(file)) chmodSync(file, 0o600);
 }
 
 function sqliteDriver(file: DatabaseSync, path: string): DatabaseDriver {

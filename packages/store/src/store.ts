@@ -187,6 +187,8 @@ export interface AuditFilter {
 export interface AuditStore {
   /** Returns its id. */
   add(entry: NewAuditEntry): Promise<number>;
+  /** Of what came about elsewhere: told again under the same id it stays as it is. */
+  addOnce(entry: NewAuditEntry, told: { readonly entryId: string; readonly at: Date }): Promise<void>;
   /** Of an entry whose outcome is not known yet; that of any other stays as it is. */
   settle(id: number, outcome: string, message: string | null): Promise<void>;
   /** The newest first. */

@@ -1,13 +1,14 @@
+import { randomUUID } from "node:crypto";
 import type { Bus } from "@drover/bus";
 import { recordAudit } from "@drover/contracts";
 import { type Clock, errorChain, type Logger, pause } from "@drover/model";
 import type { FastifyRequest } from "fastify";
 import { remoteAddressOf } from "../auth/remote-address.ts";
 
-/** Requests without a token that counts are told together, by address, this often, ms. */
+/** Requests without a token that counts are told together, by address, and repeated refusals by token and route; this often, ms. */
 const GATHERED_FOR_MS = 60_000;
-/** Addresses that are told apart meanwhile; all beyond are told as one. */
-const MAX_ADDRESSES = 1_000;
+/** Of those so many are told apart meanwhile; all beyond are told as one. */
+const MAX_TOLD_APART = 1_000;
 const OTHERS = "others";
 
 type Told = ReturnType<(typeof recordAudit.request)["parse"]>;
@@ -45,23 +46,25 @@ export class ApiAudit {
 
   /** Of a request whose identity is known. */
   record(request: FastifyRequest, came: ApiOutcome): void {
-    this.#tell({ ...came, ...request.identity, action: actionOf(request), requestId: request.id, times: 1 });
+    const told = { ...came, ...request.identity, action: actionOf(request), requestId: request.id };
+    this.#tell(newEntry(told, this.#clock));
+  }
+
+  /** Of a request that its role may not make. The first is told at once, and how often the token repeats it, with the guesses. */
+  refusal(request: FastifyRequest, came: Omit<ApiOutcome, "resource">): void {
+    const { identity, id: requestId } = request;
+    const action = actionOf(request);
+    const told = { ...came, ...identity, resource: null, action, requestId };
+    if (!this.#gather(`${identity.tokenId} ${action}`, told, 0)) return;
+    this.#tell(newEntry(told, this.#clock));
   }
 
   /** Of a request without a token that counts: never one entry for each. */
   guess(request: FastifyRequest, came: Omit<ApiOutcome, "resource">): void {
     const remoteAddress = remoteAddressOf(request);
-    const isKnown = this.#gathered.has(remoteAddress) || this.#gathered.size < MAX_ADDRESSES;
-    const key = isKnown ? remoteAddress : OTHERS;
-    const before = this.#gathered.get(key);
-    if (before !== undefined) {
-      before.times += 1;
-      return;
-    }
     const nobody = { userId: null, projectId: null, role: null, tokenId: null, resource: null };
-    const from = { remoteAddress: key, action: actionOf(request), requestId: request.id };
-    this.#gathered.set(key, { first: { ...nobody, ...from, ...came, times: 1 }, times: 1 });
-    this.#telling ??= this.#tellGathered();
+    const from = { remoteAddress, action: actionOf(request), requestId: request.id };
+    this.#gather(remoteAddress, { ...nobody, ...from, ...came }, 1);
   }
 
   /** Tells what was gathered. */
@@ -70,12 +73,31 @@ export class ApiAudit {
     await this.#telling;
   }
 
+  /** Counts it with those like it; true for the first. With too many that are told apart, the rest are nobody's. */
+  #gather(wanted: string, told: Omit<Told, "entryId" | "at" | "times">, times: 0 | 1): boolean {
+    const isKnown = this.#gathered.has(wanted) || this.#gathered.size < MAX_TOLD_APART;
+    const key = isKnown ? wanted : OTHERS;
+    const before = this.#gathered.get(key);
+    if (before !== undefined) {
+      before.times += 1;
+      return false;
+    }
+    const others = { userId: null, projectId: null, role: null, tokenId: null, remoteAddress: OTHERS };
+    this.#gathered.set(key, {
+      first: newEntry(isKnown ? told : { ...told, ...others }, this.#clock),
+      times: isKnown ? times : 1,
+    });
+    this.#telling ??= this.#tellGathered();
+    return isKnown;
+  }
+
   async #tellGathered(): Promise<void> {
     await pause(this.#clock, GATHERED_FOR_MS, this.#ended.signal);
     const gathered = this.#gathered;
     this.#gathered = new Map();
     this.#telling = undefined;
-    await Promise.all([...gathered.values()].map(({ first, times }) => this.#tell({ ...first, times })));
+    const counted = [...gathered.values()].filter(({ times }) => times > 0);
+    await Promise.all(counted.map(({ first, times }) => this.#tell({ ...first, times })));
   }
 
   async #tell(told: Told): Promise<void> {
@@ -85,6 +107,10 @@ export class ApiAudit {
       this.#logger.error({ ...told, problem: errorChain(error) }, "the audit could not be told");
     }
   }
+}
+
+function newEntry(told: Omit<Told, "entryId" | "at" | "times">, clock: Clock): Told {
+  return { ...told, entryId: randomUUID(), at: clock.now().toISOString(), times: 1 };
 }
 
 function actionOf({ method, routeOptions }: FastifyRequest): string {

@@ -175,6 +175,40 @@ describe("who asks too often", () => {
     expect(await ask(api.tokens.operator)).toEqual([200, undefined]);
   });
 
+  it("cannot guess more by guessing at once, and one token many times over is one try", async () => {
+    const guesses = await Promise.all(Array.from({ length: 30 }, () => ask(mintToken().text, "192.0.2.9")));
+    expect(guesses.filter(([status]) => status === 401)).toHaveLength(20);
+    expect(guesses.filter(([status]) => status === 429)).toHaveLength(10);
+    const honest = await Promise.all(Array.from({ length: 29 }, () => ask(api.tokens.operator)));
+    expect(honest.every(([status]) => status === 200)).toBe(true);
+  });
+
+  it("with a token that has expired, or may not be used from there, guesses nothing", async () => {
+    const old = mintToken();
+    const rest = { name: "olga", role: "operator", projectId: "night", createdBy: "test" } as const;
+    const bounds = { networks: [], expiresAt: new Date(Date.now() - 1) };
+    await api.store.tokens.create({ id: old.id, secretHash: old.secretHash, ...rest, ...bounds });
+    for (let tries = 0; tries < 25; tries++) expect(await ask(old.text)).toEqual([401, undefined]);
+    expect(await ask(api.tokens.admin)).toEqual([200, undefined]);
+    for (let tries = 0; tries < 20; tries++) await ask(mintToken().text);
+    // It was known here, and counts no more.
+    expect(await ask(old.text)).toEqual([429, "3"]);
+  });
+
+  it("behind a trusted proxy is told apart by what the proxy says, and by nobody else's word", async () => {
+    await api.close();
+    api = await openApiFixture({ trusted_proxies: ["192.0.2.0/24"] }, clock);
+    const from = async (forwarded: string, remoteAddress: string) => {
+      const headers = { "x-auth-token": mintToken().text, "x-forwarded-for": forwarded };
+      return (await api.app.inject({ url: "/v1/hosts", headers, remoteAddress })).statusCode;
+    };
+    for (let tries = 0; tries < 20; tries++) expect(await from("198.51.100.1", "192.0.2.7")).toBe(401);
+    expect(await from("198.51.100.1", "192.0.2.8")).toBe(429);
+    expect(await from("198.51.100.2", "192.0.2.7")).toBe(401);
+    for (let tries = 0; tries < 20; tries++) await from(`198.51.100.${tries}`, "203.0.113.1");
+    expect(await from("198.51.100.99", "203.0.113.1")).toBe(429);
+  });
+
   it("with one token is told when to go on, and other tokens go on", async () => {
     for (let count = 0; count < 30; count++) expect(await ask(api.tokens.reader)).toEqual([200, undefined]);
     expect(await ask(api.tokens.reader)).toEqual([429, "1"]);

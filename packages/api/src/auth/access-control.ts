@@ -15,7 +15,7 @@ declare module "fastify" {
   }
 }
 
-/** Tries with a token that does not count: so many at once from an address, then one in three seconds. */
+/** Tries with a token that is not known: so many at once from an address, then one in three seconds. */
 const TRIES = { burst: 20, perSecond: 1 / 3, maxKeys: 10_000 } as const;
 const MAX_TOKENS = 10_000;
 
@@ -34,8 +34,9 @@ export function controlAccess(app: FastifyInstance, dependencies: ApiDependencie
   const gate = new Gate(verifier, dependencies);
   decorateWithIdentity(app);
   app.addHook("onRoute", (route) => {
-    const [first = "GET"] = [route.method].flat();
-    route.config = { ...route.config, access: routeAccess(first, route.url) };
+    // Of all its methods the strictest counts; they are the same wherever a route has several.
+    const levels = [route.method].flat().map((method) => routeAccess(method, route.url));
+    route.config = { ...route.config, access: strictest(levels) };
   });
   app.addHook("onRequest", async (request, reply) => {
     if (request.routeOptions.config.access === "public") return;
@@ -54,7 +55,7 @@ export function controlAccess(app: FastifyInstance, dependencies: ApiDependencie
     const { access } = request.routeOptions.config;
     if (access === undefined || access === "public" || mayAct(request.identity.role, access)) return;
     const error = roleForbids(request, access);
-    audit.record(request, { outcome: error.code, message: error.message, httpStatus: 403, resource: null });
+    audit.refusal(request, { outcome: error.code, message: error.message, httpStatus: 403 });
     throw error;
   });
   return {
@@ -76,6 +77,8 @@ class Gate {
   readonly #verifier: TokenVerifier;
   readonly #tries: Allowance;
   readonly #requests: Allowance;
+  /** What is being looked up, by token and address: the same one many times over is one try. */
+  readonly #trying = new Map<string, Promise<Identity>>();
 
   constructor(verifier: TokenVerifier, { clock, config }: ApiDependencies) {
     const perSecond = config.max_requests_per_second;
@@ -91,19 +94,43 @@ class Gate {
     if (text === undefined) {
       throw new DroverError("unauthenticated", "this needs a token, as X-Auth-Token or as Authorization: Bearer");
     }
-    const waitSeconds = this.#tries.waitSeconds(address);
-    // Not even looked at, so that a guess learns nothing; a token that was good lately goes on behind the same address.
-    if (waitSeconds > 0 && !this.#verifier.remembers(text)) {
-      throw tooMany(`too many tries from ${address} with tokens that do not count`, waitSeconds);
-    }
-    const identity = await this.#verifier.verify(text, address).catch((error: unknown) => {
-      if (isDroverError(error, "unauthenticated")) this.#tries.take(address);
-      throw error;
-    });
+    // A token that is known to be good goes on behind an address from which others guess.
+    const identity = this.#verifier.remembers(text)
+      ? await this.#verifier.verify(text, address)
+      : await this.#tryOnce(text, address);
     const { tokenId } = identity;
     if (this.#requests.take(tokenId)) return identity;
     throw tooMany(`more requests with the token ${tokenId} than one may have`, this.#requests.waitSeconds(tokenId));
   }
+
+  #tryOnce(text: string, address: string): Promise<Identity> {
+    const key = `${address} ${text}`;
+    const trying = this.#trying.get(key) ?? this.#try(text, address).finally(() => this.#trying.delete(key));
+    this.#trying.set(key, trying);
+    return trying;
+  }
+
+  /** A try is taken before the token is looked at, so that many at once cannot be more than there are; and kept by a guess. */
+  async #try(text: string, address: string): Promise<Identity> {
+    if (!this.#tries.take(address)) {
+      throw tooMany(`too many tries from ${address} with tokens that are not known`, this.#tries.waitSeconds(address));
+    }
+    let isGuess = false;
+    try {
+      return await this.#verifier.verify(text, address);
+    } catch (error) {
+      isGuess = isDroverError(error, "unauthenticated") && error.details.tokenId === undefined;
+      throw error;
+    } finally {
+      if (!isGuess) this.#tries.giveBack(address);
+    }
+  }
+}
+
+/** What is asked of a route that has several methods. */
+function strictest(levels: readonly RouteAccess[]): RouteAccess {
+  const order: readonly RouteAccess[] = ["public", "reader", "operator", "admin"];
+  return order[Math.max(...levels.map((level) => order.indexOf(level)))] ?? "admin";
 }
 
 /** `X-Auth-Token`, as OpenStack's clients have it, before `Authorization: Bearer`. */

@@ -31,6 +31,12 @@ export class Allowance {
     return true;
   }
 
+  /** Gives back one that was taken and not needed. */
+  giveBack(key: string): void {
+    const bucket = this.#refilled(key);
+    bucket.left = Math.min(this.#options.burst, bucket.left + 1);
+  }
+
   /** Seconds until one is left; 0 where one is. */
   waitSeconds(key: string): number {
     if (!this.#buckets.has(key)) return 0;

@@ -1,5 +1,5 @@
-import { BlockList, isIPv6 } from "node:net";
 import { type AccessToken, type Clock, DroverError, isInForce, isSecretOf, parseToken } from "@drover/model";
+import { type NetworkList, networkList } from "@drover/service-kit";
 import type { Store } from "@drover/store";
 import type { Identity } from "../identity.ts";
 
@@ -18,7 +18,7 @@ interface Remembered {
 interface KnownToken {
   readonly token: AccessToken;
   /** Undefined: it may be used from everywhere. */
-  readonly networks: BlockList | undefined;
+  readonly networks: NetworkList | undefined;
 }
 
 /** Tells who holds a token. The database is asked once in a few seconds for each token, not for each request. */
@@ -35,32 +35,33 @@ export class TokenVerifier {
   /**
    * Who holds `text`, which came from `remoteAddress`.
    *
-   * @throws {DroverError} `unauthenticated` for a token that does not count. Why is told to whoever has its secret alone.
-   *   `unavailable` when the database must be asked and is away.
+   * @throws {DroverError} `unauthenticated` for a token that does not count. Why is told to whoever has its secret alone, with
+   *   its id as the detail `tokenId`: without it the token is a guess. `unavailable` when the database must be asked and is away.
    */
   async verify(text: string, remoteAddress: string): Promise<Identity> {
     const parsed = parseToken(text);
     const known = parsed === undefined ? undefined : await this.#lookUp(parsed.id);
     if (parsed === undefined || known === undefined || !isSecretOf(parsed.secret, known.token)) {
-      throw refused("this token is not known");
+      throw new DroverError("unauthenticated", "this token is not known");
     }
     const { token, networks } = known;
     const { id: tokenId, name, role, projectId, expiresAt, revokedAt } = token;
     if (!isInForce(token, this.#clock.now())) {
       const [what, at] = revokedAt === null ? ["expired", expiresAt] : ["was revoked", revokedAt];
-      throw refused(`the token ${tokenId} ${what} at ${at?.toISOString()}: ask for a new one`);
+      throw refused(tokenId, `the token ${tokenId} ${what} at ${at?.toISOString()}: ask for a new one`);
     }
-    if (networks !== undefined && !networks.check(remoteAddress, isIPv6(remoteAddress) ? "ipv6" : "ipv4")) {
-      throw refused(`the token ${tokenId} may not be used from ${remoteAddress}`);
+    if (networks !== undefined && !networks.has(remoteAddress)) {
+      throw refused(tokenId, `the token ${tokenId} may not be used from ${remoteAddress}`);
     }
     return { userId: name, projectId, role, tokenId, remoteAddress };
   }
 
-  /** Whether it was found to be good not long ago; it need not be so any more. */
+  /** Whether it was good when it was last looked up, and has not expired since. */
   remembers(text: string): boolean {
     const parsed = parseToken(text);
     const found = parsed === undefined ? undefined : this.#remembered.get(parsed.id)?.found;
-    return parsed !== undefined && found !== undefined && isSecretOf(parsed.secret, found.token);
+    if (parsed === undefined || found === undefined) return false;
+    return isSecretOf(parsed.secret, found.token) && isInForce(found.token, this.#clock.now());
   }
 
   #lookUp(id: string): Promise<KnownToken | undefined> {
@@ -83,7 +84,8 @@ export class TokenVerifier {
 
   async #read(id: string): Promise<KnownToken | undefined> {
     const token = await this.#tokens.get(id);
-    return token === undefined ? undefined : { token, networks: networksOf(token) };
+    if (token === undefined) return undefined;
+    return { token, networks: token.networks.length === 0 ? undefined : networkList(...token.networks) };
   }
 
   #forget(): void {
@@ -93,16 +95,6 @@ export class TokenVerifier {
   }
 }
 
-function networksOf({ networks }: AccessToken): BlockList | undefined {
-  if (networks.length === 0) return undefined;
-  const list = new BlockList();
-  for (const network of networks) {
-    const [address = "", prefix] = network.split("/");
-    list.addSubnet(address, Number(prefix), isIPv6(address) ? "ipv6" : "ipv4");
-  }
-  return list;
-}
-
-function refused(why: string): DroverError {
-  return new DroverError("unauthenticated", why);
+function refused(tokenId: string, why: string): DroverError {
+  return new DroverError("unauthenticated", why, { details: { tokenId } });
 }

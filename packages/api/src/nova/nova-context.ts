@@ -1,6 +1,7 @@
 import type { Fleet, ProgressReader } from "@drover/fleet";
 import type { FastifyInstance } from "fastify";
 import type { ApiDependencies } from "../api-dependencies.ts";
+import type { ApiAudit } from "../audit/api-audit.ts";
 
 declare module "fastify" {
   interface FastifyRequest {
@@ -14,6 +15,7 @@ export interface NovaContext {
   readonly dependencies: ApiDependencies;
   readonly fleet: Fleet;
   readonly readProgress: ProgressReader;
+  readonly audit: ApiAudit;
 }
 
 /** Adds the routes of one resource. */

@@ -58,7 +58,7 @@ export const serverActions: NovaRoutes = (app, context) => {
     const name = actionName(request.body);
     const action = Object.hasOwn(served, name) ? served[name] : undefined;
     if (action !== undefined) {
-      requireRole(request, name);
+      requireRole(request, name, context);
       await action(request, id, context);
       return reply.code(202).send();
     }
@@ -69,10 +69,12 @@ export const serverActions: NovaRoutes = (app, context) => {
 };
 
 /** @throws {NovaFault} 403 in Nova's words */
-function requireRole({ identity }: FastifyRequest, action: string): void {
+function requireRole(request: FastifyRequest, action: string, { audit }: NovaContext): void {
   const least = actionPolicy[action];
-  if (least === undefined || mayAct(identity.role, least)) return;
-  throw new NovaFault(403, `Policy doesn't allow ${action} to be performed: it needs the role ${least}.`);
+  if (least === undefined || mayAct(request.identity.role, least)) return;
+  const message = `Policy doesn't allow ${action} to be performed: it needs the role ${least}.`;
+  audit.refusal(request, { outcome: "forbidden", message, httpStatus: 403 });
+  throw new NovaFault(403, message);
 }
 
 /** No server is ever resized here, so this is the whole truth. */

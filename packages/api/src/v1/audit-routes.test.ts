@@ -38,6 +38,28 @@ it("has what a role may not, with who and from where", async () => {
   });
 });
 
+it("has what a token repeats once more with how often, of both APIs", async () => {
+  const headers = { "x-auth-token": api.tokens.operator };
+  const reset = { method: "POST", url: "/v2.1/servers/x/action", headers, payload: { "os-resetState": {} } } as const;
+  for (let times = 0; times < 5; times++) {
+    expect((await api.app.inject(reset)).statusCode).toBe(403);
+    expect((await api.app.inject({ url: "/v1/tokens", headers })).statusCode).toBe(403);
+  }
+  await untilThere(2);
+  await api.app.close();
+  const listed = await vi.waitFor(async () => {
+    const rows = await api.store.audit.list({});
+    expect(rows).toHaveLength(4);
+    return rows;
+  });
+  const told = listed.map(({ action, times, outcome, userId }) => ({ action, times, outcome, userId }));
+  for (const action of ["POST /v2.1/servers/:id/action", "GET /v1/tokens"]) {
+    for (const times of [1, 4]) {
+      expect(told).toContainEqual({ action, times, outcome: "forbidden", userId: "operator" });
+    }
+  }
+});
+
 it("has tokens that do not count as one entry for each address, and never their text", async () => {
   const tried = mintToken().text;
   for (const remoteAddress of ["192.0.2.7", "192.0.2.7", "192.0.2.8", "192.0.2.7"]) {

@@ -1,7 +1,9 @@
 import { chmodSync, statSync } from "node:fs";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, relative } from "node:path";
+import { rootCertificates } from "node:tls";
+import { parse } from "smol-toml";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { runCli } from "../run-cli.ts";
 import { capturedIo } from "../testing/captured-io.ts";
@@ -70,6 +72,28 @@ test("a Drover on this machine needs none: its owner's is used, and not kept twi
   expect(await readFile(file(), "utf8")).not.toContain("drv_");
   await drover(["host", "list"]);
   expect(api.authorizations).toEqual(["Bearer drv_local", "Bearer drv_local"]);
+});
+
+test("beyond this machine it sends no token in the clear unless told to", async () => {
+  const refused = await drover(["login", "http://drover.example:8774", "--token", "drv_a"]);
+  expect(refused).toMatchObject({ code: 2, err: expect.stringContaining("https://, or say --insecure") });
+  const told = await drover(["login", "http://drover.invalid:8774", "--token", "drv_a", "--insecure"]);
+  expect(told.err).not.toContain("--insecure");
+  expect((await drover(["context", "list", "-o", "json"])).out).toBe('{"contexts":[]}\n');
+});
+
+test("the authority's file is kept with the context, by a path that holds from everywhere", async () => {
+  const [pem] = rootCertificates;
+  await writeFile(join(folder, "ca.pem"), pem ?? "");
+  const path = relative(process.cwd(), join(folder, "ca.pem"));
+  expect((await drover(["--cacert", path, "login", api.url, "--name", "prod", "--token", "drv_a"])).code).toBe(0);
+  expect(parse(await readFile(file(), "utf8"))).toMatchObject({
+    contexts: { prod: { cacert: join(folder, "ca.pem") } },
+  });
+  expect((await drover(["host", "list"])).code).toBe(0);
+  expect((await drover(["openrc"])).out).toContain(`OS_CACERT='${join(folder, "ca.pem")}'`);
+  await rm(join(folder, "ca.pem"));
+  expect(await drover(["host", "list"])).toMatchObject({ code: 2, err: expect.stringContaining("ca.pem") });
 });
 
 test("an option goes before the environment, and that before the context in use", async () => {

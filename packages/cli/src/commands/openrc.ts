@@ -5,7 +5,7 @@ import { CliError, EXIT } from "../exit-code.ts";
 /** What OpenStack's clients read, and what makes them look elsewhere or fail: `admin_token` takes no project or domain. */
 const IN_THE_WAY = [
   ...["OS_CLOUD", "OS_PROJECT_NAME", "OS_PROJECT_ID", "OS_TENANT_NAME", "OS_TENANT_ID", "OS_USER_DOMAIN_NAME"],
-  ...["OS_USER_DOMAIN_ID", "OS_PROJECT_DOMAIN_NAME", "OS_PROJECT_DOMAIN_ID"],
+  ...["OS_USER_DOMAIN_ID", "OS_PROJECT_DOMAIN_NAME", "OS_PROJECT_DOMAIN_ID", "OS_CACERT"],
 ];
 
 /** The newest version of Nova's API for which all of OpenStack's clients were tried with Drover. */
@@ -24,13 +24,12 @@ export function addOpenrcCommand(program: Command, host: CommandHost): void {
     .description('what points stock OpenStack clients at this Drover: eval "$(drover openrc)"')
     .addOption(new Option("--clouds-yaml [name]", "a clouds.yaml instead, with a cloud of that name").preset("drover"))
     .action(function (this: Command) {
-      const { cloudsYaml, cacert: asked, ...named } = this.optsWithGlobals<Options>();
-      const { url, token } = connectionOf(named, host.io.env);
+      const { cloudsYaml, ...named } = this.optsWithGlobals<Options>();
+      const { url, token, cacert } = connectionOf(named, host.io.env);
       if (token === undefined) {
         const remedy = "give one with --token or DROVER_TOKEN, or log in with `drover login URL`";
         throw new CliError(EXIT.usage, `there is no token for ${url}; ${remedy}`);
       }
-      const cacert = asked ?? (host.io.env.DROVER_CACERT || undefined);
       const endpoint = `${url.replace(/\/+$/, "")}/v2.1`;
       host.io.stdout.write(
         typeof cloudsYaml === "string"

@@ -11,6 +11,8 @@ export interface Context {
   readonly url: string;
   /** Undefined for one on this machine, whose local administrator's token is used. */
   readonly token?: string | undefined;
+  /** PEM file of the authority that signed its certificate, absolute. Undefined: one that the system trusts. */
+  readonly cacert?: string | undefined;
 }
 
 interface Contexts {
@@ -62,10 +64,11 @@ function contextsFrom({ current, contexts = {} }: Readonly<Record<string, unknow
   if (current !== undefined && typeof current !== "string") throw new Error("current is no text");
   if (!isTable(contexts)) throw new Error("contexts is no table");
   const all = Object.entries(contexts).map(([name, context]): Context => {
-    const { url, token } = isTable(context) ? context : {};
+    const { url, token, cacert } = isTable(context) ? context : {};
     if (typeof url !== "string") throw new Error(`contexts.${name}.url is missing, or no text`);
     if (token !== undefined && typeof token !== "string") throw new Error(`contexts.${name}.token is no text`);
-    return { name, url, token };
+    if (cacert !== undefined && typeof cacert !== "string") throw new Error(`contexts.${name}.cacert is no text`);
+    return { name, url, token, cacert };
   });
   return { current, all: all.sort((a, b) => (a.name < b.name ? -1 : 1)) };
 }
@@ -113,7 +116,10 @@ function write(env: CliIo["env"], { current, all }: Contexts): void {
     throw new CliError(EXIT.usage, "there is no folder to keep contexts in: set XDG_CONFIG_HOME, or HOME");
   }
   const contexts = Object.fromEntries(
-    all.map(({ name, url, token }) => [name, { url, ...(token === undefined ? {} : { token }) }]),
+    all.map(({ name, url, token, cacert }) => [
+      name,
+      { url, ...(token === undefined ? {} : { token }), ...(cacert === undefined ? {} : { cacert }) },
+    ]),
   );
   const text = stringify({ ...(current === undefined ? {} : { current }), contexts });
   const fresh = `${path}.${process.pid}`;

@@ -2,6 +2,7 @@ import { lookup } from "node:dns/promises";
 import { isIP } from "node:net";
 import { networkInterfaces } from "node:os";
 import { errorChain } from "@drover/model";
+import { isLoopback } from "@drover/service-kit";
 
 /** The addresses that a name, or an address, stands for on this host, best first. None: it is taken as it is. */
 export type ResolveAddress = (address: string) => Promise<readonly string[]>;
@@ -34,10 +35,6 @@ export function chooseInbound(inboundAddress: string, resolved: readonly string[
   const chosen = reachable.find((address) => own.has(address)) ?? reachable[0];
   if (chosen !== undefined) return { listenAddress: chosen };
   return { problem: `is ${resolved.join(", ")} there, which no other host can reach; see /etc/hosts` };
-}
-
-function isLoopback(address: string): boolean {
-  return address === "::1" || address.startsWith("127.");
 }
 
 /** This machine's addresses that others could reach: without those of loopback and of a single link. */

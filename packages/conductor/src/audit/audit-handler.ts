@@ -4,7 +4,7 @@ import type { Store } from "@drover/store";
 
 /** What an API answered by itself, as it tells it. */
 export function auditHandler({ audit }: Pick<Store, "audit">): RpcHandler {
-  return handle(recordAudit, async (told, { sender }) => {
-    await audit.add({ ...told, sender: sender.user, request: null });
+  return handle(recordAudit, async ({ entryId, at, ...told }, { sender }) => {
+    await audit.addOnce({ ...told, sender: sender.user, request: null }, { entryId, at: new Date(at) });
   });
 }

@@ -1,8 +1,10 @@
-import type { Bus } from "@drover/bus";
-import { createToken, listHosts, recordAudit, revokeToken, updateHost } from "@drover/contracts";
-import { DroverError, mintToken } from "@drover/model";
+import { type Bus, defineCall, handle } from "@drover/bus";
+import { createToken, listHosts, listWebhooks, recordAudit, revokeToken, updateHost } from "@drover/contracts";
+import { DroverError, mintToken, silentLogger } from "@drover/model";
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
+import { z } from "zod";
 import { type Plane, startPlane } from "../suite/scripted-plane.ts";
+import { audited } from "./audited.ts";
 import { requestText, resourceOf } from "./request-text.ts";
 
 let plane: Plane;
@@ -38,8 +40,23 @@ it("has what was refused, with the reason, and the word of a caller that has no 
   ]);
 });
 
+it.each([
+  ["drover-api", true, { role: "operator", tokenId: "0123456789ab", remoteAddress: "192.0.2.7" }],
+  ["billing", false, { role: null, tokenId: null, remoteAddress: null }],
+])("believes %s about tokens: %s", async (user, fromControlPlane, believed) => {
+  const ping = defineCall({
+    ...{ topic: "conductor", method: "ping", version: "1.0", access: "request", idempotent: true, deadlineMs: 1_000 },
+    ...{ request: z.unknown(), response: z.null() },
+  });
+  const [handler] = audited({ store: plane.store, logger: silentLogger }, [handle(ping, async () => null)]);
+  const { signal } = new AbortController();
+  await handler?.read({}).run({ context, signal, sender: { user, throughExchange: false }, fromControlPlane });
+  expect(await plane.store.audit.list({})).toMatchObject([{ userId: "olga", sender: user, ...believed }]);
+});
+
 it("has nothing of reading, and nothing of what never passed its schema", async () => {
   await bus.call(listHosts, {});
+  await bus.call(listWebhooks, {});
   await expect(bus.call(updateHost, { host: "no/name" } as never)).rejects.toMatchObject({ code: "bad-request" });
   expect(await plane.store.audit.list({})).toEqual([]);
 });
@@ -79,12 +96,27 @@ it("tokens are recorded by their ids, without what they are checked by", async (
   expect(JSON.stringify(listed)).not.toContain(secretHash);
 });
 
-it("has what an API answered by itself", async () => {
+it("has what an API answered by itself, once, from when it did", async () => {
+  const at = "2026-11-27T10:00:00.000Z";
+  const own = { entryId: "7b1d4c1e-6f0a-4a57-8f6c-0d2f4f6f7a10", at };
   const told = { action: "GET /v1/tokens", outcome: "forbidden", httpStatus: 403, requestId: "req-9", times: 3 };
   const who = { userId: "eve", projectId: "admin", role: "reader", tokenId: "0123456789ab", remoteAddress: "::1" };
-  await bus.cast(recordAudit, { ...told, ...who, message: "needs admin", resource: null });
+  for (const message of ["needs admin", "told again"]) {
+    await bus.cast(recordAudit, { ...own, ...told, ...who, message, resource: null });
+  }
+  await bus.cast(recordAudit, {
+    ...own,
+    entryId: crypto.randomUUID(),
+    ...told,
+    ...who,
+    message: "next",
+    resource: null,
+  });
   await vi.waitFor(async () => {
-    expect(await plane.store.audit.list({})).toMatchObject([{ ...told, ...who, request: null }]);
+    const [next, first, ...more] = await plane.store.audit.list({});
+    expect(next).toMatchObject({ message: "next" });
+    expect(first).toMatchObject({ ...told, ...who, request: null, message: "needs admin", at: new Date(at) });
+    expect(more).toEqual([]);
   });
 });
 

@@ -17,8 +17,8 @@ export function audited(recording: Recording, handlers: readonly RpcHandler[]): 
   return handlers.map((handler) => (isOnRequest(handler) ? recorded(recording, handler) : handler));
 }
 
-function isOnRequest({ contract: { access, kind } }: RpcHandler): boolean {
-  return kind === "call" && (access === "request" || access === "control-plane");
+function isOnRequest({ contract: { access, kind, changesNothing } }: RpcHandler): boolean {
+  return kind === "call" && changesNothing !== true && (access === "request" || access === "control-plane");
 }
 
 function recorded(recording: Recording, handler: RpcHandler): RpcHandler {
@@ -45,8 +45,10 @@ function recorded(recording: Recording, handler: RpcHandler): RpcHandler {
   };
 }
 
-function entryOf(action: string, request: unknown, { context, sender }: RpcInfo): NewAuditEntry {
-  const { userId, projectId, role, tokenId, remoteAddress, requestId } = context;
+function entryOf(action: string, request: unknown, { context, sender, fromControlPlane }: RpcInfo): NewAuditEntry {
+  const { userId, projectId, requestId } = context;
+  // An API looked at a token; another service could say anything.
+  const { role, tokenId, remoteAddress } = fromControlPlane ? context : {};
   return {
     userId: userId ?? requesterOf(request),
     projectId: projectId ?? null,

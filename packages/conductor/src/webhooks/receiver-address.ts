@@ -1,25 +1,28 @@
 import { lookup as dnsLookup } from "node:dns";
-import { BlockList, isIP, isIPv6, type LookupFunction } from "node:net";
+import { isIP, type LookupFunction } from "node:net";
 import { DroverError } from "@drover/model";
+import { isLoopback, networkList } from "@drover/service-kit";
 
 /**
  * Who may create a webhook can have the conductor send to any address that it reaches. What no receiver of ours can be is
- * refused: link-local addresses, where clouds serve their machines' credentials, unspecified and multicast ones, and the
- * conductor's own machine unless the configuration says otherwise. Private networks are allowed: most receivers are there.
+ * refused: link-local addresses and others where clouds serve their machines' credentials, unspecified and multicast ones, and
+ * the conductor's loopback addresses unless the configuration says otherwise. Private networks are allowed: most receivers are there.
  */
 export interface ReceiverRules {
   readonly allowLoopback: boolean;
 }
 
-const never = listOf("0.0.0.0/8", "169.254.0.0/16", "224.0.0.0/4", "240.0.0.0/4", "::/128", "fe80::/10", "ff00::/8");
-const loopback = listOf("127.0.0.0/8", "::1/128");
+const never = networkList(
+  ...["0.0.0.0/8", "169.254.0.0/16", "224.0.0.0/4", "240.0.0.0/4", "::/128", "fe80::/10", "ff00::/8"],
+  // Where EC2 serves credentials over IPv6, in a range that is private otherwise.
+  "fd00:ec2::254/128",
+);
 
 /** @throws {DroverError} `refused` */
 function requireAllowed(address: string, { allowLoopback }: ReceiverRules): void {
-  const family = isIPv6(address) ? "ipv6" : "ipv4";
-  const isLoopback = loopback.check(address, family);
-  if (!never.check(address, family) && (allowLoopback || !isLoopback)) return;
-  const remedy = isLoopback ? "; conductor.webhook_allow_loopback allows it" : "";
+  const isOurs = isLoopback(address);
+  if (!never.has(address) && (allowLoopback || !isOurs)) return;
+  const remedy = isOurs ? "; conductor.webhook_allow_loopback allows it" : "";
   throw new DroverError("refused", `nothing is sent to the address ${address}${remedy}`, { details: { address } });
 }
 
@@ -44,13 +47,4 @@ export function guardedLookup(rules: ReceiverRules): LookupFunction {
       return done(null, first.address, first.family);
     });
   };
-}
-
-function listOf(...networks: readonly string[]): BlockList {
-  const list = new BlockList();
-  for (const network of networks) {
-    const [address = "", prefix] = network.split("/");
-    list.addSubnet(address, Number(prefix), isIPv6(address) ? "ipv6" : "ipv4");
-  }
-  return list;
 }

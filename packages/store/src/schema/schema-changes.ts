@@ -12,6 +12,7 @@ import { traces } from "./0011-traces.ts";
 import { retention } from "./0012-retention.ts";
 import { audit } from "./0013-audit.ts";
 import { webhooks } from "./0014-webhooks.ts";
+import { auditEntryIds } from "./0015-audit-entry-ids.ts";
 import type { SchemaChange } from "./schema-change.ts";
 
 /** Every change in order; the last one's number is the version that this code works with. */
@@ -30,4 +31,5 @@ export const schemaChanges: readonly SchemaChange[] = [
   retention,
   audit,
   webhooks,
+  auditEntryIds,
 ];

@@ -209,6 +209,7 @@ interface AuditTable {
   readonly http_status: number | null;
   readonly request_id: string;
   readonly times: number;
+  readonly entry_id: string | null;
 }
 
 interface WebhookTable {
