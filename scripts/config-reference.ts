@@ -61,6 +61,7 @@ async function sections(): Promise<readonly Section[]> {
       embedded: common.embeddedProgressConfig,
     },
     { name: "api", readBy: "api, standalone", schema: api.apiConfig },
+    { name: "keystone_authtoken", readBy: "api, standalone", schema: api.keystoneConfig },
     { name: "conductor", readBy: "conductor, standalone", schema: conductor.conductorConfig },
     { name: "policy", readBy: "conductor, standalone", schema: conductor.policyConfig },
     { name: "retention", readBy: "conductor, standalone", schema: conductor.retentionConfig },

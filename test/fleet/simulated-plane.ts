@@ -2,7 +2,7 @@
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { apiConfig, startApi } from "@drover/api";
+import { apiConfig, type KeystoneConfig, startApi } from "@drover/api";
 import { type DroverClient, openDrover } from "@drover/api-client";
 import { openInProcessBus } from "@drover/bus";
 import { FaultyBus } from "@drover/bus/testing";
@@ -47,6 +47,8 @@ export interface SimulatedPlane extends AsyncDisposable {
   /** The administrator's, and the token that it sends. */
   readonly client: DroverClient;
   readonly token: string;
+  /** Where the API listens. */
+  readonly url: string;
   /** Starts a guest on alpha, its local disks filled; resolves with its UUID when Drover knows it. */
   addGuest(guest: Partial<GuestOptions> & { readonly name: string }): Promise<string>;
   /** Ends a host's agent as its process would be, or starts it again with the memory of the one before. */
@@ -64,6 +66,8 @@ export interface PlaneOptions {
   readonly conductor?: Readonly<Record<string, number>>;
   /** Of all services and hosts, but not of the bus: what is promised to its callers by its deadlines stays so. */
   readonly clock?: Clock;
+  /** A Keystone whose tokens the API takes. @default Drover's own alone */
+  readonly keystone?: KeystoneConfig;
   /** A file for the database, so that it can be put back from a backup. @default in memory */
   readonly databasePath?: string;
 }
@@ -103,9 +107,10 @@ export async function startSimulatedPlane(options: PlaneOptions = {}): Promise<S
   started.defer(() => scheduler.stop());
 
   const policy = { ...defaultPolicy, ...options.policy };
-  const config = conductorConfig.parse(options.conductor ?? {});
+  const conductorSettings = conductorConfig.parse(options.conductor ?? {});
   const conductorStore = crashableStore(store);
-  const conduct = () => startConductor({ bus, store: conductorStore, progress, clock, logger, policy, config });
+  const conduct = () =>
+    startConductor({ bus, store: conductorStore, progress, clock, logger, policy, config: conductorSettings });
   let conductor = await conduct();
   started.defer(() => conductor.stop());
 
@@ -127,7 +132,9 @@ export async function startSimulatedPlane(options: PlaneOptions = {}): Promise<S
   started.defer(async () => void (await Promise.all([...agents.keys()].map(stopAgent))));
   await Promise.all(HOSTS.map(startAgent));
   await Promise.all([...agents.values()].map((agent) => agent.reported));
-  const api = await startApi({ bus, store, progress, logger, clock, config: apiConfig.parse({ port: 0 }) });
+  const { keystone } = options;
+  const config = apiConfig.parse({ port: 0 });
+  const api = await startApi({ bus, store, progress, logger, clock, config, ...(keystone && { keystone }) });
   started.defer(() => api.stop());
   const { text: token, record } = mintAdmin();
   await store.tokens.create(record);
@@ -139,6 +146,7 @@ export async function startSimulatedPlane(options: PlaneOptions = {}): Promise<S
     conductorStore,
     client: openDrover({ url: api.address, token }),
     token,
+    url: api.address,
     startAgent,
     stopAgent,
     addGuest: async (guest) => {

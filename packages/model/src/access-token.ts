@@ -53,6 +53,11 @@ export function mintToken(): MintedToken {
   return { id, secretHash: hashOf(secret).toString("hex"), text: `drv_${id}_${secret}` };
 }
 
+/** Whether `text` says of itself that it is a token of Drover's own. */
+export function isOwnToken(text: string): boolean {
+  return text.startsWith("drv_");
+}
+
 /** The parts of `text`, or `undefined` where it has not the form of a token. */
 export function parseToken(text: string): { readonly id: string; readonly secret: string } | undefined {
   const [, id, secret] = TOKEN.exec(text) ?? [];

@@ -1,6 +1,7 @@
 export {
   type AccessToken,
   isInForce,
+  isOwnToken,
   isSecretOf,
   type MintedToken,
   mayAct,

@@ -133,6 +133,7 @@ export const KNOWN_SECTIONS: readonly string[] = [
   "health",
   "tracing",
   "api",
+  "keystone_authtoken",
   "conductor",
   "scheduler",
   "compute",

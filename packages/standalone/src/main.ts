@@ -1,4 +1,4 @@
-import { apiConfig } from "@drover/api";
+import { apiConfig, keystoneConfig } from "@drover/api";
 import { conductorConfig, policyConfig, policyFrom, policyRulesFrom, retentionConfig } from "@drover/conductor";
 import { schedulerConfig } from "@drover/scheduler";
 import {
@@ -22,6 +22,7 @@ await runService({
     store: embeddedStoreConfig,
     progress: embeddedProgressConfig,
     api: apiConfig,
+    keystone_authtoken: keystoneConfig,
     conductor: conductorConfig,
     policy: policyConfig,
     retention: retentionConfig,
@@ -32,6 +33,7 @@ await runService({
     const standalone = await startStandalone({
       ...config,
       dataDir: config.data_dir,
+      keystone: config.keystone_authtoken,
       store: storeOptions(config),
       policy: policyFrom(config.policy),
       policyRules: policyRulesFrom(config.policy),

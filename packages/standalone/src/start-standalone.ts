@@ -1,4 +1,4 @@
-import { type ApiConfig, startApi } from "@drover/api";
+import { type ApiConfig, type KeystoneConfig, startApi } from "@drover/api";
 import { type BusSettings, openBus } from "@drover/bus";
 import { type ConductorConfig, type PolicyRules, type RetentionConfig, startConductor } from "@drover/conductor";
 import type { Clock, Logger, MigrationPolicy } from "@drover/model";
@@ -17,6 +17,8 @@ export interface StandaloneOptions {
   readonly store: StoreSettings;
   readonly progress: ProgressSettings;
   readonly api: ApiConfig;
+  /** @default Drover's own tokens alone */
+  readonly keystone?: KeystoneConfig;
   readonly conductor: ConductorConfig;
   readonly retention: RetentionConfig;
   readonly scheduler: SchedulerConfig;
@@ -89,6 +91,7 @@ export async function startStandalone(options: StandaloneOptions): Promise<Stand
       logger,
       clock,
       config: options.api,
+      ...(options.keystone === undefined ? {} : { keystone: options.keystone }),
       readiness,
       metrics,
       traced,

@@ -45,6 +45,7 @@ export { type Certificates, createCertificates, type TlsOptions } from "./servic
 export type { RealService, ServiceOptions } from "./services/real-service.ts";
 export { type CephCluster, startCephCluster } from "./services/start-ceph-cluster.ts";
 export { type IscsiOptions, type IscsiTarget, startIscsiTarget } from "./services/start-iscsi-target.ts";
+export { type Keystone, startKeystone } from "./services/start-keystone.ts";
 export { type Nats, type NatsOptions, type NatsUser, startNats } from "./services/start-nats.ts";
 export { type NbdOptions, type NbdServer, startNbdServer } from "./services/start-nbd-server.ts";
 export { type Postgres, startPostgres } from "./services/start-postgres.ts";

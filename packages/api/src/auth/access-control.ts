@@ -1,9 +1,12 @@
-import { DroverError, isDroverError, mayAct } from "@drover/model";
+import { DroverError, isDroverError, isOwnToken, mayAct } from "@drover/model";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import type { ApiDependencies } from "../api-dependencies.ts";
 import type { ApiAudit } from "../audit/api-audit.ts";
 import { decorateWithIdentity, type Identity } from "../identity.ts";
 import { Allowance } from "./allowance.ts";
+import type { IdentitySource } from "./identity-source.ts";
+import { KeystoneClient } from "./keystone/keystone-client.ts";
+import { KeystoneVerifier } from "./keystone/keystone-verifier.ts";
 import { type RouteAccess, routeAccess } from "./policy-table.ts";
 import { remoteAddressOf } from "./remote-address.ts";
 import { TokenVerifier } from "./token-verifier.ts";
@@ -30,8 +33,8 @@ export interface AccessControl {
  * the API from starting. What no route matches needs a token too, so that it tells nobody what there is.
  */
 export function controlAccess(app: FastifyInstance, dependencies: ApiDependencies, audit: ApiAudit): AccessControl {
-  const verifier = new TokenVerifier(dependencies);
-  const gate = new Gate(verifier, dependencies);
+  const source = identitySource(app, dependencies);
+  const gate = new Gate(source, dependencies);
   decorateWithIdentity(app);
   app.addHook("onRoute", (route) => {
     // Of all its methods the strictest counts; they are the same wherever a route has several.
@@ -43,9 +46,10 @@ export function controlAccess(app: FastifyInstance, dependencies: ApiDependencie
     try {
       request.identity = await gate.pass(request);
     } catch (error) {
-      sayHowToGoOn(reply, error);
-      if (isDroverError(error, "unauthenticated")) {
-        audit.guess(request, { outcome: error.code, message: error.message, httpStatus: 401 });
+      sayHowToGoOn(reply, error, dependencies.keystone);
+      const httpStatus = isDroverError(error, "unauthenticated") ? 401 : isDroverError(error, "forbidden") ? 403 : null;
+      if (isDroverError(error) && httpStatus !== null) {
+        audit.guess(request, { outcome: error.code, message: error.message, httpStatus });
       }
       throw error;
     }
@@ -63,26 +67,41 @@ export function controlAccess(app: FastifyInstance, dependencies: ApiDependencie
       const text = tokenOf(request);
       if (text === undefined) return false;
       try {
-        await verifier.verify(text, remoteAddressOf(request));
+        await source.verify(text, remoteAddressOf(request));
         return true;
       } catch (error) {
-        return isDroverError(error, "unauthenticated") ? false : undefined;
+        return isDroverError(error, "unauthenticated") || isDroverError(error, "forbidden") ? false : undefined;
       }
     },
   };
 }
 
+/** Drover's own tokens, and Keystone's where one is configured. */
+function identitySource(app: FastifyInstance, dependencies: ApiDependencies): IdentitySource {
+  const { keystone, clock } = dependencies;
+  const own = new TokenVerifier(dependencies);
+  if (keystone === undefined || keystone.auth_url === null) return own;
+  const client = new KeystoneClient({ ...keystone, auth_url: keystone.auth_url }, clock);
+  app.addHook("onClose", () => client.close());
+  const keystones = new KeystoneVerifier(client, keystone, clock);
+  const of = (text: string) => (isOwnToken(text) ? own : keystones);
+  return {
+    verify: (text, remoteAddress) => of(text).verify(text, remoteAddress),
+    remembers: (text) => of(text).remembers(text),
+  };
+}
+
 /** Who is let in, and how often. */
 class Gate {
-  readonly #verifier: TokenVerifier;
+  readonly #source: IdentitySource;
   readonly #tries: Allowance;
   readonly #requests: Allowance;
   /** What is being looked up, by token and address: the same one many times over is one try. */
   readonly #trying = new Map<string, Promise<Identity>>();
 
-  constructor(verifier: TokenVerifier, { clock, config }: ApiDependencies) {
+  constructor(source: IdentitySource, { clock, config }: ApiDependencies) {
     const perSecond = config.max_requests_per_second;
-    this.#verifier = verifier;
+    this.#source = source;
     this.#tries = new Allowance({ ...TRIES, clock });
     this.#requests = new Allowance({ burst: perSecond, perSecond, maxKeys: MAX_TOKENS, clock });
   }
@@ -95,8 +114,8 @@ class Gate {
       throw new DroverError("unauthenticated", "this needs a token, as X-Auth-Token or as Authorization: Bearer");
     }
     // A token that is known to be good goes on behind an address from which others guess.
-    const identity = this.#verifier.remembers(text)
-      ? await this.#verifier.verify(text, address)
+    const identity = this.#source.remembers(text)
+      ? await this.#source.verify(text, address)
       : await this.#tryOnce(text, address);
     const { tokenId } = identity;
     if (this.#requests.take(tokenId)) return identity;
@@ -117,7 +136,7 @@ class Gate {
     }
     let isGuess = false;
     try {
-      return await this.#verifier.verify(text, address);
+      return await this.#source.verify(text, address);
     } catch (error) {
       isGuess = isDroverError(error, "unauthenticated") && error.details.tokenId === undefined;
       throw error;
@@ -145,8 +164,13 @@ function tooMany(what: string, waitSeconds: number): DroverError {
   return new DroverError("too-many-requests", message, { details: { retryAfterSeconds } });
 }
 
-function sayHowToGoOn(reply: FastifyReply, error: unknown): void {
-  if (isDroverError(error, "unauthenticated")) reply.header("WWW-Authenticate", 'Bearer realm="Drover"');
+function sayHowToGoOn(reply: FastifyReply, error: unknown, keystone: ApiDependencies["keystone"]): void {
+  if (isDroverError(error, "unauthenticated")) {
+    const uri = keystone?.www_authenticate_uri ?? keystone?.auth_url;
+    // As keystonemiddleware says it.
+    const alternative = uri === undefined || uri === null ? "" : `, Keystone uri="${uri}"`;
+    reply.header("WWW-Authenticate", `Bearer realm="Drover"${alternative}`);
+  }
   if (isDroverError(error, "too-many-requests")) reply.header("Retry-After", String(error.details.retryAfterSeconds));
 }
 

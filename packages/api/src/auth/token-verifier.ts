@@ -2,6 +2,7 @@ import { type AccessToken, type Clock, DroverError, isInForce, isSecretOf, parse
 import { type NetworkList, networkList } from "@drover/service-kit";
 import type { Store } from "@drover/store";
 import type { Identity } from "../identity.ts";
+import type { IdentitySource } from "./identity-source.ts";
 
 /** A token that was looked up is believed so long, ms: how soon a revocation counts at every API. */
 const BELIEVED_FOR_MS = 5_000;
@@ -21,8 +22,8 @@ interface KnownToken {
   readonly networks: NetworkList | undefined;
 }
 
-/** Tells who holds a token. The database is asked once in a few seconds for each token, not for each request. */
-export class TokenVerifier {
+/** Tells who holds a token of Drover's own. The database is asked once in a few seconds for each token, not for each request. */
+export class TokenVerifier implements IdentitySource {
   readonly #tokens: Store["tokens"];
   readonly #clock: Clock;
   readonly #remembered = new Map<string, Remembered>();
@@ -32,12 +33,6 @@ export class TokenVerifier {
     this.#clock = clock;
   }
 
-  /**
-   * Who holds `text`, which came from `remoteAddress`.
-   *
-   * @throws {DroverError} `unauthenticated` for a token that does not count. Why is told to whoever has its secret alone, with
-   *   its id as the detail `tokenId`: without it the token is a guess. `unavailable` when the database must be asked and is away.
-   */
   async verify(text: string, remoteAddress: string): Promise<Identity> {
     const parsed = parseToken(text);
     const known = parsed === undefined ? undefined : await this.#lookUp(parsed.id);
@@ -56,7 +51,6 @@ export class TokenVerifier {
     return { userId: name, projectId, role, tokenId, remoteAddress };
   }
 
-  /** Whether it was good when it was last looked up, and has not expired since. */
   remembers(text: string): boolean {
     const parsed = parseToken(text);
     const found = parsed === undefined ? undefined : this.#remembered.get(parsed.id)?.found;

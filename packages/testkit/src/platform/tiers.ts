@@ -29,6 +29,8 @@ const PACKAGES: Readonly<Record<Tier, readonly string[]>> = {
     "python3-openstackclient",
     "python3-novaclient",
     "python3-openstacksdk",
+    // Its program alone: the package `keystone` would set up a service.
+    "python3-keystone",
     "openssl",
     "prometheus",
   ],
