@@ -76,6 +76,13 @@ describe("a locked server", () => {
     await plane.bus.call(abortMigration, { migrationUuid, asAdmin: true, requestedBy });
     await untilMigration(plane.client, migrationId, "over", isOver);
     expect((await lock("vault", { locked: false })).server.lock).toBeNull();
+    // What was refused is none of its actions.
+    const done = { userId: "olga", finishedAt: expect.any(Date), error: null };
+    expect(await plane.store.serverActions.list(uuid, 10)).toMatchObject([
+      { ...done, action: "unlock", host: null },
+      { ...done, action: "pause", host: "alpha" },
+      { ...done, action: "lock", host: null },
+    ]);
   });
 
   it("that an administrator has locked is unlocked by one", async () => {

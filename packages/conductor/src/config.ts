@@ -52,7 +52,7 @@ export const retentionConfig = z.object({
     .max(DAYS_MOST)
     .default(90)
     .describe(
-      "Migrations that have been over for so many days are deleted, with their log and their last progress; 0 keeps them for ever. What is in progress, or in `error`, is never deleted.",
+      "Migrations that have been over for so many days are deleted, with their log and their last progress; 0 keeps them for ever. What is in progress, or in `error`, is never deleted. What else was asked of servers goes after as many.",
     ),
   audit_days: z
     .int()

@@ -122,4 +122,5 @@ export {
 export { type PolicyStep, RUN_TIME_ACTIONS, type RunTimeAction, whyNoStep } from "./policy-step.ts";
 export { type EliminatedHost, failedChecks, type HostWeight, type PreCheck, weightWords } from "./pre-check.ts";
 export { type MigrationProgress, memoryPercent } from "./progress.ts";
+export type { ServerAction, ServerActionName } from "./server-action.ts";
 export type { Webhook } from "./webhook.ts";

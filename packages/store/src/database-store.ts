@@ -21,6 +21,7 @@ import {
   updateMigration,
 } from "./migration-records.ts";
 import { pruneMigrations } from "./prune-migrations.ts";
+import { serverActionRecords } from "./server-action-records.ts";
 import { serverGroupRecords } from "./server-group-records.ts";
 import { serverLocks } from "./server-locks.ts";
 import { serverZones } from "./server-zones.ts";
@@ -68,6 +69,7 @@ export function databaseStore(database: Database): Store {
     serverZones: serverZones(database),
     tokens: tokenRecords(database),
     serverLocks: serverLocks(database),
+    serverActions: serverActionRecords(database),
     duties: duties(database),
     audit: auditRecords(database),
     figures: () => readFleetFigures(database),

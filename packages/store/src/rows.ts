@@ -7,6 +7,7 @@ import {
   type Host,
   type Migration,
   type MigrationLogEntry,
+  type ServerAction,
   type ServerGroup,
   type ServerLock,
   type Webhook,
@@ -21,6 +22,7 @@ import type {
   MigrationLogRow,
   MigrationRow,
   MigrationTable,
+  ServerActionRow,
   ServerGroupRow,
   ServerLockRow,
   TokenRow,
@@ -150,6 +152,21 @@ export function lockFromRow(row: ServerLockRow): ServerLock {
     lockedBy: row.locked_by,
     byAdmin: row.by_admin === 1,
     lockedAt: new Date(row.locked_at),
+  };
+}
+
+export function serverActionFromRow(row: ServerActionRow): ServerAction {
+  return {
+    id: row.id,
+    serverUuid: row.server_uuid,
+    action: row.action as ServerAction["action"],
+    requestId: row.request_id,
+    userId: row.user_id,
+    projectId: row.project_id,
+    host: row.host,
+    startedAt: new Date(row.started_at),
+    finishedAt: row.finished_at === null ? null : new Date(row.finished_at),
+    error: row.error,
   };
 }
 

@@ -8,6 +8,7 @@ import type {
   MigrationProgress,
   MigrationState,
   ObservedGuest,
+  ServerAction,
   ServerGroup,
   ServerLock,
   Webhook,
@@ -166,6 +167,20 @@ export interface ServerLockStore {
   set(serverUuid: string, lock: Omit<ServerLock, "lockedAt"> | null): Promise<void>;
 }
 
+export type NewServerAction = Omit<ServerAction, "id" | "startedAt" | "finishedAt" | "error">;
+
+/** What was asked of servers beside moving them. */
+export interface ServerActionStore {
+  /** It begins now. Returns its id. */
+  begin(action: NewServerAction): Promise<number>;
+  /** It ends now, with why it failed where it did. One that has ended stays as it is. */
+  finish(id: number, error: string | null): Promise<void>;
+  /** The newest first. */
+  list(serverUuid: string, limit: number): Promise<readonly ServerAction[]>;
+  /** Deletes up to `limit` of them from before that time, and says how many. */
+  prune(before: Date, limit: number): Promise<number>;
+}
+
 export type NewAuditEntry = Omit<AuditEntry, "id" | "at">;
 
 export interface AuditFilter {
@@ -270,6 +285,7 @@ export interface Store {
   readonly tokens: TokenStore;
   readonly webhooks: WebhookStore;
   readonly serverLocks: ServerLockStore;
+  readonly serverActions: ServerActionStore;
   readonly audit: AuditStore;
   /** Counts what is in progress, at a cost that does not grow with the history: for every scrape. */
   figures(): Promise<FleetFigures>;

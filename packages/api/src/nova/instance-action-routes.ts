@@ -60,10 +60,11 @@ function parseActionQuery(input: unknown, minor: number): ActionQuery {
 
 /** The newest first. From 2.21 on also of a server that is no more. @throws {NovaFault} 404 */
 async function actionsOf(context: NovaContext, id: string, minor: number): Promise<readonly InstanceAction[]> {
-  const { migrations } = context.dependencies.store;
+  const { migrations, serverActions } = context.dependencies.store;
   const known = isUuid(id) ? await migrations.list({ serverUuid: id, limit: MAX_PAGE }) : [];
-  if (known.length === 0 || minor < SINCE.deletedServersActions) await requireServer(context, id);
-  return instanceActions(known, await migrations.readLog(...known.map(({ uuid }) => uuid)));
+  const others = isUuid(id) ? await serverActions.list(id, MAX_PAGE) : [];
+  if (known.length + others.length === 0 || minor < SINCE.deletedServersActions) await requireServer(context, id);
+  return instanceActions(known, await migrations.readLog(...known.map(({ uuid }) => uuid)), others);
 }
 
 function summary(action: InstanceAction, minor: number): object {
@@ -80,14 +81,14 @@ function summary(action: InstanceAction, minor: number): object {
 }
 
 /** Below 2.84 there is no `details`: the reason then stands where Nova has its traceback alone. */
-function eventView(event: InstanceEvent, projectId: string, minor: number): object {
+function eventView(event: InstanceEvent, projectId: string | null, minor: number): object {
   return {
     event: event.event,
     start_time: microsecondsTime(event.startedAt),
     finish_time: event.finishedAt === null ? null : microsecondsTime(event.finishedAt),
     result: event.result,
     traceback: event.details,
-    ...(minor >= SINCE.actionEventHost ? { host: event.host, hostId: hostIdFor(projectId, event.host) } : {}),
+    ...(minor >= SINCE.actionEventHost ? { host: event.host, hostId: hostIdFor(projectId ?? "", event.host) } : {}),
     ...(minor >= SINCE.actionEventDetails ? { details: event.details } : {}),
   };
 }

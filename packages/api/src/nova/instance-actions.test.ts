@@ -176,6 +176,40 @@ describe("a request for a migration", () => {
   });
 });
 
+describe("what else is asked of a server", () => {
+  it("is told with the names of Nova's API and compute service, and why it failed", async () => {
+    const { serverActions } = api.store;
+    const asked = { serverUuid: S2, userId: "bob", projectId: "farm" };
+    await serverActions.finish(
+      await serverActions.begin({ ...asked, action: "lock", host: null, requestId: "req-lock" }),
+      null,
+    );
+    const pause = await serverActions.begin({ ...asked, action: "pause", host: "hosta", requestId: "req-pause" });
+    const path = `/servers/${S2}/os-instance-actions`;
+    const actions = { "req-lock": "lock", "req-pause": "pause" };
+    const { body } = await api.nova("GET", path, 84);
+    const listed = (body as { instanceActions: { request_id: string; action: string }[] }).instanceActions;
+    expect(Object.fromEntries(listed.map((one) => [one.request_id, one.action]))).toEqual(actions);
+    const shown = async (requestId: string) => (await api.nova("GET", `${path}/${requestId}`, 84)).body;
+    expect(await shown("req-pause")).toMatchObject({
+      instanceAction: { message: null, events: [{ event: "compute_pause_instance", result: null, host: "hosta" }] },
+    });
+    await serverActions.finish(pause, "libvirt said no");
+    expect(await shown("req-pause")).toMatchObject({
+      instanceAction: {
+        message: "Error",
+        events: [{ result: "Error", finish_time: time, details: "libvirt said no" }],
+      },
+    });
+    expect(await shown("req-lock")).toMatchObject({
+      instanceAction: {
+        ...{ action: "lock", user_id: "bob", project_id: "farm", message: null },
+        events: [{ event: "api_lock", result: "Success", host: null, hostId: "" }],
+      },
+    });
+  });
+});
+
 describe("the list of actions", () => {
   it("has pages, and times to choose by, from 2.58 on", async () => {
     const first = await api.fleet.queued(S1);

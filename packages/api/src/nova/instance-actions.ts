@@ -1,12 +1,20 @@
-import { type LoggedRequest, type Migration, type MigrationLogEntry, TERMINAL } from "@drover/model";
+import {
+  type LoggedRequest,
+  type Migration,
+  type MigrationLogEntry,
+  type ServerAction,
+  type ServerActionName,
+  TERMINAL,
+} from "@drover/model";
 import { type InstanceEvent, liveMigrationEvents } from "./instance-events.ts";
 
 /** Something that was asked for a server, and what came of it. */
 export interface InstanceAction {
-  readonly action: "live-migration" | "live_migration_cancel" | "live_migration_force_complete";
+  readonly action: "live-migration" | "live_migration_cancel" | "live_migration_force_complete" | ServerActionName;
   readonly requestId: string;
   readonly userId: string;
-  readonly projectId: string;
+  /** Null where whoever asked said none. */
+  readonly projectId: string | null;
   readonly serverUuid: string;
   readonly startedAt: Date;
   readonly updatedAt: Date;
@@ -26,14 +34,24 @@ const REQUESTS = [
 
 type Request = (typeof REQUESTS)[number];
 
-/** All that was asked for a server's migrations, the newest first, from the records and their logs. */
+/** Nova's names for their only stage: its API sets and takes a lock, its compute service does the rest. */
+const EVENTS = {
+  lock: "api_lock",
+  unlock: "api_unlock",
+  pause: "compute_pause_instance",
+  unpause: "compute_unpause_instance",
+} as const satisfies Readonly<Record<ServerActionName, string>>;
+
+/** All that was asked for a server, the newest first, from its migrations with their logs, and from its other actions. */
 export function instanceActions(
   migrations: readonly Migration[],
   log: readonly MigrationLogEntry[],
+  others: readonly ServerAction[],
 ): readonly InstanceAction[] {
   const logOf = Map.groupBy(log, (entry) => entry.migrationUuid);
   return migrations
     .flatMap((migration) => actionsOf(migration, logOf.get(migration.uuid) ?? []))
+    .concat(others.map(otherAction))
     .sort((a, b) => b.startedAt.getTime() - a.startedAt.getTime());
 }
 
@@ -48,6 +66,13 @@ function actionsOf(migration: Migration, log: readonly MigrationLogEntry[]): rea
   );
   const events = liveMigrationEvents(migration, log);
   return [...asked.reverse(), action("live-migration", migration, { requestId, requestedBy }, createdAt, events)];
+}
+
+function otherAction({ id: _, host, finishedAt, error, ...action }: ServerAction): InstanceAction {
+  const { startedAt } = action;
+  const result = finishedAt === null ? null : error === null ? "Success" : "Error";
+  const event = { event: EVENTS[action.action], host, startedAt, finishedAt, result, details: error } as const;
+  return { ...action, updatedAt: finishedAt ?? startedAt, events: [event] };
 }
 
 function isAbout({ event }: MigrationLogEntry, { word }: Request): boolean {

@@ -1,4 +1,4 @@
-import { handle, type RpcHandler } from "@drover/bus";
+import { handle, type RpcHandler, type RpcInfo } from "@drover/bus";
 import {
   pauseInstance,
   pauseServer,
@@ -13,17 +13,22 @@ import type { ConductorContext } from "../conductor-context.ts";
 import { refuseLocked } from "./refuse-locked.ts";
 import { checkSourceIsUp, refuseFailed } from "./request-checks.ts";
 import { resetState } from "./reset-state.ts";
+import { asServerAction } from "./server-action.ts";
 import { recordServerSettings } from "./update-server.ts";
 
 /** What an operator asks of a server beside moving it. */
 export function serverHandlers(context: ConductorContext): readonly RpcHandler[] {
   const fleet = createFleet(context.store, context.clock);
   return [
-    handle(updateServer, async (request) => ({
-      server: viewServer(await recordServerSettings(context, fleet, request)),
+    handle(updateServer, async (request, info) => ({
+      server: viewServer(await recordServerSettings(context, fleet, request, info)),
     })),
-    handle(pauseServer, async (request) => ({ server: viewServer(await setPaused(context, fleet, request, true)) })),
-    handle(unpauseServer, async (request) => ({ server: viewServer(await setPaused(context, fleet, request, false)) })),
+    handle(pauseServer, async (request, info) => ({
+      server: viewServer(await setPaused(context, fleet, request, info, true)),
+    })),
+    handle(unpauseServer, async (request, info) => ({
+      server: viewServer(await setPaused(context, fleet, request, info, false)),
+    })),
     handle(resetServerState, async (request) => ({ server: viewServer(await resetState(context, fleet, request)) })),
   ];
 }
@@ -43,14 +48,17 @@ async function setPaused(
   context: ConductorContext,
   fleet: Fleet,
   { serverUuid, asAdmin, requestedBy }: PauseRequest,
+  info: Pick<RpcInfo, "context">,
   paused: boolean,
 ): Promise<KnownServer> {
   const server = await fleet.findServer(serverUuid);
   await refuseLocked(context.store, { serverUuid, serverName: server.name, asAdmin });
   refuseUnfit(server);
   refuseFailed([await checkSourceIsUp(context, server, server.host)]);
-  const contract = paused ? pauseInstance : unpauseInstance;
-  await context.bus.call(contract, { serverUuid, serverName: server.name }, { server: server.host });
+  const [contract, action] = paused ? ([pauseInstance, "pause"] as const) : ([unpauseInstance, "unpause"] as const);
+  await asServerAction(context, { serverUuid, action, host: server.host, requestedBy }, info.context, () =>
+    context.bus.call(contract, { serverUuid, serverName: server.name }, { server: server.host }),
+  );
   context.logger.info(
     { serverUuid, host: server.host, requestedBy },
     paused ? "a server was paused" : "a server was unpaused",

@@ -1,7 +1,9 @@
+import type { RpcInfo } from "@drover/bus";
 import type { updateServer } from "@drover/contracts";
 import type { Fleet, KnownServer } from "@drover/fleet";
 import { DEFAULT_AVAILABILITY_ZONE, DroverError } from "@drover/model";
 import type { ConductorContext } from "../conductor-context.ts";
+import { asServerAction } from "./server-action.ts";
 
 type Request = ReturnType<(typeof updateServer.request)["parse"]>;
 
@@ -10,6 +12,7 @@ export async function recordServerSettings(
   context: ConductorContext,
   fleet: Fleet,
   { server: reference, settings, asAdmin = false, requestedBy }: Request,
+  info: Pick<RpcInfo, "context">,
 ): Promise<KnownServer> {
   const { uuid, name, lock } = await fleet.findServer(reference);
   const { availabilityZone: zone, locked, lockedReason: reason } = settings;
@@ -31,7 +34,10 @@ export async function recordServerSettings(
   if (zone !== undefined) await context.store.serverZones.set(uuid, zone);
   if (locked !== undefined) {
     const after = { reason: reason ?? null, lockedBy: requestedBy, byAdmin: asAdmin };
-    await context.store.serverLocks.set(uuid, locked ? after : null);
+    const action = { serverUuid: uuid, action: locked ? "lock" : "unlock", host: null, requestedBy } as const;
+    await asServerAction(context, action, info.context, () =>
+      context.store.serverLocks.set(uuid, locked ? after : null),
+    );
   }
   context.logger.info({ serverUuid: uuid, ...settings, requestedBy }, "what is said of a server was set");
   if (zone !== undefined) context.signals.wake("incoming");

@@ -121,6 +121,26 @@ export function placementContract(context: () => ContractContext): void {
     expect(await serverLocks.list()).toEqual(new Map([[ONE, lock]]));
   });
 
+  it("what was asked of a server is kept with its end, the newest first, for a time", async () => {
+    const { clock, store } = context();
+    const { serverActions } = store;
+    const asked = { serverUuid: ONE, requestId: "req-1", userId: "ann", projectId: "farm", host: "east" };
+    const startedAt = clock.now();
+    const first = await serverActions.begin({ ...asked, action: "pause" });
+    clock.advance(1_000);
+    await serverActions.finish(first, "libvirt said no");
+    await serverActions.finish(first, null);
+    const finishedAt = clock.now();
+    const second = await serverActions.begin({ ...asked, action: "lock", host: null, projectId: null });
+    await serverActions.begin({ ...asked, action: "lock", serverUuid: TWO });
+    const [newest, oldest] = await serverActions.list(ONE, 10);
+    expect(newest).toMatchObject({ id: second, action: "lock", host: null, finishedAt: null, error: null });
+    expect(oldest).toEqual({ ...asked, id: first, action: "pause", startedAt, finishedAt, error: "libvirt said no" });
+    expect(await serverActions.list(ONE, 1)).toEqual([newest]);
+    expect([await serverActions.prune(finishedAt, 2), await serverActions.prune(finishedAt, 2)]).toEqual([1, 0]);
+    expect(await serverActions.list(ONE, 10)).toEqual([newest]);
+  });
+
   it("a host is forced down until that is taken back, whatever it reports", async () => {
     const { hosts } = context().store;
     expect(await hosts.report(hostFacts("east"), "0.1.0")).toMatchObject({ forcedDown: false });

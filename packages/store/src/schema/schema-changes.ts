@@ -13,6 +13,7 @@ import { retention } from "./0012-retention.ts";
 import { audit } from "./0013-audit.ts";
 import { webhooks } from "./0014-webhooks.ts";
 import { auditEntryIds } from "./0015-audit-entry-ids.ts";
+import { serverActions } from "./0016-server-actions.ts";
 import type { SchemaChange } from "./schema-change.ts";
 
 /** Every change in order; the last one's number is the version that this code works with. */
@@ -32,4 +33,5 @@ export const schemaChanges: readonly SchemaChange[] = [
   audit,
   webhooks,
   auditEntryIds,
+  serverActions,
 ];

@@ -20,6 +20,7 @@ export interface Tables {
   readonly pruned_log: PrunedLogTable;
   readonly tokens: TokenTable;
   readonly server_locks: ServerLockTable;
+  readonly server_actions: ServerActionTable;
   readonly audit: AuditTable;
   readonly webhooks: WebhookTable;
 }
@@ -212,6 +213,19 @@ interface AuditTable {
   readonly entry_id: string | null;
 }
 
+interface ServerActionTable {
+  readonly id: Generated<number>;
+  readonly server_uuid: string;
+  readonly action: string;
+  readonly request_id: string;
+  readonly user_id: string;
+  readonly project_id: string | null;
+  readonly host: string | null;
+  readonly started_at: number;
+  readonly finished_at: number | null;
+  readonly error: string | null;
+}
+
 interface WebhookTable {
   readonly id: string;
   readonly url: string;
@@ -235,5 +249,6 @@ export type ServerLockRow = Selectable<ServerLockTable>;
 export type AggregateRow = Selectable<AggregateTable>;
 export type MigrationLogRow = Selectable<MigrationLogTable>;
 export type AuditRow = Selectable<AuditTable>;
+export type ServerActionRow = Selectable<ServerActionTable>;
 export type TokenRow = Selectable<TokenTable>;
 export type WebhookRow = Selectable<WebhookTable>;
