@@ -22,6 +22,8 @@ export async function docsPage(app: FastifyInstance): Promise<void> {
   await app.register(swaggerUi, {
     routePrefix: "/docs",
     staticCSP: CONTENT_SECURITY_POLICY,
-    uiConfig: { deepLinking: true, docExpansion: "list", persistAuthorization: false },
+    theme: { title: "Drover: /v1" },
+    // Without the bar that offers to load other documents.
+    uiConfig: { layout: "BaseLayout", deepLinking: true, docExpansion: "list", persistAuthorization: false },
   });
 }
