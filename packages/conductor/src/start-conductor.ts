@@ -69,6 +69,7 @@ export interface ConductorDependencies {
 
 /** The progress cache is written to the store this often, ms. */
 const FLUSH_INTERVAL_MS = 5_000;
+const FLUSH_DUTY = "progress-flush";
 
 /**
  * Starts a conductor: serves its RPCs, works on migrations that it holds leases for, and flushes progress. Any number
@@ -110,10 +111,15 @@ export async function startConductor(dependencies: ConductorDependencies): Promi
       ...webhookHandlers({ store, clock, logger, rules }),
     ]),
   });
+  const flusher = `conductor-${randomUUID()}`;
   const flush = startProgressFlush({
     cache: dependencies.progress,
     sink: store.progress,
     intervalMs: FLUSH_INTERVAL_MS,
+    duty: {
+      take: (leaseMs) => store.duties.take(FLUSH_DUTY, flusher, leaseMs),
+      giveBack: () => store.duties.giveBack(FLUSH_DUTY, flusher),
+    },
     clock,
     logger,
   });

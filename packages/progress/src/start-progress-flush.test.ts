@@ -47,6 +47,40 @@ describe("the flush of progress", () => {
     await flush.stop();
   });
 
+  it("is one process's at a time, and another's when that one stops or is silent", async () => {
+    let holder: string | undefined;
+    const dutyOf = (name: string) => ({
+      take: async () => {
+        holder ??= name;
+        return holder === name;
+      },
+      giveBack: async () => {
+        if (holder === name) holder = undefined;
+      },
+    });
+    const told: string[] = [];
+    const start = (name: string) => {
+      const own = tickingClock();
+      const flush = async (progress: readonly MigrationProgress[]) => void told.push(`${name}: ${progress.length}`);
+      const running = startProgressFlush({ ...options(), clock: own, sink: { flush }, duty: dutyOf(name) });
+      return { ...own, running };
+    };
+    await cache.publish("east", [snapshotOf("one", 1)]);
+    const [first, second] = [start("first"), start("second")];
+    await vi.waitFor(() => expect(told).toEqual(["first: 1"]));
+    await cache.publish("east", [snapshotOf("two", 1)]);
+    second.tick();
+    first.tick();
+    await vi.waitFor(() => expect(told).toEqual(["first: 1", "first: 1"]));
+    expect([first.running.flushedAtMs, second.running.flushedAtMs]).toEqual([expect.any(Number), null]);
+    await cache.publish("east", [snapshotOf("two", 2)]);
+    await first.running.stop();
+    second.tick();
+    // It does not know what the first one brought, and the store keeps what is newer.
+    await vi.waitFor(() => expect(told).toEqual(["first: 1", "first: 1", "first: 1", "second: 2"]));
+    await second.running.stop();
+  });
+
   it("loses nothing when the sink fails, and recovers by itself", async () => {
     await cache.publish("east", [snapshotOf("one", 1)]);
     const failing = vi.fn().mockRejectedValueOnce(new Error("away")).mockRejectedValueOnce(new Error("still away"));
