@@ -3,11 +3,12 @@ import { parseArgs } from "node:util";
 import { build } from "../../scripts/build.ts";
 import { api } from "./api.ts";
 import type { Bench } from "./bench.ts";
+import { fleet } from "./fleet.ts";
 import { overhead } from "./overhead.ts";
 import { queues } from "./queues.ts";
 import { rpc } from "./rpc.ts";
 
-const benches: Readonly<Record<string, Bench>> = { api, overhead, queues, rpc };
+const benches: Readonly<Record<string, Bench>> = { api, fleet, overhead, queues, rpc };
 
 const { positionals, values } = parseArgs({
   allowPositionals: true,

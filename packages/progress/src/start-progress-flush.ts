@@ -19,7 +19,7 @@ export interface ProgressFlushOptions {
 }
 
 /** One process at a time does it; when that is silent for `leaseMs`, another. The store's `duties` fit. */
-export interface FlushDuty {
+interface FlushDuty {
   /** Takes it, or keeps it, for so long; false while another has it. */
   take(leaseMs: number): Promise<boolean>;
   giveBack(): Promise<void>;

@@ -16,6 +16,11 @@ export interface Postgres extends RealService {
   sql(statement: string, databaseUrl?: string): Promise<string>;
 }
 
+interface PostgresOptions extends ServiceOptions {
+  /** Settings of the server, over those that are made here. @default none */
+  readonly settings?: Readonly<Record<string, string>>;
+}
+
 const USER = "drover";
 
 /**
@@ -25,7 +30,7 @@ const USER = "drover";
  *
  * @throws {TestkitError} with the end of its log.
  */
-export async function startPostgres(options: ServiceOptions = {}): Promise<Postgres> {
+export async function startPostgres(options: PostgresOptions = {}): Promise<Postgres> {
   const { listenAddress: address = "127.0.0.1", group } = options;
   const port = await freePort(address);
   const password = randomBytes(12).toString("hex");
@@ -74,6 +79,7 @@ export async function startPostgres(options: ServiceOptions = {}): Promise<Postg
     shared_buffers: "32MB",
     max_connections: "100",
     jit: "off",
+    ...options.settings,
   };
   const service = await startService({
     name: "PostgreSQL",
