@@ -1,6 +1,6 @@
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
-import { type Clock, systemClock } from "@drover/model";
+import { type Clock, errorChain, systemClock } from "@drover/model";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { KeystoneClient } from "./keystone-client.ts";
 import { keystoneConfig } from "./keystone-config.ts";
@@ -48,7 +48,8 @@ afterEach(async () => {
 });
 
 function open(settings: Readonly<Record<string, unknown>> = { username: "drover", password: "secret" }) {
-  return new KeystoneClient({ ...keystoneConfig.parse({ auth_url: url, ...settings }), auth_url: url }, clock);
+  const { auth_url = url, ...parsed } = { auth_url: url, ...settings } as { auth_url?: string };
+  return new KeystoneClient({ ...keystoneConfig.parse({ auth_url, ...parsed }), auth_url }, clock);
 }
 
 it("logs in once for many questions, anew before its own token ends, and at once when that was revoked", async () => {
@@ -88,6 +89,22 @@ it("tells what is no token from a Keystone that cannot say", async () => {
   }
   expect(JSON.parse(asked[0]?.body ?? "").auth.identity.methods).toEqual(["application_credential"]);
   await client.close();
+});
+
+it("gives up on a Keystone that does not answer, and says what goes on and what to look at", async () => {
+  const silent = createServer(() => {});
+  await new Promise<void>((resolve) => silent.listen(0, "127.0.0.1", resolve));
+  const auth_url = `http://127.0.0.1:${(silent.address() as AddressInfo).port}`;
+  const client = open({ username: "drover", password: "secret", auth_url, http_connect_timeout: 0.05 });
+  const error = await client.validate("a").catch((caught: unknown) => caught);
+  expect(error).toMatchObject({
+    code: "unavailable",
+    message: expect.stringMatching(/auth_url; Drover's own tokens go on/),
+  });
+  expect(errorChain(error)).not.toContain("secret");
+  await client.close();
+  silent.closeAllConnections();
+  silent.close();
 });
 
 it.each([

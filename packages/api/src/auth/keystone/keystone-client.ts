@@ -4,8 +4,6 @@ import { Agent, request } from "undici";
 import { z } from "zod";
 import type { KeystoneConfig } from "./keystone-config.ts";
 
-/** Keystone is given up after so long, ms. */
-const TIMEOUT_MS = 5_000;
 /** Our own token is renewed so long before it ends, ms. */
 const RENEW_BEFORE_MS = 60_000;
 
@@ -47,10 +45,11 @@ export class KeystoneClient {
     this.#clock = clock;
     this.#base = `${config.auth_url.replace(/\/+$/, "").replace(/\/v3$/, "")}/v3/auth/tokens`;
     const ca = config.cafile === null ? {} : { ca: readCa(config.cafile) };
+    const timeoutMs = config.http_connect_timeout * 1_000;
     this.#agent = new Agent({
-      connect: { ...ca, timeout: TIMEOUT_MS },
-      headersTimeout: TIMEOUT_MS,
-      bodyTimeout: TIMEOUT_MS,
+      connect: { ...ca, timeout: timeoutMs },
+      headersTimeout: timeoutMs,
+      bodyTimeout: timeoutMs,
       connections: 16,
     });
   }
@@ -108,7 +107,7 @@ export class KeystoneClient {
       const response = await request(url, body === undefined ? sent : { ...sent, body });
       return { status: response.statusCode, headers: response.headers, body: await response.body.text() };
     } catch (cause) {
-      throw away("it cannot be reached", cause);
+      throw away("it cannot be reached: see whether it runs, and [keystone_authtoken] auth_url", cause);
     }
   }
 }
@@ -166,5 +165,6 @@ function read<Value>(schema: z.ZodType<Value>, body: string): Value {
 }
 
 function away(what: string, cause?: unknown): DroverError {
-  return new DroverError("unavailable", `looking at a token of Keystone: ${what}`, { cause });
+  const meanwhile = "Drover's own tokens go on meanwhile";
+  return new DroverError("unavailable", `looking at a token of Keystone: ${what}; ${meanwhile}`, { cause });
 }

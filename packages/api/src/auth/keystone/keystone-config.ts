@@ -34,6 +34,12 @@ export const keystoneConfig = z.object({
   cafile: optional.describe(
     "PEM file of the authority that signed Keystone's certificate; not set: those that the system trusts.",
   ),
+  http_connect_timeout: z
+    .number()
+    .positive()
+    .max(60)
+    .default(5)
+    .describe("Keystone is given up after so many seconds without a connection or an answer."),
   token_cache_time: z
     .int()
     .min(0)

@@ -56,6 +56,26 @@ it("asks once for all who ask at the same time, and again when it was believed f
   expect([validate.mock.calls.length, verifier.remembers("secret")]).toEqual([2, false]);
 });
 
+it("asks once for all at the same time, though nothing is to be remembered", async () => {
+  const unremembering = new KeystoneVerifier({ validate }, { ...config, token_cache_time: 0 }, clock);
+  const ask = () => unremembering.verify("secret", "::1");
+  await Promise.all([ask(), ask()]);
+  expect(validate).toHaveBeenCalledTimes(1);
+  await ask();
+  expect(validate).toHaveBeenCalledTimes(2);
+});
+
+it("believes for 10 s that a token is none", async () => {
+  validate.mockResolvedValueOnce(undefined);
+  for (const atMs of [0, 9_999]) {
+    ms = atMs;
+    await expect(verifier.verify("secret", "::1")).rejects.toMatchObject({ code: "unauthenticated" });
+  }
+  expect(validate).toHaveBeenCalledTimes(1);
+  ms = 10_000;
+  expect((await verifier.verify("secret", "::1")).role).toBe("operator");
+});
+
 it("believes no token past its end, whatever was said of it before", async () => {
   validate.mockResolvedValue({ ...olga, expires_at: new Date(START_MS + 10_000) });
   await verifier.verify("secret", "::1");

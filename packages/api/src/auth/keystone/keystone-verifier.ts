@@ -10,8 +10,12 @@ const MAX_REMEMBERED = 10_000;
 /** Longer is no token of Keystone's: Fernet's have some 200 characters, JWS ones some hundreds. */
 const MAX_TOKEN_CHARACTERS = 4_096;
 
+/** That a token is none is believed for so long at most, ms: with several Keystones one may know it a moment later than another. */
+const NONE_FOR_MS = 10_000;
+
 interface Remembered {
-  readonly untilMs: number;
+  /** Keystone is asked again then; never before it has answered. */
+  untilMs: number;
   readonly known: Promise<KeystoneToken | undefined>;
   found: KeystoneToken | undefined;
 }
@@ -78,13 +82,14 @@ export class KeystoneVerifier implements IdentitySource {
     const before = this.#remembered.get(key);
     if (before !== undefined && before.untilMs > nowMs) return before.known;
     const known = this.#client.validate(text);
-    const now: Remembered = { untilMs: nowMs + this.#believedForMs, known, found: before?.found };
+    const now: Remembered = { untilMs: Number.POSITIVE_INFINITY, known, found: before?.found };
     this.#remembered.delete(key);
     this.#remembered.set(key, now);
     this.#forget();
     known.then(
       (found) => {
         now.found = found;
+        now.untilMs = nowMs + (found === undefined ? Math.min(NONE_FOR_MS, this.#believedForMs) : this.#believedForMs);
       },
       () => {
         // Keystone was away: it is asked again.
