@@ -49,8 +49,9 @@ async function openstack(user: string, ...args: readonly string[]): Promise<stri
 
 const tokenOf = (user: string) => keystone.issueToken(user, passwordOf(user), "night");
 
+/** As the `drover` command does. */
 async function ask(token: string) {
-  const response = await fetch(`${plane.url}/v1/hosts`, { headers: { "x-auth-token": token } });
+  const response = await fetch(`${plane.url}/v1/hosts`, { headers: { authorization: `Bearer ${token}` } });
   return { status: response.status, text: await response.text(), challenge: response.headers.get("www-authenticate") };
 }
 

@@ -21,7 +21,7 @@ interface Options {
 export function addOpenrcCommand(program: Command, host: CommandHost): void {
   program
     .command("openrc")
-    .description('what points stock OpenStack clients at this Drover: eval "$(drover openrc)"')
+    .description('what points stock OpenStack clients at this Drover, past any Keystone: eval "$(drover openrc)"')
     .addOption(new Option("--clouds-yaml [name]", "a clouds.yaml instead, with a cloud of that name").preset("drover"))
     .action(function (this: Command) {
       const { cloudsYaml, ...named } = this.optsWithGlobals<Options>();
