@@ -9,11 +9,15 @@ import { type RunningApi, startApi } from "./start-api.ts";
 let fixture: ApiFixture;
 let running: RunningApi[];
 let checks: ReadinessEntry[];
+let looks: number;
+let monotonicMs: number;
 let metrics: ReturnType<typeof createMetrics>;
 beforeEach(async () => {
   fixture = await openApiFixture();
   running = [];
   checks = [];
+  looks = 0;
+  monotonicMs = 0;
   metrics = createMetrics("api");
 });
 afterEach(async () => {
@@ -24,9 +28,13 @@ afterEach(async () => {
 async function start(settings: Partial<ApiConfig>): Promise<RunningApi> {
   const config = { ...apiConfig.parse({}), ...settings };
   const { bus, store, progress } = fixture;
-  const readiness = { report: async () => checks };
-  const logger = silentLogger;
-  const api = await startApi({ bus, store, progress, logger, clock: systemClock, config, readiness, metrics });
+  const report = async () => {
+    looks += 1;
+    return [...checks];
+  };
+  const clock = { ...systemClock, monotonicMs: () => monotonicMs };
+  const given = { bus, store, progress, logger: silentLogger, clock, config, metrics };
+  const api = await startApi({ ...given, readiness: { report } });
   running.push(api);
   return api;
 }
@@ -99,6 +107,7 @@ it("is ready, degraded without what it can do without, and waiting for what it c
   const { address } = await start({ host: "127.0.0.1", port: 0 });
   const since = "2026-01-01T00:00:00.000Z";
   const readyz = async () => {
+    monotonicMs += 1_000;
     const { status, text } = await get(`${address}/readyz`);
     return { status, body: JSON.parse(text) };
   };
@@ -108,6 +117,18 @@ it("is ready, degraded without what it can do without, and waiting for what it c
   expect(await readyz()).toMatchObject({ status: 200, body: { status: "degraded", checks: [{ name: "progress" }] } });
   checks.push({ name: "store", ready: false, essential: true, since, problem: "away" });
   expect(await readyz()).toMatchObject({ status: 503, body: { status: "waiting" } });
+});
+
+it("looks at what it needs once in a second, however often it is asked whether it is ready", async () => {
+  const { address } = await start({ host: "127.0.0.1", port: 0 });
+  const ask = () => Promise.all(Array.from({ length: 5 }, () => get(`${address}/readyz`)));
+  await ask();
+  monotonicMs = 999;
+  await ask();
+  expect(looks).toBe(1);
+  monotonicMs = 1_000;
+  await ask();
+  expect(looks).toBe(2);
 });
 
 it("counts requests by route, not by url", async () => {

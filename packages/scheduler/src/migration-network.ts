@@ -1,4 +1,5 @@
 import { isIP } from "node:net";
+import { isLoopback } from "@drover/service-kit/network-list";
 import type { HostFilter } from "./filters.ts";
 
 /**
@@ -32,8 +33,4 @@ export const migrationNetwork: HostFilter = {
 /** The host that a libvirt URI names, without brackets; empty for one that names none. */
 function hostOf(uri: string): string {
   return URL.canParse(uri) ? new URL(uri).hostname.replace(/^\[|\]$/g, "") : "";
-}
-
-function isLoopback(address: string): boolean {
-  return address === "::1" || address.startsWith("127.") || address === "localhost";
 }
