@@ -133,6 +133,7 @@ export async function startConductor(dependencies: ConductorDependencies): Promi
     ...{ store, progress: dependencies.progress, clock, logger, rules },
     giveUpMs: dependencies.config.webhook_give_up_h * 3_600_000,
     onTried: metrics.webhookTried,
+    onDisabled: metrics.webhookDisabled,
   });
   work.start();
   return {

@@ -123,4 +123,4 @@ export { type PolicyStep, RUN_TIME_ACTIONS, type RunTimeAction, whyNoStep } from
 export { type EliminatedHost, failedChecks, type HostWeight, type PreCheck, weightWords } from "./pre-check.ts";
 export { type MigrationProgress, memoryPercent } from "./progress.ts";
 export type { ServerAction, ServerActionName } from "./server-action.ts";
-export type { Webhook } from "./webhook.ts";
+export { noSuchWebhook, type Webhook } from "./webhook.ts";

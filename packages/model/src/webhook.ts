@@ -1,3 +1,4 @@
+import { DroverError } from "./error.ts";
 import type { MigrationState } from "./migration-state.ts";
 
 /** An address that is told of changes of migrations by HTTP POST. */
@@ -20,4 +21,9 @@ export interface Webhook {
   readonly lastDeliveredAt: Date | null;
   readonly createdAt: Date;
   readonly createdBy: string;
+}
+
+/** Whoever asked for it named one that is not there (any more). */
+export function noSuchWebhook(id: string): DroverError {
+  return new DroverError("not-found", `there is no webhook ${id}: see the list of them`, { details: { webhook: id } });
 }

@@ -1,4 +1,4 @@
-import { DroverError, type Webhook } from "@drover/model";
+import { noSuchWebhook, type Webhook } from "@drover/model";
 import type { Database } from "./database.ts";
 import { webhookFromRow } from "./rows.ts";
 import type { NewWebhook, WebhookStore } from "./store.ts";
@@ -33,7 +33,7 @@ export function webhookRecords(database: Database): WebhookStore {
           .returningAll()
           .executeTakeFirst(),
       );
-      if (row === undefined) throw unknownWebhook(id);
+      if (row === undefined) throw noSuchWebhook(id);
       return webhookFromRow(row);
     },
     advance: async (id, position, delivered) => {
@@ -79,8 +79,4 @@ async function create(
       .executeTakeFirstOrThrow(),
   );
   return webhookFromRow(row);
-}
-
-function unknownWebhook(id: string): DroverError {
-  return new DroverError("not-found", `there is no webhook ${id}: see the list of them`, { details: { webhook: id } });
 }

@@ -75,6 +75,16 @@ it("what was done is answered although its outcome could not be recorded, and st
   expect(await plane.store.audit.list({})).toMatchObject([{ action: "update_host", outcome: null }]);
 });
 
+it.each([
+  ["https://ann:pw@chat.example:8443/hooks/T0/s3cret?key=k1#f", "https://chat.example:8443/***"],
+  ["https://ann@chat.example/", "https://chat.example"],
+  ["http://chat.example/?key=k1", "http://chat.example/***"],
+])("of a webhook's address %s only the host is recorded", (url, recorded) => {
+  expect(requestText({ webhook: { url, states: [] }, requestedBy: "ann" })).toBe(
+    `{"webhook":{"url":"${recorded}","states":[]}}`,
+  );
+});
+
 it("tokens are recorded by their ids, without what they are checked by", async () => {
   const { id, secretHash } = mintToken();
   const token = createToken.request.parse({
@@ -127,8 +137,8 @@ it("names what a request is about, and keeps its secrets and its length", () => 
   expect(resourceOf("change_it", { aggregate: "ssd", change: {} })).toBe("aggregate ssd");
   expect(resourceOf("revoke_token", { id: "0123456789ab" })).toBe("token 0123456789ab");
   expect(resourceOf("change_it", {})).toBeNull();
-  expect(requestText({ url: "http://me:pass@x", secret: "s", nested: { apiToken: "t" }, token: { name: "n" } })).toBe(
-    '{"url":"http://me:***@x","secret":"***","nested":{"apiToken":"***"},"token":{"name":"n"}}',
-  );
+  expect(
+    requestText({ address: "http://me:pass@x", secret: "s", nested: { apiToken: "t" }, token: { name: "n" } }),
+  ).toBe('{"address":"http://me:***@x","secret":"***","nested":{"apiToken":"***"},"token":{"name":"n"}}');
   expect(requestText({ servers: Array.from({ length: 1_000 }, () => "server") })).toHaveLength(4_096);
 });

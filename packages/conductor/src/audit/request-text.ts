@@ -7,14 +7,23 @@ const MAX_CHARACTERS = 4_096;
 const LEFT_OUT = new Set(["requestedBy", "projectId"]);
 const SECRET = /secret|password|token$/i;
 
-/** What was asked, as JSON; secrets by their fields' names, and passwords in URLs, are `***`. */
+/** What was asked, as JSON; secrets by their fields' names, passwords in URLs, and of a field `url` all but the host are `***`. */
 export function requestText(request: unknown): string {
   const plain = JSON.stringify(request, (key, value: unknown) => {
     if (LEFT_OUT.has(key)) return undefined;
-    return SECRET.test(key) && typeof value === "string" ? "***" : value;
+    if (typeof value !== "string") return value;
+    if (key === "url") return originOf(value);
+    return SECRET.test(key) ? "***" : value;
   });
   const text = redactSecrets(plain);
   return text.length <= MAX_CHARACTERS ? text : `${text.slice(0, MAX_CHARACTERS - 1)}…`;
+}
+
+/** Some receivers know a sender by the path or query of their address, so those are as good as a password. */
+function originOf(text: string): string {
+  if (!URL.canParse(text)) return "***";
+  const { protocol, host, pathname, search, hash } = new URL(text);
+  return `${protocol}//${host}${pathname === "/" && search === "" && hash === "" ? "" : "/***"}`;
 }
 
 /** By which field a request names what it is about, and what that is called; null: as its RPC has it, `revoke_token`. */

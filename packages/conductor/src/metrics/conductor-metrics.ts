@@ -10,6 +10,8 @@ export interface ConductorMetrics {
   pruned(what: string, count: number): void;
   /** A change was sent to a webhook, and was taken or not. */
   webhookTried(outcome: "delivered" | "failed"): void;
+  /** A webhook was disabled, since it takes nothing. */
+  webhookDisabled(): void;
   /** From now on each scrape reads the fleet, and how long ago progress was flushed. */
   watch(sources: FleetSources & { readonly flush: Pick<ProgressFlush, "flushedAtMs"> }): void;
 }
@@ -31,9 +33,14 @@ export function conductorMetrics(metrics: Metrics): ConductorMetrics {
     help: "Tries of this conductor to tell a webhook of a change; `outcome` is `delivered` or `failed`.",
     labels: ["outcome"],
   });
+  const disabled = metrics.counter({
+    name: "drover_webhooks_disabled_total",
+    help: "Webhooks that this conductor disabled, since nothing got through for too long or the receiver is gone.",
+  });
   return {
     migrations,
     webhookTried: (outcome) => webhooks.inc({ outcome }),
+    webhookDisabled: () => disabled.inc(),
     pruned: (what, count) => pruned.inc({ what }, count),
     watch: ({ flush, ...fleet }) => {
       watchFleet(fleet);

@@ -38,11 +38,15 @@ export function fleetMetrics(metrics: Metrics): (sources: FleetSources) => void 
     help: "Time since the agent of the host was last heard of.",
     labels: ["host"],
   });
-  const all = [migrations, oldest, unchanged, agents, lastSeen];
+  const failing = metrics.gauge({
+    name: "drover_webhook_longest_failing_seconds",
+    help: "Time since nothing gets through to the enabled webhook that fails for the longest time; zero while none fails.",
+  });
+  const all = [migrations, oldest, unchanged, agents, lastSeen, failing];
   const read = async ({ store, clock }: FleetSources) => {
     // A host or a state that is not there any more leaves no number behind, and neither does a store that is away.
     for (const gauge of all) gauge.reset();
-    const figures = await store.figures();
+    const [figures, webhooks] = await Promise.all([store.figures(), store.webhooks.list()]);
     const now = clock.now();
     const ageOf = (time: Date) => Math.max(0, now.getTime() - time.getTime()) / 1000;
     for (const state of IN_PROGRESS) {
@@ -54,6 +58,7 @@ export function fleetMetrics(metrics: Metrics): (sources: FleetSources) => void 
     const up = figures.hosts.filter((host) => isHostUp(host, now)).length;
     agents.set({ status: "up" }, up);
     agents.set({ status: "down" }, figures.hosts.length - up);
+    failing.set(Math.max(0, ...webhooks.map(({ failingSince }) => (failingSince === null ? 0 : ageOf(failingSince)))));
     for (const { host, lastSeenAt } of figures.hosts) lastSeen.set({ host }, ageOf(lastSeenAt));
   };
   return (sources) => metrics.onScrape(() => read(sources));

@@ -27,6 +27,8 @@ export interface DeliveryOptions {
   /** One that has failed for so long is disabled, ms. */
   readonly giveUpMs: number;
   readonly onTried?: (outcome: "delivered" | "failed") => void;
+  /** One was disabled, since it takes nothing. */
+  readonly onDisabled?: () => void;
 }
 
 /** One webhook that is being told, and how its tries went. */
@@ -180,7 +182,7 @@ class WebhookDeliveries {
   }
 
   async #noteFailure({ id }: Webhook, error: unknown, delivery: Delivery): Promise<void> {
-    const { store, clock, logger, giveUpMs } = this.#options;
+    const { store, clock, logger, giveUpMs, onDisabled } = this.#options;
     const problem = errorChain(error);
     delivery.failures += 1;
     delivery.notBeforeMs = clock.monotonicMs() + retryDelayMs(delivery.failures);
@@ -192,6 +194,7 @@ class WebhookDeliveries {
     const since = failingSince.toISOString();
     const reason = isGone ? "the receiver is gone (HTTP 410)" : `nothing got through since ${since}: ${problem}`;
     await store.webhooks.setEnabled(id, false, reason);
+    onDisabled?.();
     logger.warn({ webhook: id, reason }, "a webhook was disabled");
   }
 }

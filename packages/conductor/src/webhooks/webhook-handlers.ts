@@ -8,7 +8,7 @@ import {
   testWebhook,
   type WebhookView,
 } from "@drover/contracts";
-import { type Clock, DroverError, errorChain, type Logger, type Webhook } from "@drover/model";
+import { type Clock, errorChain, type Logger, noSuchWebhook, type Webhook } from "@drover/model";
 import type { Store } from "@drover/store";
 import { postEvent } from "./post-event.ts";
 import { type ReceiverRules, requireAllowedHost } from "./receiver-address.ts";
@@ -42,13 +42,13 @@ export function webhookHandlers(context: {
       return { webhook: viewWebhook(after) };
     }),
     handle(deleteWebhook, async ({ webhook, requestedBy }) => {
-      if (!(await store.webhooks.remove(webhook))) throw noSuch(webhook);
+      if (!(await store.webhooks.remove(webhook))) throw noSuchWebhook(webhook);
       logger.info({ webhook, requestedBy }, "a webhook was deleted");
       return { deleted: webhook };
     }),
     handle(testWebhook, async ({ webhook: id }, { signal }) => {
       const webhook = await store.webhooks.get(id);
-      if (webhook === undefined) throw noSuch(id);
+      if (webhook === undefined) throw noSuchWebhook(id);
       const now = clock.now();
       const begunMs = clock.monotonicMs();
       const body = JSON.stringify({ test: true, at: now.toISOString() });
@@ -67,8 +67,4 @@ function viewWebhook(webhook: Webhook): WebhookView {
     lastDeliveredAt: webhook.lastDeliveredAt?.toISOString() ?? null,
     createdAt: webhook.createdAt.toISOString(),
   };
-}
-
-function noSuch(id: string): DroverError {
-  return new DroverError("not-found", `there is no webhook ${id}: see the list of them`, { details: { webhook: id } });
 }

@@ -22,10 +22,12 @@ let answers: number[];
 let running: RunningService[];
 /** The receiver answers when it is over. */
 let holdUp: Promise<void> | undefined;
+const onDisabled = vi.fn();
 
 beforeEach(async () => {
   fleet = await openSampleFleet();
   [heard, answers, running, holdUp] = [[], [200], [], undefined];
+  onDisabled.mockClear();
   server = createServer((request, response) => {
     let body = "";
     request.on("data", (chunk: Buffer) => {
@@ -56,7 +58,9 @@ const quickClock: Clock = { ...systemClock, sleep: (ms, signal) => systemClock.s
 async function start(options: { giveUpMs?: number; clock?: Clock } = {}): Promise<RunningService> {
   const { giveUpMs = 3_600_000, clock = quickClock } = options;
   const { store, progress } = fleet;
-  const service = await startWebhookDeliveries({ store, progress, clock, logger: silentLogger, rules, giveUpMs });
+  const service = await startWebhookDeliveries({
+    ...{ store, progress, clock, logger: silentLogger, rules, giveUpMs, onDisabled },
+  });
   running.push(service);
   return service;
 }
@@ -204,6 +208,7 @@ describe("deliveries to webhooks", () => {
       expect(after).toMatchObject({ enabled: false, disabledReason: expect.stringMatching(reason), position: 0 });
     });
     expect(heard).toHaveLength(1);
+    await vi.waitFor(() => expect(onDisabled).toHaveBeenCalledOnce());
   });
 });
 
