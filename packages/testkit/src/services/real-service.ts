@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
 import { existsSync, openSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { OwnedFolder } from "../process/owned-folder.ts";
@@ -111,6 +112,7 @@ export async function startService(definition: ServiceDefinition): Promise<RealS
     if (running !== undefined) {
       signalTree(running.identity, "SIGCONT");
       await endProcess(running.identity, { signal: definition.stopSignal, graceMs });
+      await untilReaped(running.child);
     }
     forget();
   };
@@ -133,7 +135,10 @@ export async function startService(definition: ServiceDefinition): Promise<RealS
     start,
     stop,
     kill9: async () => {
-      if (running !== undefined) await killTree(running.identity);
+      if (running !== undefined) {
+        await killTree(running.identity);
+        await untilReaped(running.child);
+      }
       forget();
     },
     restart: async () => {
@@ -146,6 +151,12 @@ export async function startService(definition: ServiceDefinition): Promise<RealS
     remove,
     [Symbol.asyncDispose]: remove,
   };
+}
+
+/** Until then its process id is taken: PostgreSQL will not start while the one in its lock file seems to be there. */
+async function untilReaped(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  await once(child, "exit");
 }
 
 function launch(definition: ServiceDefinition, logFile: string): { child: ChildProcess; identity: ProcessIdentity } {
