@@ -14,8 +14,9 @@ export interface ReceiverRules {
 
 const never = networkList(
   ...["0.0.0.0/8", "169.254.0.0/16", "224.0.0.0/4", "240.0.0.0/4", "::/128", "fe80::/10", "ff00::/8"],
-  // Where EC2 serves credentials over IPv6, in a range that is private otherwise.
-  "fd00:ec2::254/128",
+  // Where clouds serve credentials beside 169.254.169.254: EC2 and Google over IPv6, Alibaba, Oracle, Azure's agent, and NAT64's way there.
+  ...["fd00:ec2::254/128", "fd20:ce::254/128", "100.100.100.200/32", "192.0.0.192/32", "168.63.129.16/32"],
+  "64:ff9b::a9fe:0/112",
 );
 
 /** @throws {DroverError} `refused` */

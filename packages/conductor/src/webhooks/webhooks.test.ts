@@ -233,6 +233,11 @@ describe("an event that is sent", () => {
     "http://0.0.0.0/",
     "http://169.254.169.254/latest/meta-data/",
     "http://[fe80::1]/",
+    "http://[fd00:ec2::254]/",
+    "http://[fd20:ce::254]/",
+    "http://100.100.100.200/",
+    "http://[64:ff9b::a9fe:a9fe]/",
+    "http://[::ffff:169.254.169.254]/",
   ])("does not go to %s", async (to) => {
     await expect(send(to)).rejects.toMatchObject({ code: "refused" });
     expect(heard).toEqual([]);
