@@ -1,7 +1,7 @@
 import type { Logger } from "@drover/model";
 import type { Redis } from "ioredis";
 import { listenerSet } from "./listener-set.ts";
-import { firstAttempt, redisConnection } from "./redis-connection.ts";
+import { firstAttempt, type RedisAddress, redisConnection } from "./redis-connection.ts";
 import { withoutCommand } from "./redis-error.ts";
 
 export interface ChannelFeed<Value> {
@@ -17,13 +17,13 @@ export interface ChannelFeed<Value> {
  * @param options.afterGap Told whenever the feed flows again: what was said meanwhile was not heard. @default nothing
  */
 export function channelFeed<Value>(options: {
-  readonly url: string;
+  readonly address: RedisAddress;
   readonly channel: string;
   readonly logger: Logger;
   readonly read: (text: string) => Value | undefined;
   readonly afterGap?: Value;
 }): ChannelFeed<Value> {
-  const { url, channel, logger, read, afterGap } = options;
+  const { address, channel, logger, read, afterGap } = options;
   const listeners = listenerSet<Value>(logger, channel);
   let connection: Redis | undefined;
   let flowing: Promise<void> = Promise.resolve();
@@ -56,7 +56,7 @@ export function channelFeed<Value>(options: {
     subscribe: async (listener) => {
       const end = listeners.add(listener);
       if (connection === undefined) {
-        connection = redisConnection(url, logger);
+        connection = redisConnection(address, logger);
         flowing = connect(connection);
       }
       await flowing;

@@ -1,5 +1,6 @@
+import { readFileSync } from "node:fs";
 import { silentLogger } from "@drover/model";
-import { startRedis } from "@drover/testkit";
+import { type Certificates, createCertificates, type RealService, startRedis } from "@drover/testkit";
 import { Redis } from "ioredis";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import { progressContract } from "./contract/progress-contract.ts";
@@ -177,3 +178,54 @@ function allFields(_key: string, value: unknown): unknown {
   if (!(value instanceof Error)) return value;
   return { ...value, message: value.message, stack: value.stack, cause: value.cause };
 }
+
+describe("progress in Redis over TLS, for users with no more rights than the README names", () => {
+  let certificates: Certificates;
+  let secure: RealService;
+  let admin: Redis;
+  beforeAll(async () => {
+    certificates = await createCertificates();
+    secure = await startRedis({ tls: certificates });
+    admin = new Redis(secure.url, { tls: { ca: readFileSync(certificates.caFile) } });
+  });
+  afterAll(async () => {
+    admin?.disconnect();
+    await secure?.remove();
+    await certificates?.remove();
+  });
+
+  const keys = ["~drover:progress:1:*", "&drover:progress:1:*"];
+  const reads = ["+hget", "+hmget", "+zrange", "+exists", "+ping", "+info", "+subscribe"];
+  const publishes = ["+evalsha", "+eval", "+hsetnx", "+hset", "+hincrby", "+pexpire", "+zadd", "+publish"];
+  const flushes = ["+publish", "+zrem", "+zremrangebyscore", "+del", "+multi", "+exec"];
+
+  async function openAs(user: string, rights: readonly string[]): Promise<ProgressCache> {
+    await admin.call("ACL", "SETUSER", user, "reset", "on", `>${user}-secret`, ...keys, ...rights);
+    const url = secure.url.replace(/\/\/:[^@]*@/, `//${user}:${user}-secret@`);
+    return openRedisProgress({ url, logger: silentLogger, ca: readFileSync(certificates.caFile) });
+  }
+
+  it("is published by agents, flushed by a conductor and read by everybody else", async () => {
+    const agent = await openAs("agent", [...reads, ...publishes]);
+    const conductor = await openAs("conductor", [...reads, ...flushes]);
+    const reader = await openAs("reader", reads);
+    const uuid = crypto.randomUUID();
+    const heard: number[] = [];
+    await reader.subscribe((snapshots) => heard.push(...snapshots.map(({ sequence }) => sequence)));
+    await agent.publish("east", [snapshotOf(uuid, 1)]);
+    await agent.publish("east", [snapshotOf(uuid, 2)]);
+    expect((await reader.read([uuid])).get(uuid)).toEqual(snapshotOf(uuid, 2));
+    expect((await conductor.changedSince(null)).progress).toEqual([snapshotOf(uuid, 2)]);
+    await vi.waitFor(() => expect(heard).toEqual([1, 2]));
+    await expect(reader.publish("east", [snapshotOf(uuid, 3)])).rejects.toThrow("refused a command");
+    await conductor.forget([uuid]);
+    expect((await reader.read([uuid])).size).toBe(0);
+    for (const cache of [agent, conductor, reader]) await cache.close();
+  });
+
+  it("trusts no certificate of another authority", async () => {
+    const stranger = await openRedisProgress({ url: secure.url, logger: silentLogger });
+    await expect(stranger.ping()).rejects.toMatchObject({ code: "unavailable" });
+    await stranger.close();
+  });
+});

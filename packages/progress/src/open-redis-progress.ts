@@ -5,14 +5,12 @@ import { channelFeed } from "./channel-feed.ts";
 import { EXPIRY_MS } from "./expiry.ts";
 import type { ChangeNotice, ProgressCache } from "./progress-cache.ts";
 import { definePublishScript } from "./publish-script.ts";
-import { firstAttempt, redisConnection, redisLabel } from "./redis-connection.ts";
+import { firstAttempt, type RedisAddress, redisConnection, redisLabel } from "./redis-connection.ts";
 import { redisFailure } from "./redis-error.ts";
 import { type RedisKeys, redisKeys } from "./redis-keys.ts";
 import { snapshotFromText, snapshotsFromText } from "./snapshot-text.ts";
 
-export interface RedisProgressOptions {
-  /** `redis://user:password@host:port/0`, or `rediss://` for TLS. Never logged. */
-  readonly url: string;
+export interface RedisProgressOptions extends RedisAddress {
   /** First word of every key and channel, for several Drovers on one Redis. @default "drover" */
   readonly keyPrefix?: string;
   readonly logger: Logger;
@@ -29,15 +27,15 @@ const SWEEP_LENGTH = 100;
  * @throws `bad-request` for a URL that is none.
  */
 export async function openRedisProgress(options: RedisProgressOptions): Promise<ProgressCache> {
-  const { url, keyPrefix = "drover" } = options;
-  const label = redisLabel(url);
+  const { keyPrefix = "drover" } = options;
+  const label = redisLabel(options.url);
   const logger = options.logger.child({ redis: label });
   const keys = redisKeys(keyPrefix);
-  const client = redisConnection(url, logger);
+  const client = redisConnection(options, logger);
   definePublishScript(client);
-  const feed = channelFeed({ url, channel: keys.feed, logger, read: newsOf });
+  const feed = channelFeed({ address: options, channel: keys.feed, logger, read: newsOf });
   const changes = channelFeed<ChangeNotice>({
-    ...{ url, channel: keys.records, logger },
+    ...{ address: options, channel: keys.records, logger },
     read: () => "records-changed",
     afterGap: "records-changed",
   });

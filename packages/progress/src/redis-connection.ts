@@ -26,6 +26,14 @@ const connectionOptions: RedisOptions = {
   lazyConnect: true,
 };
 
+/** Where Redis is, and by whom its certificate is signed. */
+export interface RedisAddress {
+  /** `redis://user:password@host:port/0`, or `rediss://` for TLS. Never logged. */
+  readonly url: string;
+  /** PEM of the CA that signed its certificate, for `rediss://`. @default those that the system trusts */
+  readonly ca?: Buffer;
+}
+
 /** Host, port and database number of a Redis URL; the URL itself may hold a password. @throws `bad-request` */
 export function redisLabel(url: string): string {
   const parsed = URL.canParse(url) ? new URL(url) : undefined;
@@ -39,8 +47,8 @@ export function redisLabel(url: string): string {
  * A connection that comes back for ever by itself, logging once when it is lost and once when it is back.
  * Not connected yet: see {@link firstAttempt}.
  */
-export function redisConnection(url: string, logger: Logger): Redis {
-  const client = new Redis(url, connectionOptions);
+export function redisConnection({ url, ca }: RedisAddress, logger: Logger): Redis {
+  const client = new Redis(url, { ...connectionOptions, ...(ca === undefined ? {} : { tls: { ca } }) });
   let away = false;
   let lastError: Error | undefined;
   client.on("error", (error) => {

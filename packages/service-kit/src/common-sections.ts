@@ -85,6 +85,9 @@ const progressDriver = z.enum(["redis", "memory"]).describe("Where agents leave 
 export const progressConfig = z.object({
   driver: progressDriver.default("redis"),
   url: url("redis", "rediss").default("redis://127.0.0.1:6379/0").describe("The cache; used by the driver `redis`."),
+  tls_ca_path: pemPath.describe(
+    "PEM file of the CA that signed Redis's certificate, for `rediss://`; without it the system's.",
+  ),
 });
 
 /** `[progress]` where all services share a process. */

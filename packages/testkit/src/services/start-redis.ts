@@ -2,21 +2,23 @@ import { randomBytes } from "node:crypto";
 import { freePort } from "../process/free-port.ts";
 import { createOwnedFolder } from "../process/owned-folder.ts";
 import { TestkitError } from "../testkit-error.ts";
-import { askServer } from "./ask-server.ts";
+import { askServer, clientTls } from "./ask-server.ts";
+import type { Certificates, TlsOptions } from "./create-certificates.ts";
 import { type RealService, type ServiceOptions, startService } from "./real-service.ts";
 
 /**
- * Starts a Redis of its own, with a password and an append-only file, so that it has its data again after a restart.
+ * Starts a Redis of its own, with a password and an append-only file, so that it has its data again after a restart. With
+ * `tls` it listens for TLS alone, and its URL begins with `rediss:`.
  *
  * @throws {TestkitError} with the end of its log.
  */
-export async function startRedis(options: ServiceOptions = {}): Promise<RealService> {
-  const { listenAddress: address = "127.0.0.1", group } = options;
+export async function startRedis(options: ServiceOptions & Pick<TlsOptions, "tls"> = {}): Promise<RealService> {
+  const { listenAddress: address = "127.0.0.1", group, tls } = options;
   const port = await freePort(address);
   const password = randomBytes(12).toString("hex");
   const folder = await createOwnedFolder({ kind: "redis", group });
   const settings = {
-    port: String(port),
+    ...(tls === undefined ? { port: String(port) } : tlsSettings(port, tls)),
     bind: address,
     dir: folder.path,
     requirepass: password,
@@ -28,7 +30,7 @@ export async function startRedis(options: ServiceOptions = {}): Promise<RealServ
   };
   return startService({
     name: "Redis",
-    url: `redis://:${password}@${address}:${port}`,
+    url: `${tls === undefined ? "redis" : "rediss"}://:${password}@${address}:${port}`,
     address,
     port,
     folder,
@@ -37,8 +39,21 @@ export async function startRedis(options: ServiceOptions = {}): Promise<RealServ
     env: { PATH: process.env.PATH, LANG: "C.UTF-8" },
     stopSignal: "SIGTERM",
     probe: async () => {
-      const answer = (await askServer(address, port, `AUTH ${password}\r\nPING\r\n`)).toString();
+      const answer = (
+        await askServer(address, port, `AUTH ${password}\r\nPING\r\n`, { tls: clientTls(tls) })
+      ).toString();
       if (!answer.startsWith("+OK")) throw new TestkitError(`Redis answered ${answer.trim()}`);
     },
   });
+}
+
+function tlsSettings(port: number, { caFile, serverCertificateFile, serverKeyFile }: Certificates) {
+  return {
+    port: "0",
+    "tls-port": String(port),
+    "tls-ca-cert-file": caFile,
+    "tls-cert-file": serverCertificateFile,
+    "tls-key-file": serverKeyFile,
+    "tls-auth-clients": "no",
+  };
 }
