@@ -1,5 +1,4 @@
 import { defineConfig } from "vitest/config";
-import { BaseSequencer, type TestSpecification } from "vitest/node";
 
 /**
  * One configuration for every package. Which files run depends on what this machine can do: `*.contract.test.ts` needs
@@ -18,13 +17,8 @@ const real = { services: "**/*.contract.test.ts", hypervisors: "**/*.lab.test.ts
  * @param sources Where the tests are.
  * @param atOnce How many files run at once: more where they wait more than they work. By default one with real servers, and
  *   as many unit tests as there are processors but one. Those with real hosts have the machine for themselves.
- * @param longest Files that take longest, by the end of their paths: begun first, so that no worker waits for them in the end.
  */
-export function testsIn(
-  sources: string,
-  atOnce: { readonly unit?: number; readonly services?: number } = {},
-  longest: readonly string[] = [],
-) {
+export function testsIn(sources: string, atOnce: { readonly unit?: number; readonly services?: number } = {}) {
   const workers: Readonly<Record<string, number | undefined>> = { services: 1, hypervisors: 1, ...atOnce };
   const unit = tiers.has("unit")
     ? [{ name: "unit", include: [`${sources}/*.test.ts`], exclude: Object.values(real), groupOrder: 0 }]
@@ -39,7 +33,6 @@ export function testsIn(
     }));
   return defineConfig({
     test: {
-      ...(longest.length === 0 ? {} : { sequence: { sequencer: longestFirst(longest) } }),
       passWithNoTests: true,
       isolate: false,
       testTimeout: 60_000,
@@ -51,18 +44,6 @@ export function testsIn(
       })),
     },
   });
-}
-
-function longestFirst(longest: readonly string[]) {
-  const rank = ({ moduleId }: TestSpecification) => {
-    const at = longest.findIndex((path) => moduleId.endsWith(path));
-    return at === -1 ? longest.length : at;
-  };
-  return class extends BaseSequencer {
-    override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
-      return (await super.sort(files)).toSorted((a, b) => rank(a) - rank(b));
-    }
-  };
 }
 
 export default testsIn("src/**");
