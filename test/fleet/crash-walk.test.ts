@@ -4,7 +4,7 @@ import { walkWithCrash } from "./step-walk.ts";
 import { walkedSteps } from "./walked-steps.ts";
 
 // Each case waits more than it works.
-vi.setConfig({ maxConcurrency: 12 });
+vi.setConfig({ maxConcurrency: 8, testTimeout: 120_000 });
 
 /** Between what a step or an undo does and its being written, and before anybody hears that it was. */
 const moments = ["before", "after"] as const;

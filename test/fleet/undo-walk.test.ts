@@ -4,7 +4,7 @@ import { walkWithTrouble } from "./step-walk.ts";
 import { walkedSteps } from "./walked-steps.ts";
 
 // Each case waits more than it works.
-vi.setConfig({ maxConcurrency: 12 });
+vi.setConfig({ maxConcurrency: 8, testTimeout: 120_000 });
 
 const undos = Object.entries(walkedSteps).flatMap(([step, { undo }]) =>
   undo === undefined || undo.requests.length === 0 ? [] : [{ step, undo }],
