@@ -15,6 +15,7 @@ import { LibvirtLink } from "./libvirt/libvirt-link.ts";
 import { CommandFence } from "./migration/command-fence.ts";
 import { MigrationGauges } from "./migration/migration-gauges.ts";
 import { Migrations } from "./migration/migrations.ts";
+import { PollRhythm } from "./migration/poll-rhythm.ts";
 import { ProgressPublisher } from "./migration/progress-publisher.ts";
 import { type ResolveAddress, resolveByMachine } from "./network/inbound-address.ts";
 import { type Knock, knockByMachine } from "./network/knock.ts";
@@ -102,6 +103,7 @@ export async function startComputeAgent(options: ComputeAgentOptions): Promise<C
     link,
     journal,
     publisher: new ProgressPublisher({ cache: progress, host, logger, clock }),
+    rhythm: new PollRhythm(clock),
     gauges: new MigrationGauges(options.metrics ?? unscrapedMetrics(), host),
     clock,
     logger,

@@ -11,7 +11,7 @@ import { GuestInventory } from "./guest-inventory.ts";
 
 const { VIR_MIGRATE_LIVE, VIR_MIGRATE_PEER2PEER } = VIR_MIGRATE;
 
-test("a guest in a long copy waits for one more read, however often it was read, and is read until the copy ends", async () => {
+test("a guest in a long copy waits for one more read, however often it was read, is read until the copy ends, and is news only then", async () => {
   await using closing = new AsyncDisposableStack();
   const directory = await mkdtemp(join(tmpdir(), "drover-inventory-"));
   closing.defer(() => rm(directory, { recursive: true }));
@@ -23,6 +23,7 @@ test("a guest in a long copy waits for one more read, however often it was read,
   closing.use(connection);
 
   let longWaits = 0;
+  let reads = 0;
   const counting: Clock = {
     ...systemClock,
     sleep: async (ms, signal) => {
@@ -31,14 +32,15 @@ test("a guest in a long copy waits for one more read, however often it was read,
       longWaits += counted;
       await systemClock.sleep(ms, signal).finally(() => {
         longWaits -= counted;
+        reads += 1 - counted;
       });
     },
   };
-  let reads = 0;
+  let news = 0;
   const link = new LibvirtLink({ uri: fleet.host("h1").uri, clock: systemClock, logger: silentLogger });
   closing.defer(() => link.stop());
   const onChange = (): void => {
-    reads += 1;
+    news += 1;
   };
   const inventory = new GuestInventory({ link, clock: counting, logger: silentLogger, onChange });
   closing.defer(() => inventory.stop());
@@ -58,6 +60,7 @@ test("a guest in a long copy waits for one more read, however often it was read,
     inventory.touch(uuid);
     return isMigrating();
   });
+  const newsBefore = news;
   for (let round = 0; round < 5; round += 1) {
     const before = reads;
     inventory.touch(uuid);
@@ -66,7 +69,9 @@ test("a guest in a long copy waits for one more read, however often it was read,
   }
   const before = reads;
   await waitFor("it to be read again unasked", () => reads > before, { deadlineMs: 5_000 });
+  expect(news).toBe(newsBefore);
   await connection.domain.abortJob(domain);
   await expect(moving).rejects.toMatchObject({ code: "libvirt" });
   await waitFor("the end to be seen", () => !isMigrating(), { deadlineMs: 5_000 });
+  await waitFor("the end to be told", () => news > newsBefore);
 });

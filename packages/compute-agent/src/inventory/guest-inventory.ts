@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from "node:util";
 import { isLibvirtError } from "@drover/libvirt";
 import { type Clock, isActive, type Logger, type ObservedGuest } from "@drover/model";
 import { domainOf, readGuest } from "../libvirt/guest-facts.ts";
@@ -10,7 +11,7 @@ const MIGRATING_AGAIN_MS = 2_000;
 
 /**
  * The guests of this host as libvirt has them: read once per connection, then by events, one guest at a time. Nothing
- * is polled but guests in a migration.
+ * is polled but guests in a migration, and nothing is told but what has changed: in a long copy that is nothing.
  */
 export class GuestInventory {
   readonly #link: LibvirtLink;
@@ -90,8 +91,10 @@ export class GuestInventory {
     this.#touched.clear();
     this.#everything = false;
     try {
-      await (everything ? this.#readAll() : this.#readSome(touched));
-      this.#onChange();
+      // After a new connection the host itself may be another; a guest that is as it was is no news.
+      if (everything) await this.#readAll();
+      const isNews = everything || (await this.#readSome(touched));
+      if (isNews) this.#onChange();
       this.#readMigratingAgain();
     } catch (err) {
       if (this.#ended.signal.aborted) return;
@@ -110,12 +113,16 @@ export class GuestInventory {
     this.#hasRead = true;
   }
 
-  async #readSome(uuids: readonly string[]): Promise<void> {
+  /** True when any of them is not as it was. */
+  async #readSome(uuids: readonly string[]): Promise<boolean> {
+    let changed = false;
     for (const uuid of uuids) {
       const guest = await this.#readOne(uuid);
+      changed ||= !isDeepStrictEqual(guest, this.#guests.get(uuid) ?? null);
       if (guest === null) this.#guests.delete(uuid);
       else this.#guests.set(uuid, guest);
     }
+    return changed;
   }
 
   async #readOne(uuid: string): Promise<ObservedGuest | null> {

@@ -36,6 +36,7 @@ import { CopySpan } from "./copy-span.ts";
 import { inferFlags } from "./infer-flags.ts";
 import type { MigrationGauges } from "./migration-gauges.ts";
 import { MigrationReports, type MigrationReportsOptions } from "./migration-reports.ts";
+import type { PollRhythm } from "./poll-rhythm.ts";
 import type { ProgressPublisher } from "./progress-publisher.ts";
 import { resumePostCopy } from "./resume-post-copy.ts";
 import { SteeredMigration } from "./steered-migration.ts";
@@ -51,6 +52,7 @@ export interface MigrationsOptions {
   readonly link: LibvirtLink;
   readonly journal: Journal;
   readonly publisher: ProgressPublisher;
+  readonly rhythm: PollRhythm;
   readonly gauges: MigrationGauges;
   readonly clock: Clock;
   readonly logger: Logger;

@@ -1,10 +1,13 @@
 import type { Clock, Logger, MigrationProgress } from "@drover/model";
 import type { ProgressCache } from "@drover/progress";
 
+/** The copies of a host are looked at one after the other, at one tick: what comes within this, ms, goes out together. */
+const GATHER_MS = 30;
+
 /**
- * Leaves the newest snapshots in the progress cache without anybody waiting for it: one round trip at a time, and what
- * comes meanwhile replaces what waits. A cache that is away for an hour costs one log line and a snapshot's memory per
- * migration.
+ * Leaves the newest snapshots in the progress cache without anybody waiting for it: those of one tick in one write, one
+ * write at a time, and what comes meanwhile replaces what waits. A cache that is away for an hour costs one log line and
+ * a snapshot's memory per migration.
  */
 export class ProgressPublisher {
   readonly #cache: ProgressCache;
@@ -30,6 +33,7 @@ export class ProgressPublisher {
 
   async #publish(): Promise<void> {
     this.#publishing = true;
+    await this.#clock.sleep(GATHER_MS);
     const snapshots = [...this.#waiting.values()];
     this.#waiting.clear();
     try {

@@ -19,6 +19,7 @@ import { migrateArguments, permitsPostCopy } from "./migrate-call.ts";
 import type { MigrationGauges } from "./migration-gauges.ts";
 import type { MigrationEventReport, MigrationReports } from "./migration-reports.ts";
 import { type AskedLimits, PolicyKeeper } from "./policy-keeper.ts";
+import type { PollRhythm } from "./poll-rhythm.ts";
 import type { ProgressPublisher } from "./progress-publisher.ts";
 import { progressSnapshot, type SnapshotContext } from "./progress-snapshot.ts";
 import { type Performed, type SettledEnd, settleEnd } from "./settle-end.ts";
@@ -28,6 +29,7 @@ export interface SteeringDependencies {
   readonly journal: Journal;
   readonly reports: MigrationReports;
   readonly publisher: ProgressPublisher;
+  readonly rhythm: PollRhythm;
   readonly gauges: MigrationGauges;
   readonly span: CopySpan;
   readonly clock: Clock;
@@ -237,11 +239,12 @@ export class SteeredMigration {
   }
 
   async #pause(): Promise<void> {
-    const { clock, signal } = this.#dependencies;
+    const { clock, rhythm, signal } = this.#dependencies;
     // An answer that came during the look must not wait for the next poll.
     if (this.#performed !== undefined && this.#performed.kind !== "not-seen") return;
     this.#wake = new AbortController();
-    const waitMs = this.#phase === "starting" || !(this.#memoryMoves || this.#disksMove) ? STARTING_POLL_MS : POLL_MS;
+    const isStarting = this.#phase === "starting" || !(this.#memoryMoves || this.#disksMove);
+    const waitMs = isStarting ? STARTING_POLL_MS : rhythm.untilTickMs(POLL_MS);
     await clock.sleep(waitMs, AbortSignal.any([signal, this.#wake.signal])).catch(() => {});
   }
 
