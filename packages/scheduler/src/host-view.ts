@@ -50,10 +50,11 @@ export function viewHosts(records: FleetRecords, now: Date): readonly HostView[]
   const failed = new Map<string, number>();
   for (const { destinationHost: host } of failures) if (host !== null) failed.set(host, (failed.get(host) ?? 0) + 1);
   const claimsOf = Map.groupBy(claims, (claim) => claim.host);
+  const aggregatesOf = aggregatesByHost(aggregates);
   return hosts.map((host) => {
     const name = host.facts.host;
     const claimed = claimsOf.get(name) ?? [];
-    const its = aggregates.filter((aggregate) => aggregate.hosts.includes(name));
+    const its = aggregatesOf.get(name) ?? [];
     return {
       name,
       up: isHostUp(host, now),
@@ -72,4 +73,17 @@ export function viewHosts(records: FleetRecords, now: Date): readonly HostView[]
       recentFailures: failed.get(name) ?? 0,
     };
   });
+}
+
+/** In one pass over their members: looking each host up in each aggregate costs the square of the fleet. */
+function aggregatesByHost(aggregates: readonly Aggregate[]): ReadonlyMap<string, readonly Aggregate[]> {
+  const found = new Map<string, Aggregate[]>();
+  for (const aggregate of aggregates) {
+    for (const host of aggregate.hosts) {
+      const its = found.get(host);
+      if (its === undefined) found.set(host, [aggregate]);
+      else its.push(aggregate);
+    }
+  }
+  return found;
 }
