@@ -35,6 +35,12 @@ it("shows a server between two reports where its migration says that it is", asy
   expect(await fleet().findServer(S1)).toMatchObject({ name: "vm1", host: "hostb" });
 });
 
+it("finds a server by the name that it has where it is, not by that of a leftover", async () => {
+  await sample.store.guests.replaceSightings("hostb", [{ ...sampleGuest(S1, "former"), powerState: "shutoff" }]);
+  expect(await fleet().findServer("vm1")).toMatchObject({ uuid: S1, host: "hosta", leftovers: ["hostb"] });
+  await expect(fleet().findServer("former")).rejects.toMatchObject({ code: "not-found" });
+});
+
 it("refuses an ambiguous name with the uuids", async () => {
   const twin = "44444444-4444-4444-8444-444444444444";
   await sample.store.guests.replaceSightings("hostb", [sampleGuest(twin, "vm1")]);

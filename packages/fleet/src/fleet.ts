@@ -107,9 +107,20 @@ export function createFleet(store: Store, clock: Clock): Fleet {
     return knownServer(sightings, newest, { group, availabilityZone, lock }, clock);
   }
 
+  /** By uuid. What a host reports under the name may be another's leftover: a server's name is that of where it is. */
+  async function serversNamed(name: string): Promise<readonly KnownServer[]> {
+    const [sightings, migrations] = await Promise.all([
+      store.guests.byName(name),
+      store.migrations.list({ serverName: name, states: [...IN_PROGRESS], limit: MAX_IN_PROGRESS }),
+    ]);
+    const uuids = new Set([...sightings.map(({ uuid }) => uuid), ...migrations.map(({ serverUuid }) => serverUuid)]);
+    const found = await Promise.all([...uuids].sort(compare).map(server));
+    return found.filter((candidate) => candidate !== undefined).filter((candidate) => candidate.name === name);
+  }
+
   async function findServer(reference: string): Promise<KnownServer> {
     if (isUuid(reference)) return (await server(reference)) ?? noServer(reference);
-    const named = (await servers()).filter((candidate) => candidate.name === reference);
+    const named = await serversNamed(reference);
     const [only, ...others] = named;
     if (only === undefined) return noServer(reference);
     if (others.length === 0) return only;

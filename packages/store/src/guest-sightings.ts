@@ -19,6 +19,12 @@ export function guestSightings(database: Database): GuestStore {
       );
       return rows.map(sightingFromRow);
     },
+    byName: async (name) => {
+      const rows = await database.query(`reading which guests are named ${name}`, (db) =>
+        db.selectFrom("guests").selectAll().where("name", "=", name).orderBy("uuid").orderBy("host").execute(),
+      );
+      return rows.map(sightingFromRow);
+    },
     list: async () => {
       const rows = await database.query("listing guests", (db) =>
         db.selectFrom("guests").selectAll().orderBy("uuid").orderBy("host").execute(),

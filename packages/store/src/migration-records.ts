@@ -137,8 +137,9 @@ export async function listMigrations(database: Database, filter: MigrationFilter
   if (filter.states?.length === 0) return [];
   const rows = await database.query("listing migrations", async (db) => {
     let query = db.selectFrom("migrations").selectAll();
-    const { serverUuid, states, host, sourceHost, destinationHost, projectId, userId, marker } = filter;
+    const { serverUuid, serverName, states, host, sourceHost, destinationHost, projectId, userId, marker } = filter;
     if (serverUuid !== undefined) query = query.where("server_uuid", "=", serverUuid);
+    if (serverName !== undefined) query = query.where("server_name", "=", serverName);
     if (states !== undefined) {
       query = query.where("state", "in", [...states]);
       if (areInProgress(states)) query = query.where(isInProgress());

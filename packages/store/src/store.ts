@@ -78,6 +78,8 @@ export interface GuestStore {
   byServer(serverUuid: string): Promise<readonly GuestSighting[]>;
   byHost(host: string): Promise<readonly GuestSighting[]>;
   list(): Promise<readonly GuestSighting[]>;
+  /** Under one name, over all hosts. */
+  byName(name: string): Promise<readonly GuestSighting[]>;
   /** Of several servers, over all hosts. */
   byServers(serverUuids: readonly string[]): Promise<readonly GuestSighting[]>;
   /** What the active guests of each host have in all; a host without any is absent. */

@@ -76,10 +76,13 @@ export function inventoryContract(context: () => ContractContext): void {
       await guests.replaceSightings("east", [stays, goes]);
       await guests.replaceSightings("west", [goes]);
       const seenAt = context().clock.now();
-      expect(await guests.byServer(goes.uuid)).toEqual([
+      const both = [
         { ...goes, host: "east", seenAt },
         { ...goes, host: "west", seenAt },
-      ]);
+      ];
+      expect(await guests.byServer(goes.uuid)).toEqual(both);
+      expect(await guests.byName(goes.name)).toEqual(both);
+      expect(await guests.byName("stays “here”")).toEqual([{ ...stays, host: "east", seenAt }]);
       context().clock.advance(1000);
       await guests.replaceSightings("east", [{ ...stays, powerState: "shutoff" }]);
       const later = { ...stays, powerState: "shutoff", host: "east", seenAt: context().clock.now() };

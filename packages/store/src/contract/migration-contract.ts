@@ -206,6 +206,7 @@ export function migrationContract(context: () => ContractContext): void {
       expect(await find({ sourceHost: "west" })).toEqual([west.uuid]);
       expect(await find({ destinationHost: "west" })).toEqual([east.uuid]);
       expect(await find({ serverUuid: east.serverUuid })).toEqual([east.uuid]);
+      expect(await find({ serverName: "nobody's" })).toEqual([]);
       expect(await find({ states: ["failed", "error"] })).toEqual([west.uuid]);
       expect(await find({ states: [] })).toEqual([]);
       expect(await find({ projectId: "p1" })).toEqual([east.uuid]);

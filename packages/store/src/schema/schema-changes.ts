@@ -14,6 +14,7 @@ import { audit } from "./0013-audit.ts";
 import { webhooks } from "./0014-webhooks.ts";
 import { auditEntryIds } from "./0015-audit-entry-ids.ts";
 import { serverActions } from "./0016-server-actions.ts";
+import { guestNames } from "./0017-guest-names.ts";
 import type { SchemaChange } from "./schema-change.ts";
 
 /** Every change in order; the last one's number is the version that this code works with. */
@@ -34,4 +35,5 @@ export const schemaChanges: readonly SchemaChange[] = [
   webhooks,
   auditEntryIds,
   serverActions,
+  guestNames,
 ];
