@@ -8,9 +8,10 @@ import { comesBefore, type InQueue } from "./queue-order.ts";
 import type { Tables } from "./schema/tables.ts";
 
 /**
- * Counting and taking must not interleave with another conductor's: the fleet's lock (only when the fleet has a limit),
- * then the source's, are held until the commit. Locks are by name, not on the host's row, so that heartbeats, which
- * write all hosts' rows at once, never wait for a slot to be taken.
+ * Counting and taking must not interleave with another conductor's: the source's lock, and then the fleet's (only when the
+ * fleet has a limit), are held until the commit. Always in this order, and no other lock is waited for with them: so nobody waits in a circle, and
+ * whoever waits at its source holds up no other. Locks are by name, not on the host's row, so that heartbeats, which write all
+ * hosts' rows at once, never wait for a slot to be taken.
  *
  * Whoever is before a migration in the queue and could take a slot now keeps one free from it. Those that nobody works on
  * (no lease, or one that has run out) and those that wait for a destination keep nothing from anybody.
@@ -26,8 +27,6 @@ export async function takeSourceSlot(
   return database.transact(`taking a slot for migration ${uuid}`, async (transaction) => {
     const migration = await requireVersion(transaction, uuid, expected);
     const { source_host: source } = migration;
-    const limited = Number.isFinite(limits.maxFleet);
-    if (limited) await database.driver.lock(transaction, "fleet-slots");
     await database.driver.lock(transaction, `source-slots ${source}`);
     const nowMs = database.now().getTime();
     const max = (await limitOf(transaction, source)) ?? limits.maxOutgoing;
@@ -35,7 +34,8 @@ export async function takeSourceSlot(
     if (free <= 0) return { kind: "full", limit: "source", max };
     const before = await waitingBefore(transaction, migration, nowMs, source, free);
     if (before.length >= free) return { kind: "not-its-turn", next: before[0] };
-    if (limited) {
+    if (Number.isFinite(limits.maxFleet)) {
+      await database.driver.lock(transaction, "fleet-slots");
       const freeInFleet = limits.maxFleet - (await slotsTaken(transaction));
       if (freeInFleet <= 0) return { kind: "full", limit: "fleet", max: limits.maxFleet };
       const next = await whoseFleetSlot(transaction, migration, nowMs, freeInFleet, limits.maxOutgoing);
