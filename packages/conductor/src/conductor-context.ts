@@ -6,6 +6,7 @@ import type { MigrationMetrics } from "./metrics/migration-metrics.ts";
 import type { PolicyRules } from "./policy/policy-config.ts";
 import type { MigrationSignals } from "./work/migration-signals.ts";
 import type { RestoredDatabase } from "./work/restored-database.ts";
+import type { Turns } from "./work/turns.ts";
 
 /** What every part of a conductor works with. */
 export interface ConductorContext {
@@ -19,6 +20,8 @@ export interface ConductorContext {
   readonly signals: MigrationSignals;
   readonly restored: RestoredDatabase;
   readonly metrics: MigrationMetrics;
+  /** Of migrations that look for a destination. */
+  readonly choices: Turns;
 }
 
 /** The request id, and the trace, under which everything done for a migration can be found. */

@@ -49,6 +49,7 @@ import { MigrationSignals } from "./work/migration-signals.ts";
 import { MigrationWork } from "./work/migration-work.ts";
 import { startPruning } from "./work/pruning.ts";
 import { RestoredDatabase } from "./work/restored-database.ts";
+import { Turns } from "./work/turns.ts";
 
 export interface ConductorDependencies {
   readonly bus: Bus;
@@ -70,6 +71,8 @@ export interface ConductorDependencies {
 /** The progress cache is written to the store this often, ms. */
 const FLUSH_INTERVAL_MS = 5_000;
 const FLUSH_DUTY = "progress-flush";
+/** A thousand that begin at once would wait for the scheduler, and for the agents of busy hosts, beyond their deadlines. */
+const CHOICES_AT_ONCE = 32;
 
 /**
  * Starts a conductor: serves its RPCs, works on migrations that it holds leases for, and flushes progress. Any number
@@ -92,6 +95,7 @@ export async function startConductor(dependencies: ConductorDependencies): Promi
     signals,
     restored: new RestoredDatabase(dependencies),
     metrics: metrics.migrations,
+    choices: new Turns(CHOICES_AT_ONCE),
   };
   const work = new MigrationWork(context);
   const rules = { allowLoopback: dependencies.config.webhook_allow_loopback };

@@ -35,14 +35,6 @@ export function freeMemoryKiB(host: HostView, options: FilterOptions): number {
   return Math.floor(host.facts.memoryKiB * options.ramAllocationRatio) - host.usedMemoryKiB - host.claimedMemoryKiB;
 }
 
-const requested: HostFilter = {
-  name: "requested-host",
-  reject: (host, request) =>
-    request.requestedHost !== null && request.requestedHost !== host.name
-      ? `${request.requestedHost} was asked for`
-      : undefined,
-};
-
 const different: HostFilter = {
   name: "different-host",
   reject: (host, request) => (host.name === request.sourceHost ? "the server is on it" : undefined),
@@ -86,7 +78,6 @@ const memory: HostFilter = {
 
 /** In this order, so that the reason a person reads is the most telling one. */
 export const filters: readonly HostFilter[] = [
-  requested,
   different,
   up,
   maintenance,

@@ -160,7 +160,11 @@ describe("choosing a destination", () => {
     const hosts = view([host("b"), host("c")]);
     const selection = selectDestinationsFrom(hosts, { ...request, requestedHost: "c" }, options);
     expect(selection.candidates.map((candidate) => candidate.host)).toEqual(["c"]);
-    expect(selection.eliminated).toEqual([{ host: "b", by: "requested-host", reason: "c was asked for" }]);
+    expect(selection.eliminated).toEqual([]);
+    expect(selectDestinationsFrom(hosts, { ...request, requestedHost: "d" }, options)).toEqual({
+      candidates: [],
+      eliminated: [{ host: "d", by: "requested-host", reason: "no host of that name is known" }],
+    });
   });
 });
 

@@ -9,7 +9,10 @@ export interface Selection {
   readonly eliminated: readonly EliminatedHost[];
 }
 
-/** Ranks the hosts that pass every filter, best first. Pure: the same view and request give the same answer. */
+/**
+ * Ranks the hosts that pass every filter, best first. Where one was asked for, the answer is about that host alone.
+ * Pure: the same view and request give the same answer.
+ */
 export function selectDestinationsFrom(
   hosts: readonly HostView[],
   request: DestinationRequest,
@@ -17,7 +20,12 @@ export function selectDestinationsFrom(
 ): Selection {
   const passing: HostView[] = [];
   const eliminated: EliminatedHost[] = [];
-  for (const host of hosts) {
+  const { requestedHost } = request;
+  const meant = requestedHost === null ? hosts : hosts.filter(({ name }) => name === requestedHost);
+  if (requestedHost !== null && meant.length === 0) {
+    eliminated.push({ host: requestedHost, by: "requested-host", reason: "no host of that name is known" });
+  }
+  for (const host of meant) {
     const rejections = rejectionsOf(host, request, options);
     if (rejections.length === 0) passing.push(host);
     else eliminated.push(...rejections);

@@ -25,12 +25,16 @@ import type { StepContext, StepResult } from "./step.ts";
 const CANDIDATES_CHECKED_TOGETHER = 5;
 
 /**
- * Finds the best host that can take the guest, and claims memory and an inbound slot on it.
+ * Finds the best host that can take the guest, and claims memory and an inbound slot on it. Only so many look at the same time.
  *
  * @throws {DroverError} `pre-check-failed` with every failed check, `no-eligible-host` with why each host fell out,
  *   `unavailable` when no scheduler answers.
  */
 export async function chooseDestination(context: StepContext, migration: Migration): Promise<StepResult> {
+  return await context.choices.inTurn(context.signal, () => choose(context, migration));
+}
+
+async function choose(context: StepContext, migration: Migration): Promise<StepResult> {
   const asking = askingOf(context, migration);
   const selecting = askScheduler(asking, migration, { everyReason: false });
   // Where the source refuses, nobody waits for it.

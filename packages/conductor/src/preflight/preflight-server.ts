@@ -31,7 +31,7 @@ type HostPreflight = MigrationPreflightView["hosts"][number];
 /** Agents asked side by side: a fleet of a thousand answers within seconds, and no burst hides other calls. */
 const HOSTS_ASKED_TOGETHER = 32;
 
-/** These say that a host was not meant, or is not there to be asked: its agent is left alone. */
+/** These say that a host was not meant (`requested-host` is an older scheduler's), or is not there to be asked: its agent is left alone. */
 const NOT_MEANT = new Set(["requested-host", "different-host"]);
 const NOT_THERE = new Set(["compute"]);
 
