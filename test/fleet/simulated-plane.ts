@@ -1,5 +1,5 @@
 /** A whole Drover in this process: three simulated hosts with an agent each, and every other service, over HTTP. */
-import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { apiConfig, type KeystoneConfig, startApi } from "@drover/api";
@@ -16,6 +16,7 @@ import { openSqliteStore, type Store } from "@drover/store";
 import { waitFor } from "@drover/testkit";
 import { mintAdmin } from "../integration/mint-admin.ts";
 import { type CrashableStore, crashableStore } from "./crashable-store.ts";
+import { heldIn } from "./held-in.ts";
 
 /** The hosts; guests begin on alpha, and beta is where they are sent. */
 export const HOSTS = ["alpha", "beta", "gamma"] as const;
@@ -73,15 +74,6 @@ export interface PlaneOptions {
 }
 
 const logger = silentLogger;
-
-/** The part of an agent's state file that says what it holds. */
-interface StateFile {
-  readonly prepared: readonly { readonly migrationUuid: string }[];
-  readonly migrations: readonly {
-    readonly migrationUuid: string;
-    readonly ended: { readonly acknowledged: boolean } | null;
-  }[];
-}
 
 export async function startSimulatedPlane(options: PlaneOptions = {}): Promise<SimulatedPlane> {
   const clock = options.clock ?? systemClock;
@@ -166,16 +158,7 @@ export async function startSimulatedPlane(options: PlaneOptions = {}): Promise<S
       conductorStore.revive();
       conductor = await conduct();
     },
-    heldBy: async (host) => {
-      const text = await readFile(stateFile(host), "utf8").catch(() => `{"prepared":[],"migrations":[]}`);
-      const { prepared, migrations }: StateFile = JSON.parse(text);
-      return [
-        ...prepared.map(({ migrationUuid }) => `a preparation for ${migrationUuid}`),
-        ...migrations
-          .filter(({ ended }) => ended?.acknowledged !== true)
-          .map(({ migrationUuid, ended }) => `${migrationUuid}, ${ended === null ? "under way" : "not acknowledged"}`),
-      ];
-    },
+    heldBy: (host) => heldIn(stateFile(host)),
     [Symbol.asyncDispose]: () => stack.disposeAsync(),
   };
 }

@@ -23,6 +23,8 @@ const PACKAGES: Readonly<Record<Tier, readonly string[]>> = {
     "redis-server",
     "postgresql",
     "python3-oslo.messaging",
+    // A program that reads progress out of Redis by itself.
+    "python3-redis",
     // For the commands of docs/guides.
     "curl",
     "jq",

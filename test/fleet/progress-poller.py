@@ -1,0 +1,27 @@
+"""Reads progress out of Redis by its documented layout alone (packages/progress/README.md): progress-poller.py URL.
+
+Writes "ready", then reads ten times a second until its input ends, and writes everything that it has seen: a JSON
+object of lists of snapshots by migration.
+"""
+
+import json
+import select
+import sys
+
+import redis
+
+PREFIX = "drover:progress:1:{0}:"
+
+client = redis.Redis.from_url(sys.argv[1], decode_responses=True)
+seen = {}
+print("ready")
+while not select.select([sys.stdin], [], [], 0.1)[0]:
+    migrations = client.zrange(PREFIX + "changes", 0, -1)
+    pipeline = client.pipeline(transaction=False)
+    for migration in migrations:
+        pipeline.hget(PREFIX + "migration:" + migration, "snapshot")
+    for migration, text in zip(migrations, pipeline.execute()):
+        snapshots = seen.setdefault(migration, [])
+        if text is not None and text not in snapshots:
+            snapshots.append(text)
+print(json.dumps({migration: [json.loads(text) for text in texts] for migration, texts in seen.items()}))
