@@ -6,7 +6,10 @@ import { afterAll, beforeAll, expect, it } from "vitest";
 import { isOver, isWatched, untilMigration, untilServerIsOn } from "../integration/watching.ts";
 import { type SimulatedPlane, startSimulatedPlane } from "./simulated-plane.ts";
 
-const TABLES = ["migrations", "migration_log", "destination_claims", "hosts", "guests", "migration_progress"];
+const TABLES = [
+  ...["migrations", "migration_log", "destination_claims", "migration_progress"],
+  ...["hosts", "host_beats", "guests", "placement_changes"],
+];
 
 let folder: string;
 beforeAll(async () => {

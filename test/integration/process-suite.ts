@@ -273,13 +273,13 @@ export function doesWithoutHosts(planeOf: PlaneOf): void {
       "beta's last report to be in",
       async () => {
         const before = lastSeen;
-        lastSeen = await plane.postgres.sql(`select last_seen_at from hosts where host = 'beta'`, plane.storeUrl);
+        lastSeen = await plane.postgres.sql(`select last_seen_at from host_beats where host = 'beta'`, plane.storeUrl);
         return lastSeen === before;
       },
       { intervalMs: 1_500 },
     );
     await plane.postgres.sql(
-      `update hosts set last_seen_at = last_seen_at - 120000 where host = 'beta'`,
+      `update host_beats set last_seen_at = last_seen_at - 120000 where host = 'beta'`,
       plane.storeUrl,
     );
     expect(await seen()).toBe("down");

@@ -112,6 +112,32 @@ describe("a live migration", () => {
     });
   });
 
+  it("asks for the rest of a large fleet where none of the best can be had", async () => {
+    const names = Array.from({ length: 60 }, (_, index) => `host-${index}`);
+    const unfit = { destinationChecks: [{ check: "cpu", passed: false, message: "no avx" }] };
+    const others = Object.fromEntries(names.map((name) => [name, unfit]));
+    const uuid = await start({ alpha: copies, others, scheduler: { candidates: [...names, "beta"] } });
+    expect(await plane.until(uuid, "running")).toMatchObject({ destinationHost: "beta" });
+    await plane.alpha.outcome(uuid, { outcome: "arrived", cause: null });
+    await plane.until(uuid, "completed");
+    const log = await plane.store.migrations.readLog(uuid);
+    expect(log.map(({ message }) => message)).toContainEqual(
+      "beta passed every check and is claimed: the best of 61 by the scheduler's weights",
+    );
+  });
+
+  it("names some of the many hosts that fell out, and counts the others", async () => {
+    const eliminated = Array.from({ length: 1_000 }, (_, index) => ({
+      host: `h${index}`,
+      by: "memory",
+      reason: "full",
+    }));
+    const uuid = await start({ scheduler: { candidates: [], eliminated } });
+    const { failure } = await plane.until(uuid, "failed");
+    expect(failure?.message).toMatch(/^no host can take web \(h0: full; .*; h9: full; and 990 reasons more\)$/);
+    expect(failure?.details).toMatchObject({ eliminated: { length: 50 }, unnamed: 950 });
+  });
+
   it("fails and rolls back when the destination cannot be made ready", async () => {
     const uuid = await start({
       beta: {

@@ -1,6 +1,6 @@
 /**
- * What the scheduler answers. Version history: 1.0 the first release. Since then `everyReason` and `weights` have come; a
- * scheduler that does not know them answers as before, so conductors still ask for 1.0.
+ * What the scheduler answers. Version history: 1.0 the first release. Since then `everyReason`, `weights`, `limit`, `passed` and `fellOut`
+ * have come; a scheduler that does not know them answers as before, so conductors still ask for 1.0.
  */
 import { defineCall } from "@drover/bus";
 import { z } from "zod";
@@ -24,6 +24,14 @@ export const selectDestinations = defineCall({
       .boolean()
       .default(false)
       .describe("Name every filter that rejects a host, for a person to read; otherwise only the first."),
+    limit: z
+      .number()
+      .int()
+      .positive()
+      .optional()
+      .describe(
+        "At most so many candidates, and so many of the hosts that each filter rejected; all where it is left out.",
+      ),
   }),
   response: z.object({
     candidates: z.array(
@@ -34,5 +42,12 @@ export const selectDestinations = defineCall({
       }),
     ),
     eliminated: z.array(eliminatedHost),
+    passed: z
+      .number()
+      .int()
+      .nonnegative()
+      .optional()
+      .describe("How many hosts passed every filter, beyond the limit too."),
+    fellOut: z.number().int().nonnegative().optional().describe("How many hosts fell out, beyond the limit too."),
   }),
 });

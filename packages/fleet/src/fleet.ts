@@ -1,5 +1,6 @@
 import {
   type Aggregate,
+  aggregatesByHost,
   type Clock,
   DroverError,
   type GuestSighting,
@@ -12,7 +13,7 @@ import {
   type ServerGroup,
   type ServerLock,
   serverFromSightings,
-  zoneOfHost,
+  zoneBy,
 } from "@drover/model";
 import type { Store } from "@drover/store";
 import { readTogether } from "./read-together.ts";
@@ -135,15 +136,17 @@ export function createFleet(store: Store, clock: Clock): Fleet {
   async function hosts(): Promise<readonly KnownHost[]> {
     const [records, all, aggregates] = await Promise.all([store.hosts.list(), servers(), store.aggregates.list()]);
     const byHost = Map.groupBy(all, (known) => known.host);
+    const aggregatesOf = aggregatesByHost(aggregates);
     const now = clock.now();
     return records
-      .map((host) => knownHost(host, byHost.get(host.facts.host) ?? [], aggregates, now))
+      .map((host) => knownHost(host, byHost.get(host.facts.host) ?? [], aggregatesOf.get(host.facts.host) ?? [], now))
       .sort((a, b) => compare(a.facts.host, b.facts.host));
   }
 
   async function host(name: string): Promise<KnownHost | undefined> {
     const [record, aggregates] = await Promise.all([store.hosts.get(name), store.aggregates.list()]);
-    return record === undefined ? undefined : knownHost(record, [], aggregates, clock.now());
+    const its = aggregates.filter(({ hosts }) => hosts.includes(name));
+    return record === undefined ? undefined : knownHost(record, [], its, clock.now());
   }
 
   async function serverGroups(): Promise<readonly KnownServerGroup[]> {
@@ -177,15 +180,8 @@ export function createFleet(store: Store, clock: Clock): Fleet {
   return { servers, server, findServer, hosts, host, serverGroups, aggregates, migration, findMigration };
 }
 
-function knownHost(
-  host: Host,
-  servers: readonly KnownServer[],
-  aggregates: readonly Aggregate[],
-  now: Date,
-): KnownHost {
-  const name = host.facts.host;
-  const its = aggregates.filter(({ hosts }) => hosts.includes(name));
-  const placement = { availabilityZone: zoneOfHost(name, its), aggregates: its.map((aggregate) => aggregate.name) };
+function knownHost(host: Host, servers: readonly KnownServer[], its: readonly Aggregate[], now: Date): KnownHost {
+  const placement = { availabilityZone: zoneBy(its), aggregates: its.map((aggregate) => aggregate.name) };
   return { ...host, ...placement, up: isHostUp(host, now), servers };
 }
 

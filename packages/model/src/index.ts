@@ -105,11 +105,12 @@ export {
   AGGREGATE_SPECS,
   type Aggregate,
   aggregateSpecs,
+  aggregatesByHost,
   DEFAULT_AVAILABILITY_ZONE,
   SERVER_GROUP_POLICIES,
   type ServerGroup,
   type ServerGroupPolicy,
-  zoneOfHost,
+  zoneBy,
 } from "./placement.ts";
 export {
   COMPRESSIONS,

@@ -29,10 +29,25 @@ export interface Aggregate {
 /** The zone of hosts whose aggregates name none (Nova's `default_availability_zone`). */
 export const DEFAULT_AVAILABILITY_ZONE = "nova";
 
-/** The zone of a host, by the aggregates that it is in. */
-export function zoneOfHost(host: string, aggregates: readonly Aggregate[]): string {
-  const zoned = aggregates.find(({ hosts, availabilityZone }) => availabilityZone !== null && hosts.includes(host));
-  return zoned?.availabilityZone ?? DEFAULT_AVAILABILITY_ZONE;
+/** The zone of a host that is in these aggregates. */
+export function zoneBy(aggregates: readonly Aggregate[]): string {
+  return aggregates.find((its) => its.availabilityZone !== null)?.availabilityZone ?? DEFAULT_AVAILABILITY_ZONE;
+}
+
+/**
+ * The aggregates that each host is in; one that is in none is absent. In one pass over the members: looking each host up in each
+ * aggregate costs the square of the fleet.
+ */
+export function aggregatesByHost(aggregates: readonly Aggregate[]): ReadonlyMap<string, readonly Aggregate[]> {
+  const found = new Map<string, Aggregate[]>();
+  for (const aggregate of aggregates) {
+    for (const host of aggregate.hosts) {
+      const its = found.get(host);
+      if (its === undefined) found.set(host, [aggregate]);
+      else its.push(aggregate);
+    }
+  }
+  return found;
 }
 
 /** Nova's scope of a flavor's extra specs; here a server's own metadata has them, since there are no flavors. */

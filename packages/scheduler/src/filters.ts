@@ -1,4 +1,4 @@
-import { type HostFacts, whyHostIsDown } from "@drover/model";
+import { whyHostIsDown } from "@drover/model";
 import type { HostView } from "./host-view.ts";
 import { migrationNetwork } from "./migration-network.ts";
 import { affinity, aggregateFilter, antiAffinity, availabilityZone } from "./placement-filters.ts";
@@ -9,12 +9,14 @@ export interface DestinationRequest {
   readonly memoryKiB: number;
   readonly vcpus: number;
   readonly sourceHost: string;
-  /** What the source's agent reported; undefined for a source that nobody knows. */
-  readonly source: HostFacts | undefined;
+  /** Undefined for a source that nobody knows. */
+  readonly source: HostView | undefined;
   readonly requestedHost: string | null;
   readonly placement: PlacementWish;
   /** Every filter that rejects a host is to be named, not only the first. @default false */
   readonly everyReason?: boolean;
+  /** At most so many candidates, and so many of the hosts that each filter rejected. @default all */
+  readonly limit?: number | undefined;
 }
 
 export interface FilterOptions {

@@ -1,13 +1,15 @@
-import {
-  type Aggregate,
-  type Host,
-  type HostFacts,
-  type HostMaintenance,
-  isHostUp,
-  type Migration,
-  zoneOfHost,
-} from "@drover/model";
-import type { HostUsage, ListedClaim } from "@drover/store";
+import { isIP } from "node:net";
+import { type Aggregate, type HostFacts, type HostMaintenance, zoneBy } from "@drover/model";
+import { isLoopback } from "@drover/service-kit/network-list";
+import type { PlacementHost } from "@drover/store";
+
+/** Where a host is reached: an address, or a name that means what the caller's resolver says. */
+interface ReachedAt {
+  readonly address: string;
+  readonly isLoopback: boolean;
+  /** 4 or 6; 0 for a name. */
+  readonly family: number;
+}
 
 /** What filters and weighers look at: one host, with what is used and claimed on it. */
 export interface HostView {
@@ -19,6 +21,12 @@ export interface HostView {
   readonly disabledReason: string | null;
   readonly maintenance: HostMaintenance | null;
   readonly facts: HostFacts;
+  /** Where it takes memory in. */
+  readonly inbound: ReachedAt;
+  /** Where its libvirtd is. */
+  readonly libvirt: ReachedAt;
+  /** Of its own addresses: 4, 6. Empty for an agent that does not say. */
+  readonly families: ReadonlySet<number>;
   readonly availabilityZone: string;
   /** Those that it is in. */
   readonly aggregates: readonly Aggregate[];
@@ -33,57 +41,46 @@ export interface HostView {
   readonly recentFailures: number;
 }
 
-/** What is known of the fleet at one moment. */
-export interface FleetRecords {
-  readonly hosts: readonly Host[];
-  /** By host. */
-  readonly usage: ReadonlyMap<string, HostUsage>;
-  readonly claims: readonly ListedClaim[];
+/** What is known about a host elsewhere than in its own records. */
+export interface AboutHost {
+  /** Those that it is in. */
   readonly aggregates: readonly Aggregate[];
-  /** Migrations that failed lately. */
-  readonly failures: readonly Pick<Migration, "destinationHost">[];
+  /** When it was last heard of, where that is too long ago. */
+  readonly silentSince: Date | undefined;
+  readonly recentFailures: number;
 }
 
-/** Joins hosts, guests and claims. A guest on its way counts once: by its claim, until the host itself reports it active. */
-export function viewHosts(records: FleetRecords, now: Date): readonly HostView[] {
-  const { hosts, usage, claims, aggregates, failures } = records;
-  const failed = new Map<string, number>();
-  for (const { destinationHost: host } of failures) if (host !== null) failed.set(host, (failed.get(host) ?? 0) + 1);
-  const claimsOf = Map.groupBy(claims, (claim) => claim.host);
-  const aggregatesOf = aggregatesByHost(aggregates);
-  return hosts.map((host) => {
-    const name = host.facts.host;
-    const claimed = claimsOf.get(name) ?? [];
-    const its = aggregatesOf.get(name) ?? [];
-    return {
-      name,
-      up: isHostUp(host, now),
-      lastSeenAt: host.lastSeenAt,
-      forcedDown: host.forcedDown,
-      enabled: host.enabled,
-      disabledReason: host.disabledReason,
-      maintenance: host.maintenance,
-      facts: host.facts,
-      availabilityZone: zoneOfHost(name, its),
-      aggregates: its,
-      usedMemoryKiB: usage.get(name)?.memoryKiB ?? 0,
-      usedVcpus: usage.get(name)?.vcpus ?? 0,
-      claimedMemoryKiB: claimed.reduce((sum, claim) => sum + claim.memoryKiB, 0),
-      incomingMigrations: claimed.length,
-      recentFailures: failed.get(name) ?? 0,
-    };
-  });
+/** Joins them. A guest on its way counts once: by its claim, until the host itself reports it active. */
+export function viewHost({ host, usage, claims }: PlacementHost, about: AboutHost): HostView {
+  const { facts, forcedDown, enabled, disabledReason, maintenance } = host;
+  const { aggregates, silentSince, recentFailures } = about;
+  return {
+    name: facts.host,
+    up: !forcedDown && silentSince === undefined,
+    lastSeenAt: silentSince ?? host.lastSeenAt,
+    forcedDown,
+    enabled,
+    disabledReason,
+    maintenance,
+    facts,
+    inbound: reachedAt(facts.inboundAddress),
+    libvirt: reachedAt(hostOf(facts.libvirtUri)),
+    families: new Set((facts.addresses ?? []).map(isIP)),
+    availabilityZone: zoneBy(aggregates),
+    aggregates,
+    usedMemoryKiB: usage.memoryKiB,
+    usedVcpus: usage.vcpus,
+    claimedMemoryKiB: claims.reduce((sum, claim) => sum + claim.memoryKiB, 0),
+    incomingMigrations: claims.length,
+    recentFailures,
+  };
 }
 
-/** In one pass over their members: looking each host up in each aggregate costs the square of the fleet. */
-function aggregatesByHost(aggregates: readonly Aggregate[]): ReadonlyMap<string, readonly Aggregate[]> {
-  const found = new Map<string, Aggregate[]>();
-  for (const aggregate of aggregates) {
-    for (const host of aggregate.hosts) {
-      const its = found.get(host);
-      if (its === undefined) found.set(host, [aggregate]);
-      else its.push(aggregate);
-    }
-  }
-  return found;
+function reachedAt(address: string): ReachedAt {
+  return { address, isLoopback: isLoopback(address), family: isIP(address) };
+}
+
+/** The host that a libvirt URI names, without brackets; empty for one that names none. */
+function hostOf(uri: string): string {
+  return URL.canParse(uri) ? new URL(uri).hostname.replace(/^\[|\]$/g, "") : "";
 }

@@ -1,5 +1,3 @@
-import { isIP } from "node:net";
-import { isLoopback } from "@drover/service-kit/network-list";
 import type { HostFilter } from "./filters.ts";
 
 /**
@@ -8,29 +6,21 @@ import type { HostFilter } from "./filters.ts";
  */
 export const migrationNetwork: HostFilter = {
   name: "migration-network",
-  reject: ({ facts }, { sourceHost, source }) => {
+  reject: (host, { sourceHost, source }) => {
     if (source === undefined) return undefined;
-    const dialled = [
-      ["takes memory in at", facts.inboundAddress, source.inboundAddress],
-      ["is dialled at", hostOf(facts.libvirtUri), hostOf(source.libvirtUri)],
-    ] as const;
-    for (const [relation, address, counterpart] of dialled) {
+    for (const way of ["inbound", "libvirt"] as const) {
+      const { address, isLoopback, family } = host[way];
       // All of a fleet on one machine may be on loopback.
-      if (isLoopback(address) && !isLoopback(counterpart)) {
-        return `it ${relation} ${address}, which is another machine to ${sourceHost}`;
+      if (isLoopback) {
+        if (source[way].isLoopback) continue;
+        return `it ${RELATIONS[way]} ${address}, which is another machine to ${sourceHost}`;
       }
-      const family = isIP(address);
-      const own = source.addresses ?? [];
-      if (family === 0 || isLoopback(address) || own.length === 0) continue;
-      if (!own.some((candidate) => isIP(candidate) === family)) {
-        return `it ${relation} ${address}, and of the ${own.length} addresses of ${sourceHost} none is IPv${family}`;
-      }
+      if (family === 0 || source.families.size === 0 || source.families.has(family)) continue;
+      const own = source.facts.addresses?.length ?? 0;
+      return `it ${RELATIONS[way]} ${address}, and of the ${own} addresses of ${sourceHost} none is IPv${family}`;
     }
     return undefined;
   },
 };
 
-/** The host that a libvirt URI names, without brackets; empty for one that names none. */
-function hostOf(uri: string): string {
-  return URL.canParse(uri) ? new URL(uri).hostname.replace(/^\[|\]$/g, "") : "";
-}
+const RELATIONS = { inbound: "takes memory in at", libvirt: "is dialled at" } as const;

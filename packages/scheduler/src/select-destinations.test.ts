@@ -6,9 +6,10 @@ import {
   type ServerGroup,
   weightWords,
 } from "@drover/model";
+import type { PlacementHost } from "@drover/store";
 import { describe, expect, it } from "vitest";
 import type { DestinationRequest } from "./filters.ts";
-import { type FleetRecords, type HostView, viewHosts } from "./host-view.ts";
+import { type AboutHost, type HostView, viewHost } from "./host-view.ts";
 import { type PlacementWish, placementWish } from "./placement-wish.ts";
 import { selectDestinationsFrom } from "./select-destinations.ts";
 
@@ -46,8 +47,23 @@ function host(name: string, change: Partial<Host> = {}): Host {
   };
 }
 
-function view(hosts: readonly Host[], records: Partial<FleetRecords> = {}) {
-  return viewHosts({ hosts, usage: new Map(), claims: [], aggregates: [], failures: [], ...records }, now);
+/** Of hosts by name. */
+interface Around {
+  readonly usage?: Readonly<Record<string, PlacementHost["usage"]>>;
+  readonly claims?: PlacementHost["claims"];
+  readonly about?: Readonly<Record<string, Partial<AboutHost>>>;
+}
+
+function view(hosts: readonly Host[], { usage = {}, claims = [], about = {} }: Around = {}): readonly HostView[] {
+  return hosts.map((record) => {
+    const { host: name } = record.facts;
+    const known = {
+      host: record,
+      usage: usage[name] ?? { memoryKiB: 0, vcpus: 0 },
+      claims: claims.filter((claim) => claim.host === name),
+    };
+    return viewHost(known, { aggregates: [], silentSince: undefined, recentFailures: 0, ...about[name] });
+  });
 }
 
 const nowhere: PlacementWish = { group: null, availabilityZone: null, aggregateSpecs: {} };
@@ -70,19 +86,10 @@ describe("choosing a destination", () => {
   it("ranks the emptier host first and says why each other host fell out", () => {
     const used = (memoryKiB: number) => ({ memoryKiB, vcpus: 1 });
     const hosts = view(
-      [
-        host("a"),
-        host("b"),
-        host("c"),
-        host("d", { lastSeenAt: new Date(0) }),
-        host("e", { enabled: false, disabledReason: "new fan" }),
-        host("f"),
-      ],
+      [host("a"), host("b"), host("c"), host("d"), host("e", { enabled: false, disabledReason: "new fan" }), host("f")],
       {
-        usage: new Map([
-          ["b", used(4 * GiB)],
-          ["f", used(7 * GiB)],
-        ]),
+        usage: { b: used(4 * GiB), f: used(7 * GiB) },
+        about: { d: { silentSince: new Date(0) } },
       },
     );
     const selection = selectDestinationsFrom(hosts, request, options);
@@ -134,6 +141,27 @@ describe("choosing a destination", () => {
     );
   });
 
+  it("says only so much as is asked for, and counts the rest", () => {
+    const silent = { silentSince: new Date(0) };
+    const hosts = view(
+      [..."bcdefghi"].map((name) => host(name, name < "d" ? { enabled: false } : {})),
+      {
+        usage: { e: { memoryKiB: 4 * GiB, vcpus: 1 }, f: { memoryKiB: 1, vcpus: 1 } },
+        about: { h: silent, i: silent },
+      },
+    );
+    const { candidates, ...rest } = selectDestinationsFrom(hosts, { ...request, limit: 3 }, options);
+    expect(candidates.map((candidate) => candidate.host)).toEqual(["d", "g", "f"]);
+    expect(rest).toMatchObject({ passed: 4, fellOut: 4, eliminated: { length: 4 } });
+    const fewer = selectDestinationsFrom(hosts, { ...request, limit: 1 }, options);
+    expect(fewer.candidates.map((candidate) => candidate.host)).toEqual(["d"]);
+    expect(fewer).toMatchObject({ passed: 4, fellOut: 4 });
+    expect(fewer.eliminated.map(({ host: at, by }) => [at, by])).toEqual([
+      ["b", "enabled"],
+      ["h", "compute"],
+    ]);
+  });
+
   it("prefers a host that nothing is migrating to over one with more memory", () => {
     const claim = { migrationUuid: "m", serverUuid: "s", host: "b", memoryKiB: 1 };
     const hosts = view([host("b", { facts: { ...host("b").facts, memoryKiB: 64 * GiB } }), host("c")], {
@@ -144,8 +172,8 @@ describe("choosing a destination", () => {
 
   it("tries a host last that guests lately failed to come to", () => {
     const big = host("b", { facts: { ...host("b").facts, memoryKiB: 64 * GiB } });
-    const failures = [{ destinationHost: "b" }, { destinationHost: null }];
-    const { candidates } = selectDestinationsFrom(view([big, host("c")], { failures }), request, options);
+    const hosts = view([big, host("c")], { about: { b: { recentFailures: 1 } } });
+    const { candidates } = selectDestinationsFrom(hosts, request, options);
     expect(candidates.map((candidate) => candidate.host)).toEqual(["c", "b"]);
     expect(candidates[1]?.weights.at(-1)).toEqual({ weigher: "recent-failures", value: -1, score: 0, multiplier: 8 });
   });
@@ -163,6 +191,8 @@ describe("choosing a destination", () => {
     expect(selection.eliminated).toEqual([]);
     expect(selectDestinationsFrom(hosts, { ...request, requestedHost: "d" }, options)).toEqual({
       candidates: [],
+      passed: 0,
+      fellOut: 1,
       eliminated: [{ host: "d", by: "requested-host", reason: "no host of that name is known" }],
     });
   });
@@ -180,7 +210,7 @@ describe("what an operator says of hosts", () => {
   });
 
   it("processors are given away up to the ratio, and never more to one guest than the host has", () => {
-    const usage = new Map([["b", { memoryKiB: 0, vcpus: 63 }]]);
+    const usage = { b: { memoryKiB: 0, vcpus: 63 } };
     const hosts = view([host("b"), host("c")], { usage });
     expect(rejections(hosts, { vcpus: 2 })).toEqual([
       ["b", "processors", "2 processors wanted, 63 of 64 (4 x 16) are given away"],
@@ -198,12 +228,13 @@ describe("zones and aggregates", () => {
     ...{ id: 1, name, availabilityZone: null, metadata: {}, hosts: [], createdAt: now },
     ...change,
   });
-  const aggregates = [
-    aggregate("rack-1", { availabilityZone: "az1", hosts: ["b"] }),
-    aggregate("rack-2", { availabilityZone: "az2", hosts: ["c"] }),
-    aggregate("fast", { metadata: { ssd: "true" }, hosts: ["c", "e"] }),
-  ];
-  const hosts = view([host("b"), host("c"), host("d"), host("e")], { aggregates });
+  const fast = aggregate("fast", { metadata: { ssd: "true" } });
+  const about = {
+    b: { aggregates: [aggregate("rack-1", { availabilityZone: "az1" })] },
+    c: { aggregates: [aggregate("rack-2", { availabilityZone: "az2" }), fast] },
+    e: { aggregates: [fast] },
+  };
+  const hosts = view([host("b"), host("c"), host("d"), host("e")], { about });
 
   it("a server that asked for a zone stays in it", () => {
     expect(rejections(hosts, { placement: { ...nowhere, availabilityZone: "az1" } })).toEqual([
@@ -292,7 +323,8 @@ describe("server groups", () => {
 });
 
 describe("the migration network", () => {
-  const source = { ...host("a").facts, inboundAddress: "10.0.0.1", addresses: ["10.0.0.1", "192.0.2.1"] };
+  const sourceWith = (change: Partial<HostFacts>) => to({ host: "a", inboundAddress: "10.0.0.1", ...change })[0];
+  const addresses = ["10.0.0.1", "192.0.2.1"];
   const to = (change: Partial<HostFacts>) => view([host("b", { facts: { ...host("b").facts, ...change } })]);
 
   it.each<[Partial<HostFacts>, string | undefined]>([
@@ -306,14 +338,14 @@ describe("the migration network", () => {
     [{ inboundAddress: "10.0.9.2" }, undefined],
     [{ inboundAddress: "by-name" }, undefined],
   ])("of a host with %j", (change, reason) => {
-    expect(rejections(to(change), { source })).toEqual(
+    expect(rejections(to(change), { source: sourceWith({ addresses }) })).toEqual(
       reason === undefined ? [] : [["b", "migration-network", reason]],
     );
   });
 
   it("is not judged by a source that says nothing of its addresses, and on one machine all of it is loopback", () => {
-    expect(rejections(to({ inboundAddress: "fd00::2" }), { source: host("a").facts })).toEqual([]);
-    const loopback = { ...source, inboundAddress: "127.0.0.1" };
-    expect(rejections(to({ inboundAddress: "127.0.0.1" }), { source: loopback })).toEqual([]);
+    expect(rejections(to({ inboundAddress: "fd00::2" }), { source: sourceWith({}) })).toEqual([]);
+    const source = sourceWith({ addresses, inboundAddress: "127.0.0.1" });
+    expect(rejections(to({ inboundAddress: "127.0.0.1" }), { source })).toEqual([]);
   });
 });

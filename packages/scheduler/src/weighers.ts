@@ -52,37 +52,90 @@ export interface WeighedHost {
   readonly weights: readonly HostWeight[];
 }
 
-/** Ranks hosts, best first; equal weights in order of name, so that the same question has the same answer. */
+/**
+ * Ranks hosts, best first; of those with equal weights the first in `hosts` is the first, so that the same question has the
+ * same answer.
+ *
+ * @param limit So many at most.
+ */
 export function weigh(
   hosts: readonly HostView[],
   request: DestinationRequest,
   options: FilterOptions,
+  limit: number,
 ): readonly WeighedHost[] {
-  const columns = weighers.map((weigher) => weightsBy(weigher, hosts, request, options));
-  return hosts
-    .map((host, row) => {
-      const weights = columns.flatMap((column) => column[row] ?? []);
-      const weight = weights.reduce((sum, { multiplier, score }) => sum + multiplier * score, 0);
-      return { host: host.name, weight, weights };
-    })
-    .sort((a, b) => b.weight - a.weight || (a.host < b.host ? -1 : 1));
+  const columns = weighers.flatMap((weigher) => columnOf(weigher, hosts, request, options) ?? []);
+  const totals = new Float64Array(hosts.length);
+  for (const column of columns) {
+    for (let row = 0; row < totals.length; row += 1)
+      totals[row] = (totals[row] ?? 0) + column.multiplier * scoreOf(column, row);
+  }
+  return bestRows(totals, limit).flatMap((row) => {
+    const host = hosts[row];
+    if (host === undefined) return [];
+    const weights = columns.map((column): HostWeight => {
+      const { weigher, values, multiplier } = column;
+      return { weigher, value: values[row] ?? 0, score: scoreOf(column, row), multiplier };
+    });
+    return [{ host: host.name, weight: totals[row] ?? 0, weights }];
+  });
 }
 
-function weightsBy(
-  weigher: HostWeigher,
+/** What a weigher makes of all candidates. */
+interface Column {
+  readonly weigher: string;
+  readonly multiplier: number;
+  readonly values: Float64Array;
+  readonly low: number;
+  readonly range: number;
+}
+
+function columnOf(
+  { name, multiplier, score }: HostWeigher,
   hosts: readonly HostView[],
   request: DestinationRequest,
   options: FilterOptions,
-): readonly HostWeight[] {
-  const { name, multiplier } = weigher;
-  const values = hosts.flatMap((host) => weigher.score(host, request, options) ?? []);
-  if (values.length < hosts.length) return [];
-  const low = values.reduce((least, value) => Math.min(least, value), Number.POSITIVE_INFINITY);
-  const high = values.reduce((most, value) => Math.max(most, value), Number.NEGATIVE_INFINITY);
-  return values.map((value) => ({
-    weigher: name,
-    value,
-    score: high === low ? 1 : (value - low) / (high - low),
-    multiplier,
-  }));
+): Column | undefined {
+  const values = new Float64Array(hosts.length);
+  let low = Number.POSITIVE_INFINITY;
+  let high = Number.NEGATIVE_INFINITY;
+  let row = 0;
+  for (const host of hosts) {
+    const value = score(host, request, options);
+    if (value === undefined) return undefined;
+    values[row] = value;
+    low = Math.min(low, value);
+    high = Math.max(high, value);
+    row += 1;
+  }
+  return { weigher: name, multiplier, values, low, range: high - low };
+}
+
+function scoreOf({ values, low, range }: Column, row: number): number {
+  return range === 0 ? 1 : ((values[row] ?? 0) - low) / range;
+}
+
+/** The rows with the largest totals, the largest first, without sorting all of them: most are no match for the last that is kept. */
+function bestRows(totals: Float64Array, limit: number): readonly number[] {
+  const best: number[] = [];
+  let least = Number.NEGATIVE_INFINITY;
+  for (const [row, total] of totals.entries()) {
+    if (best.length === limit && total <= least) continue;
+    best.splice(placeOf(total, best, totals), 0, row);
+    if (best.length > limit) best.pop();
+    least = totals[best.at(-1) ?? 0] ?? least;
+  }
+  return best;
+}
+
+/** Behind all rows whose totals are as large. */
+function placeOf(total: number, rows: readonly number[], totals: Float64Array): number {
+  let from = 0;
+  let to = rows.length;
+  while (from < to) {
+    const middle = (from + to) >> 1;
+    if ((totals[rows[middle] ?? 0] ?? 0) >= total) from = middle + 1;
+    else to = middle;
+  }
+  return from;
 }

@@ -1,6 +1,7 @@
 import { type Aggregate, DroverError } from "@drover/model";
 import type { Kysely, Transaction } from "kysely";
 import type { Database } from "./database.ts";
+import { notePlacementChange } from "./placement-changes.ts";
 import { aggregateFromRow } from "./rows.ts";
 import type { Tables } from "./schema/tables.ts";
 import type { AggregateChange, AggregateStore, NewAggregate } from "./store.ts";
@@ -11,15 +12,16 @@ export function aggregateRecords(database: Database): AggregateStore {
     create: (aggregate) => createAggregate(database, aggregate),
     update: (name, change) => updateAggregate(database, name, change),
     remove: async (name) => {
-      const deleted = await database.query(`removing aggregate ${name}`, (db) =>
-        db.deleteFrom("aggregates").where("name", "=", name).returning("id").execute(),
-      );
-      return deleted.length > 0;
+      return await database.transact(`removing aggregate ${name}`, async (transaction) => {
+        const deleted = await transaction.deleteFrom("aggregates").where("name", "=", name).returning("id").execute();
+        await notePlacementChange(database, transaction, "aggregates");
+        return deleted.length > 0;
+      });
     },
   };
 }
 
-async function listAggregates(db: Kysely<Tables>): Promise<readonly Aggregate[]> {
+export async function listAggregates(db: Kysely<Tables>): Promise<readonly Aggregate[]> {
   const [aggregates, members] = await Promise.all([
     db.selectFrom("aggregates").selectAll().orderBy("name").execute(),
     db.selectFrom("aggregate_hosts").selectAll().orderBy("host").execute(),
@@ -54,6 +56,7 @@ async function createAggregate(database: Database, aggregate: NewAggregate): Pro
       });
     }
     await addHosts(transaction, row.id, hosts);
+    await notePlacementChange(database, transaction, "aggregates");
     return await settled(transaction, name);
   });
 }
@@ -78,6 +81,7 @@ async function updateAggregate(database: Database, name: string, change: Aggrega
         .execute();
     }
     await addHosts(transaction, row.id, change.addHosts);
+    await notePlacementChange(database, transaction, "aggregates");
     return await settled(transaction, name);
   });
 }

@@ -34,6 +34,10 @@ export interface DatabaseDriver {
    * seen in the order of their ids in any case.
    */
   writersOfLog(db: Kysely<Tables>): Promise<readonly string[]>;
+  /** In a statement that writes: the revision of what it writes. */
+  readonly revision: RawBuilder<number>;
+  /** In a statement that reads: everything that it does not see gets this revision or a larger one. */
+  readonly nextRevision: RawBuilder<number>;
   /** A table expression with one column `value`: the elements of a JSON array, objects as JSON, for use in `from`. */
   jsonObjects(elements: readonly object[]): RawBuilder<unknown>;
   /** The same for an array of strings, each as text. */

@@ -20,6 +20,7 @@ import {
   listMigrations,
   updateMigration,
 } from "./migration-records.ts";
+import { placementReading } from "./placement-reading.ts";
 import { pruneMigrations } from "./prune-migrations.ts";
 import { serverActionRecords } from "./server-action-records.ts";
 import { serverGroupRecords } from "./server-group-records.ts";
@@ -63,6 +64,7 @@ export function databaseStore(database: Database): Store {
     claims: destinationClaims(database),
     hosts: hostRecords(database),
     guests: guestSightings(database),
+    placement: placementReading(database),
     progress: flushedProgress(database),
     serverGroups: serverGroupRecords(database),
     aggregates: aggregateRecords(database),

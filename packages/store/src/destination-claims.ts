@@ -1,10 +1,11 @@
 import { DroverError, HOLDS_DESTINATION_CLAIM, INACTIVE_STATES } from "@drover/model";
-import { type Selectable, sql, type Transaction } from "kysely";
+import { type Kysely, type RawBuilder, type Selectable, sql, type Transaction } from "kysely";
 import { type ClaimLimits, claimRefusal, type ServersApart } from "./claim-refusal.ts";
 import type { Database } from "./database.ts";
 import { isInProgress } from "./in-progress.ts";
 import { unknownMigration } from "./migration-records.ts";
-import type { ClaimStore, DestinationClaim } from "./migration-store.ts";
+import type { ClaimStore, DestinationClaim, ListedClaim } from "./migration-store.ts";
+import { notePlacementChange } from "./placement-changes.ts";
 import { comesBefore } from "./queue-order.ts";
 import { fromJson, migrationFromRow } from "./rows.ts";
 import type { MigrationRow, Tables } from "./schema/tables.ts";
@@ -14,23 +15,30 @@ export function destinationClaims(database: Database): ClaimStore {
   return {
     claim: (claim, limits) => claimDestination(database, claim, limits),
     release: async (migrationUuid) => {
-      await database.query(`releasing what migration ${migrationUuid} holds`, (db) =>
-        db.deleteFrom("destination_claims").where("migration_uuid", "=", migrationUuid).execute(),
-      );
+      await database.transact(`releasing what migration ${migrationUuid} holds`, async (transaction) => {
+        const released = await transaction
+          .deleteFrom("destination_claims")
+          .where("migration_uuid", "=", migrationUuid)
+          .returning("host")
+          .execute();
+        for (const { host } of released) await notePlacementChange(database, transaction, { host });
+      });
     },
-    list: async () => {
-      const rows = await database.query("listing claims on destinations", (db) =>
-        db
-          .selectFrom("destination_claims")
-          .innerJoin("migrations", "migrations.uuid", "destination_claims.migration_uuid")
-          .selectAll("destination_claims")
-          .select("migrations.server_uuid")
-          .orderBy("migration_uuid")
-          .execute(),
-      );
-      return rows.map((row) => ({ ...claimFromRow(row), serverUuid: row.server_uuid }));
-    },
+    list: () => database.query("listing claims on destinations", (db) => listClaims(db, sql<boolean>`1 = 1`)),
   };
+}
+
+/** @param condition On the claim's columns. */
+export async function listClaims(db: Kysely<Tables>, condition: RawBuilder<boolean>): Promise<readonly ListedClaim[]> {
+  const rows = await db
+    .selectFrom("destination_claims")
+    .innerJoin("migrations", "migrations.uuid", "destination_claims.migration_uuid")
+    .selectAll("destination_claims")
+    .select("migrations.server_uuid")
+    .where(condition)
+    .orderBy("migration_uuid")
+    .execute();
+  return rows.map((row) => ({ ...claimFromRow(row), serverUuid: row.server_uuid }));
 }
 
 function claimFromRow(row: Selectable<Tables["destination_claims"]>): DestinationClaim {
@@ -53,6 +61,11 @@ async function claimDestination(database: Database, claim: DestinationClaim, lim
     const maxIncoming = own?.max_incoming ?? limits.maxIncoming;
     const refusal = claimRefusal(claim, claims, { ...limits, maxIncoming });
     if (refusal !== undefined) throw refusal;
+    const former = await transaction
+      .selectFrom("destination_claims")
+      .select("host")
+      .where("migration_uuid", "=", migrationUuid)
+      .executeTakeFirst();
     const nowMs = database.now().getTime();
     const before = await waitingBefore(transaction, migration, nowMs, host, limits.maxOutgoing);
     if (before.length >= maxIncoming - claims.length) throw notItsTurn(claim, before);
@@ -73,6 +86,9 @@ async function claimDestination(database: Database, claim: DestinationClaim, lim
         }),
       )
       .execute();
+    // In one order, whoever changes two.
+    const changed = new Set(former === undefined ? [host] : [host, former.host].sort());
+    for (const name of changed) await notePlacementChange(database, transaction, { host: name });
   });
 }
 

@@ -21,7 +21,12 @@ export async function readFleetFigures(database: Database): Promise<FleetFigures
         .where(isInProgress())
         .groupBy("state")
         .execute(),
-      db.selectFrom("hosts").select(["host", "last_seen_at", "forced_down"]).orderBy("host").execute(),
+      db
+        .selectFrom("hosts")
+        .innerJoin("host_beats", "host_beats.host", "hosts.host")
+        .select(["hosts.host", "last_seen_at", "forced_down"])
+        .orderBy("hosts.host")
+        .execute(),
     ]);
     const migrations = states.map((row): [MigrationState, StateFigures] => [
       // Only states of the table are ever written.

@@ -1,7 +1,9 @@
-import { INACTIVE_STATES, type ObservedGuest } from "@drover/model";
-import { sql } from "kysely";
+import type { ObservedGuest } from "@drover/model";
+import { sql, type Transaction } from "kysely";
 import type { Database } from "./database.ts";
+import { notePlacementChange } from "./placement-changes.ts";
 import { sightingFromRow } from "./rows.ts";
+import type { Tables } from "./schema/tables.ts";
 import type { GuestStore } from "./store.ts";
 
 export function guestSightings(database: Database): GuestStore {
@@ -39,19 +41,6 @@ export function guestSightings(database: Database): GuestStore {
       );
       return rows.map(sightingFromRow);
     },
-    usage: async () => {
-      const rows = await database.query("adding up what hosts' guests have", (db) =>
-        db
-          .selectFrom("guests")
-          .select((e) => ["host", e.fn.sum("memory_kib").as("memory_kib"), e.fn.sum("vcpus").as("vcpus")])
-          .where("power_state", "not in", [...INACTIVE_STATES])
-          .groupBy("host")
-          .execute(),
-      );
-      return new Map(
-        rows.map((row) => [row.host, { memoryKiB: Number(row.memory_kib), vcpus: Number(row.vcpus) }] as const),
-      );
-    },
   };
 }
 
@@ -76,18 +65,28 @@ async function replaceSightings(
     }
     await transaction.deleteFrom("guests").where("host", "=", host).execute();
     const taken = { taken: true, newest: Math.max(newest, sequence) };
-    if (guests.length === 0) return taken;
-    const rows = database.driver.jsonObjects(guests.map(rowOfGuest));
-    // One parameter whatever the number of guests: no driver's limit on parameters is near.
-    await sql`insert into guests
+    await insertGuests(database, transaction, host, guests);
+    await notePlacementChange(database, transaction, { host });
+    return taken;
+  });
+}
+
+async function insertGuests(
+  database: Database,
+  transaction: Transaction<Tables>,
+  host: string,
+  guests: readonly ObservedGuest[],
+): Promise<void> {
+  if (guests.length === 0) return;
+  const rows = database.driver.jsonObjects(guests.map(rowOfGuest));
+  // One parameter whatever the number of guests: no driver's limit on parameters is near.
+  await sql`insert into guests
       (uuid, host, name, power_state, persistent, vcpus, memory_kib, migrating, seen_at, metadata)
       select e.value ->> 'uuid', ${sql.val(host)}, e.value ->> 'name', e.value ->> 'powerState',
         cast(e.value ->> 'persistent' as integer), cast(e.value ->> 'vcpus' as integer),
         cast(e.value ->> 'memoryKiB' as bigint), cast(e.value ->> 'migrating' as integer),
         cast(${database.now().getTime()} as bigint), e.value ->> 'metadata'
       from ${rows} as e`.execute(transaction);
-    return taken;
-  });
 }
 
 function rowOfGuest(guest: ObservedGuest): object {

@@ -1,9 +1,11 @@
 import { randomUUID } from "node:crypto";
 import type { Host, HostFacts } from "@drover/model";
-import { sql } from "kysely";
+import { type Kysely, sql } from "kysely";
 import type { Database } from "./database.ts";
+import { notePlacementChange } from "./placement-changes.ts";
 import { removeHost } from "./remove-host.ts";
 import { hostFromRow } from "./rows.ts";
+import type { Tables } from "./schema/tables.ts";
 import type { HeardOf, HostSettings, HostStore } from "./store.ts";
 
 export function hostRecords(database: Database): HostStore {
@@ -11,14 +13,12 @@ export function hostRecords(database: Database): HostStore {
     report: (facts, agentVersion) => reportHost(database, facts, agentVersion),
     heartbeat: (hosts) => heartbeat(database, hosts),
     list: async () => {
-      const rows = await database.query("listing hosts", (db) =>
-        db.selectFrom("hosts").selectAll().orderBy("id").execute(),
-      );
+      const rows = await database.query("listing hosts", (db) => selectHosts(db).orderBy("id").execute());
       return rows.map(hostFromRow);
     },
     get: async (host) => {
       const row = await database.query(`reading host ${host}`, (db) =>
-        db.selectFrom("hosts").selectAll().where("host", "=", host).executeTakeFirst(),
+        selectHosts(db).where("hosts.host", "=", host).executeTakeFirst(),
       );
       return row === undefined ? undefined : hostFromRow(row);
     },
@@ -43,10 +43,19 @@ export function hostRecords(database: Database): HostStore {
   };
 }
 
+/** With when each was last heard of. */
+export function selectHosts(db: Kysely<Tables>) {
+  return db
+    .selectFrom("hosts")
+    .innerJoin("host_beats", "host_beats.host", "hosts.host")
+    .selectAll("hosts")
+    .select("host_beats.last_seen_at");
+}
+
 async function reportHost(database: Database, facts: HostFacts, agentVersion: string): Promise<Host> {
   const nowMs = database.now().getTime();
-  const row = await database.query(`recording the facts of host ${facts.host}`, (db) =>
-    db
+  return await database.transact(`recording the facts of host ${facts.host}`, async (transaction) => {
+    const row = await transaction
       .insertInto("hosts")
       .values({
         uuid: randomUUID(),
@@ -55,20 +64,29 @@ async function reportHost(database: Database, facts: HostFacts, agentVersion: st
         agent_version: agentVersion,
         enabled: 1,
         registered_at: nowMs,
-        last_seen_at: nowMs,
       })
       .onConflict((conflict) =>
         conflict.column("host").doUpdateSet({
           facts: sql`excluded.facts`,
           agent_version: sql`excluded.agent_version`,
-          last_seen_at: sql`case when hosts.last_seen_at > excluded.last_seen_at
-            then hosts.last_seen_at else excluded.last_seen_at end`,
         }),
       )
       .returningAll()
-      .executeTakeFirstOrThrow(),
-  );
-  return hostFromRow(row);
+      .executeTakeFirstOrThrow();
+    const beat = await transaction
+      .insertInto("host_beats")
+      .values({ host: facts.host, last_seen_at: nowMs })
+      .onConflict((conflict) =>
+        conflict.column("host").doUpdateSet({
+          last_seen_at: sql`case when host_beats.last_seen_at > excluded.last_seen_at
+            then host_beats.last_seen_at else excluded.last_seen_at end`,
+        }),
+      )
+      .returning("last_seen_at")
+      .executeTakeFirstOrThrow();
+    await notePlacementChange(database, transaction, { host: facts.host });
+    return hostFromRow({ ...row, ...beat });
+  });
 }
 
 async function setHost(database: Database, host: string, settings: HostSettings): Promise<Host | undefined> {
@@ -80,12 +98,15 @@ async function setHost(database: Database, host: string, settings: HostSettings)
     ...(settings.maxIncomingMigrations === undefined ? {} : { max_incoming: settings.maxIncomingMigrations }),
     ...maintenanceColumns(settings.maintenanceReason, database.now().getTime()),
   };
-  const row = await database.query(`setting what is allowed on host ${host}`, (db) =>
-    Object.keys(columns).length === 0
-      ? db.selectFrom("hosts").selectAll().where("host", "=", host).executeTakeFirst()
-      : db.updateTable("hosts").set(columns).where("host", "=", host).returningAll().executeTakeFirst(),
-  );
-  return row === undefined ? undefined : hostFromRow(row);
+  return await database.transact(`setting what is allowed on host ${host}`, async (transaction) => {
+    if (Object.keys(columns).length > 0) {
+      await transaction.updateTable("hosts").set(columns).where("host", "=", host).execute();
+    }
+    const row = await selectHosts(transaction).where("hosts.host", "=", host).executeTakeFirst();
+    if (row === undefined) return undefined;
+    await notePlacementChange(database, transaction, { host });
+    return hostFromRow(row);
+  });
 }
 
 function maintenanceColumns(reason: string | null | undefined, nowMs: number) {
@@ -100,10 +121,10 @@ async function heartbeat(database: Database, hosts: readonly string[]): Promise<
   const nowMs = database.now().getTime();
   return database.transact("recording signs of life", async (transaction) => {
     const named = sql<boolean>`host in (select value from ${database.driver.jsonTexts(hosts)})`;
-    const before = await transaction.selectFrom("hosts").select(["host", "last_seen_at"]).where(named).execute();
+    const before = await transaction.selectFrom("host_beats").selectAll().where(named).execute();
     // Conductors' clocks differ: what an agent was told once must never be newer than what is here.
     await transaction
-      .updateTable("hosts")
+      .updateTable("host_beats")
       .set({ last_seen_at: nowMs })
       .where(named)
       .where("last_seen_at", "<", nowMs)

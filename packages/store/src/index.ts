@@ -18,6 +18,13 @@ export { openPostgresStore, type PostgresStoreOptions } from "./open-postgres-st
 export { openSqliteStore, type SqliteStoreOptions } from "./open-sqlite-store.ts";
 export { openStore, type StoreSettings } from "./open-store.ts";
 export type {
+  HostUsage,
+  PlacementHost,
+  PlacementQuestion,
+  PlacementReading,
+  PlacementStore,
+} from "./placement-store.ts";
+export type {
   AggregateChange,
   AggregateStore,
   AuditFilter,
@@ -28,7 +35,6 @@ export type {
   HeardOf,
   HostSettings,
   HostStore,
-  HostUsage,
   NewAggregate,
   NewAuditEntry,
   NewServerAction,

@@ -2,7 +2,7 @@ import { type Logger, silentLogger, systemClock } from "@drover/model";
 import { type Postgres, startPostgres } from "@drover/testkit";
 import pg from "pg";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
-import { log, newMigration } from "./contract/samples.ts";
+import { hostFacts, log, newMigration } from "./contract/samples.ts";
 import { storeContract } from "./contract/store-contract.ts";
 import { openPostgresStore } from "./open-postgres-store.ts";
 import type { Store } from "./store.ts";
@@ -26,6 +26,35 @@ storeContract("PostgreSQL", async () => {
     },
     remove: () => dropDatabase(url),
   };
+});
+
+it("placement is read with a change that was begun before a reading and committed after it", async () => {
+  const url = await postgres.createDatabase();
+  const store = await openPostgresStore({ url, clock: systemClock, logger: silentLogger });
+  const slow = new pg.Client({ connectionString: url });
+  await slow.connect();
+  const read = (since?: number) => store.placement.read({ since, silentBefore: new Date(0), failedSince: new Date(0) });
+  for (const name of ["east", "west"]) await store.hosts.report(hostFacts(name), "0.1.0");
+  const before = await read();
+  await slow.query("begin");
+  await slow.query("update hosts set enabled = 0 where host = 'east'");
+  await slow.query(
+    `update placement_changes set revision = cast(cast(pg_current_xact_id() as text) as bigint) where name = 'east'`,
+  );
+  // Of the two, this one begins and is seen in between.
+  await store.hosts.set("west", { enabled: false });
+  const between = await read(before.cursor);
+  expect(between.hosts.map(({ host }) => host.facts.host)).toEqual(["west"]);
+  await slow.query("commit");
+  const after = await read(between.cursor);
+  expect(after.hosts).toContainEqual(
+    expect.objectContaining({
+      host: expect.objectContaining({ facts: expect.objectContaining({ host: "east" }), enabled: false }),
+    }),
+  );
+  await slow.end();
+  await store.close();
+  await dropDatabase(url);
 });
 
 describe("the log in PostgreSQL, where lines are seen in the order of commits", () => {

@@ -90,6 +90,10 @@ function postgresDriver({ url, poolSize = DEFAULT_POOL_SIZE, logger }: PostgresS
           and database = (select oid from pg_database where datname = current_database())`.execute(db);
       return rows.map(({ writer }) => writer);
     },
+    // Transactions commit in another order than they began in: one that cannot be seen yet has the oldest number that is still at
+    // work, or a newer one (postgresql.org/docs/current/functions-info.html, pg_snapshot_xmin).
+    revision: sql`cast(cast(pg_current_xact_id() as text) as bigint)`,
+    nextRevision: sql`cast(cast(pg_snapshot_xmin(pg_current_snapshot()) as text) as bigint)`,
     jsonObjects: (elements) => sql`jsonb_array_elements(cast(${JSON.stringify(elements)} as jsonb))`,
     jsonTexts: (elements) => sql`jsonb_array_elements_text(cast(${JSON.stringify(elements)} as jsonb))`,
     classify: classifyPostgresError,

@@ -63,6 +63,8 @@ function makeFile(path: string): void {
   for (const file of [path, `${path}-wal`, `${path}-shm`]) if (existsSync(file)) chmodSync(file, 0o600);
 }
 
+const NEXT_REVISION = sql<number>`(select coalesce(max(revision), 0) + 1 from placement_changes)`;
+
 function sqliteDriver(file: DatabaseSync, path: string): DatabaseDriver {
   return {
     kysely: new Kysely<Tables>({ dialect: new NodeSqliteDialect(file) }),
@@ -84,6 +86,9 @@ function sqliteDriver(file: DatabaseSync, path: string): DatabaseDriver {
     keepFromWriters: (query) => query,
     // One writer at a time.
     writersOfLog: async () => [],
+    // One writer at a time: what is committed later has the larger number. No row is ever removed.
+    revision: NEXT_REVISION,
+    nextRevision: NEXT_REVISION,
     jsonObjects: (elements) => sql`json_each(${JSON.stringify(elements)})`,
     jsonTexts: (elements) => sql`json_each(${JSON.stringify(elements)})`,
     classify,

@@ -1,6 +1,7 @@
 import { DroverError } from "@drover/model";
 import type { Database } from "./database.ts";
 import { isInProgress } from "./in-progress.ts";
+import { notePlacementChange } from "./placement-changes.ts";
 
 /**
  * Forgets a host, with its places in aggregates. One that has guests, or that a migration in progress comes from or goes
@@ -23,7 +24,10 @@ export async function removeHost(database: Database, host: string): Promise<bool
       throw inTheWay(host, `migration ${migrations[0].id} is in progress with it: wait for its end, or abort it`);
     }
     await transaction.deleteFrom("aggregate_hosts").where("host", "=", host).execute();
+    await transaction.deleteFrom("host_beats").where("host", "=", host).execute();
     const removed = await transaction.deleteFrom("hosts").where("host", "=", host).returning("id").execute();
+    await notePlacementChange(database, transaction, { host });
+    await notePlacementChange(database, transaction, "aggregates");
     return removed.length > 0;
   });
 }

@@ -126,7 +126,7 @@ export function logEntryFromRow(row: MigrationLogRow): MigrationLogEntry {
   };
 }
 
-export function hostFromRow(row: HostRow): Host {
+export function hostFromRow(row: HostRow & { readonly last_seen_at: number }): Host {
   return {
     id: row.id,
     uuid: row.uuid,

@@ -14,6 +14,7 @@ import type {
   Webhook,
 } from "@drover/model";
 import type { ClaimStore, MigrationStore } from "./migration-store.ts";
+import type { PlacementStore } from "./placement-store.ts";
 
 /** What an operator may set of a host; what is absent stays as it is. */
 export interface HostSettings {
@@ -82,13 +83,6 @@ export interface GuestStore {
   byName(name: string): Promise<readonly GuestSighting[]>;
   /** Of several servers, over all hosts. */
   byServers(serverUuids: readonly string[]): Promise<readonly GuestSighting[]>;
-  /** What the active guests of each host have in all; a host without any is absent. */
-  usage(): Promise<ReadonlyMap<string, HostUsage>>;
-}
-
-export interface HostUsage {
-  readonly memoryKiB: number;
-  readonly vcpus: number;
 }
 
 export type NewServerGroup = Pick<ServerGroup, "name" | "policy" | "maxServersPerHost" | "servers">;
@@ -279,6 +273,7 @@ export interface Store {
   readonly claims: ClaimStore;
   readonly hosts: HostStore;
   readonly guests: GuestStore;
+  readonly placement: PlacementStore;
   readonly progress: ProgressStore;
   readonly serverGroups: ServerGroupStore;
   readonly aggregates: AggregateStore;

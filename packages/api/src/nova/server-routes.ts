@@ -1,5 +1,5 @@
 import type { KnownServer } from "@drover/fleet";
-import { zoneOfHost } from "@drover/model";
+import { aggregatesByHost, zoneBy } from "@drover/model";
 import type { FastifyRequest } from "fastify";
 import { baseUrl, nextLink } from "./links.ts";
 import type { NovaContext, NovaRoutes } from "./nova-context.ts";
@@ -20,7 +20,8 @@ async function listed(request: FastifyRequest, { fleet }: NovaContext) {
     fleet.servers(),
     query.availability_zone === undefined ? [] : fleet.aggregates(),
   ]);
-  const chosen = filterServers(servers, query, (host) => zoneOfHost(host, aggregates));
+  const aggregatesOf = aggregatesByHost(aggregates);
+  const chosen = filterServers(servers, query, (host) => zoneBy(aggregatesOf.get(host) ?? []));
   const { rows, next } = page(chosen, query, (server) => server.uuid);
   return { rows, links: next === undefined ? {} : { servers_links: [nextLink(request, next)] } };
 }

@@ -39,13 +39,14 @@ export interface CheckedHost {
 /**
  * The hosts that the scheduler lets pass, best first, and why each other one fell out.
  *
- * @param everyReason Name every filter that rejects a host, not only the first.
+ * @param options.everyReason Name every filter that rejects a host, not only the first. @default false
+ * @param options.limit At most so many candidates, and so many of those that each filter rejected. @default all
  * @throws {DroverError} `unavailable` when no scheduler answers.
  */
 export async function askScheduler(
   asking: Asking,
   move: MoveQuestion,
-  { everyReason }: { readonly everyReason: boolean },
+  { everyReason = false, limit }: { readonly everyReason?: boolean; readonly limit?: number },
 ): Promise<SchedulerAnswer> {
   const [server] = (await asking.store.guests.byServer(move.serverUuid)).filter(
     (sighting) => sighting.host === move.sourceHost,
@@ -61,6 +62,7 @@ export async function askScheduler(
         sourceHost: move.sourceHost,
         requestedHost: move.requestedHost,
         everyReason,
+        limit,
       },
       { context: asking.context, signal: asking.signal },
     );

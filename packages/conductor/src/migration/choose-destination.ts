@@ -18,11 +18,14 @@ import {
   endProofs,
   type SchedulerAnswer,
 } from "./ask-hosts.ts";
-import { cannotLeave, noHostLeft, reasonsOf, whyPreferred } from "./no-destination.ts";
+import { cannotLeave, noHostLeft, reasonsOf, unnamedOf, whyPreferred } from "./no-destination.ts";
 import type { StepContext, StepResult } from "./step.ts";
 
 /** The best so many candidates are checked side by side; the rest is asked only when all of them fall out. */
 const CANDIDATES_CHECKED_TOGETHER = 5;
+
+/** One of the best so many is nearly always chosen: only when none of them is, all of a fleet are asked for. */
+const CANDIDATES_AT_FIRST = 50;
 
 /**
  * Finds the best host that can take the guest, and claims memory and an inbound slot on it. Only so many look at the same time.
@@ -36,7 +39,7 @@ export async function chooseDestination(context: StepContext, migration: Migrati
 
 async function choose(context: StepContext, migration: Migration): Promise<StepResult> {
   const asking = askingOf(context, migration);
-  const selecting = askScheduler(asking, migration, { everyReason: false });
+  const selecting = askScheduler(asking, migration, { limit: CANDIDATES_AT_FIRST });
   // Where the source refuses, nobody waits for it.
   selecting.catch(() => {});
   const requirements = await requireSource(asking, migration);
@@ -52,27 +55,63 @@ async function choose(context: StepContext, migration: Migration): Promise<StepR
 }
 
 async function chooseFrom(
-  selection: SchedulerAnswer,
+  first: SchedulerAnswer,
   context: StepContext,
   migration: Migration,
   requirements: GuestRequirements,
 ): Promise<StepResult> {
+  const tried: Tried = { hosts: new Set(), waitsForHosts: [], eliminated: [] };
+  let selection = first;
+  let claimed = await claimOneOf(selection, context, migration, requirements, tried);
+  const { candidates, passed = candidates.length } = selection;
+  if (claimed === undefined && passed > candidates.length) {
+    selection = await askScheduler(askingOf(context, migration), migration, {});
+    claimed = await claimOneOf(selection, context, migration, requirements, tried);
+  }
+  if (claimed !== undefined) return claimed;
+  const { waitsForHosts } = tried;
+  const eliminated = [...selection.eliminated, ...tried.eliminated];
+  const unnamed = unnamedOf(selection);
+  // Such a host is busy, not unfit: the migration waits for it, and blocks nobody else at its source.
+  if (waitsForHosts.length > 0) {
+    return {
+      kind: "queue",
+      hosts: waitsForHosts,
+      message: `waits for a host to take in ${migration.serverName}: ${reasonsOf(eliminated, unnamed)}`,
+    };
+  }
+  throw noHostLeft(migration, eliminated, unnamed);
+}
+
+/** What came of the candidates so far. */
+interface Tried {
+  readonly hosts: Set<string>;
+  readonly waitsForHosts: string[];
+  readonly eliminated: EliminatedHost[];
+}
+
+/** The candidates that were not tried before, the best first; undefined when none of them can be had. */
+async function claimOneOf(
+  { candidates, passed = candidates.length }: SchedulerAnswer,
+  context: StepContext,
+  migration: Migration,
+  requirements: GuestRequirements,
+  tried: Tried,
+): Promise<StepResult | undefined> {
   const asking = askingOf(context, migration);
-  const eliminated: EliminatedHost[] = [...selection.eliminated];
-  const waitsForHosts: string[] = [];
   const apart = await serversApart(context, migration);
-  const ranked = selection.candidates.map((candidate) => candidate.host);
-  const weightsOf = new Map(selection.candidates.map(({ host, weights }) => [host, weights]));
+  const ranked = candidates.filter(({ host }) => !tried.hosts.has(host)).map(({ host }) => host);
+  const weightsOf = new Map(candidates.map(({ host, weights }) => [host, weights]));
   for (let from = 0; from < ranked.length; from += CANDIDATES_CHECKED_TOGETHER) {
     const group = ranked.slice(from, from + CANDIDATES_CHECKED_TOGETHER);
     const checked = await Promise.all(group.map((host) => checkDestination(asking, migration, host, requirements)));
     for (const candidate of checked) {
+      const { host } = candidate;
+      tried.hosts.add(host);
       const failed = rejectionOf(candidate);
       const claim = failed === undefined ? await tryClaim(context, migration, candidate, apart) : undefined;
       if (claim === "claimed") {
-        const { host } = candidate;
         const { disks, proofs } = requirements;
-        const why = whyPreferred(weightsOf.get(host) ?? [], ranked.length);
         return {
           kind: "done",
           change: {
@@ -80,24 +119,16 @@ async function chooseFrom(
             outputs: { ...migration.outputs, disks, proofs: proofs ?? [] },
             waitsForHosts: [],
           },
-          message: `${host} passed every check and is claimed: ${why}`,
+          message: `${host} passed every check and is claimed: ${whyPreferred(weightsOf.get(host) ?? [], passed)}`,
         };
       }
-      if (claim?.details.limit === "maxIncoming") waitsForHosts.push(candidate.host);
+      if (claim?.details.limit === "maxIncoming") tried.waitsForHosts.push(host);
       // Whoever is before it may be another conductor's, and need not have heard that there is a slot.
       if (typeof claim?.details.next === "string") context.signals.changed(claim.details.next);
-      eliminated.push(...(failed ?? [{ host: candidate.host, by: "claim", reason: errorChain(claim) }]));
+      tried.eliminated.push(...(failed ?? [{ host, by: "claim", reason: errorChain(claim) }]));
     }
   }
-  // Such a host is busy, not unfit: the migration waits for it, and blocks nobody else at its source.
-  if (waitsForHosts.length > 0) {
-    return {
-      kind: "queue",
-      hosts: waitsForHosts,
-      message: `waits for a host to take in ${migration.serverName}: ${reasonsOf(eliminated)}`,
-    };
-  }
-  throw noHostLeft(migration, eliminated);
+  return undefined;
 }
 
 /** The undo: memory and slot are free again, and the source keeps nothing that was made for the checks. */

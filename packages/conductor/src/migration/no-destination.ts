@@ -1,5 +1,5 @@
 import { DroverError, type EliminatedHost, type HostWeight, type PreCheck, weightWords } from "@drover/model";
-import type { MoveQuestion } from "./ask-hosts.ts";
+import type { MoveQuestion, SchedulerAnswer } from "./ask-hosts.ts";
 
 // What a migration fails with, and a preflight says, in the same words.
 
@@ -11,22 +11,28 @@ export function cannotLeave(move: MoveQuestion, checks: readonly PreCheck[]): Dr
   });
 }
 
-export function noHostLeft(move: MoveQuestion, eliminated: readonly EliminatedHost[]): DroverError {
+/** @param unnamed How many hosts fell out that are not in `eliminated`. */
+export function noHostLeft(move: MoveQuestion, eliminated: readonly EliminatedHost[], unnamed = 0): DroverError {
   const { serverName, requestedHost: wanted } = move;
   const telling = wanted === null ? eliminated : eliminated.filter((entry) => entry.host === wanted);
-  const reasons = reasonsOf(telling);
-  const details = { migrationUuid: move.uuid, eliminated };
+  const reasons = reasonsOf(telling, unnamed);
+  const details = { migrationUuid: move.uuid, eliminated, unnamed };
   return wanted === null
     ? new DroverError("no-eligible-host", `no host can take ${serverName} (${reasons})`, { details })
     : new DroverError("pre-check-failed", `${wanted} cannot take ${serverName} (${reasons})`, { details });
 }
 
-/** A sentence names so many; all of them are in the error's details. */
+/** How many hosts a scheduler counted among those that fell out and did not name: it named some for each filter. */
+export function unnamedOf({ eliminated, fellOut }: SchedulerAnswer): number {
+  return fellOut === undefined ? 0 : Math.max(0, fellOut - new Set(eliminated.map(({ host }) => host)).size);
+}
+
+/** A sentence names so many; the error's details name more. */
 const REASONS_SAID = 10;
 
-export function reasonsOf(eliminated: readonly EliminatedHost[]): string {
+export function reasonsOf(eliminated: readonly EliminatedHost[], unnamed = 0): string {
   const said = eliminated.slice(0, REASONS_SAID).map((entry) => `${entry.host}: ${entry.reason}`);
-  const more = eliminated.length - said.length;
+  const more = eliminated.length - said.length + unnamed;
   return [...said, ...(more > 0 ? [`and ${more} reasons more`] : [])].join("; ");
 }
 

@@ -165,7 +165,7 @@ it("servers that leave together take their room with them, the largest first", a
   const ranked: SchedulerScript = { candidates: ["beta", "gamma"] };
   plane = await startPlane({
     beta: { memoryAvailableKiB: 300_000 },
-    gamma: { memoryAvailableKiB: 262_144 },
+    others: { gamma: { memoryAvailableKiB: 262_144 } },
     scheduler: ranked,
   });
   const small = { ...guest, uuid: "6f6e0c5c-0000-4000-8000-000000000003", name: "tiny", memoryKiB: 30_000 };

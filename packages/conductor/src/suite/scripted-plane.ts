@@ -246,7 +246,8 @@ export interface PlaneScripts {
   readonly alpha?: AgentScript;
   readonly beta?: AgentScript;
   /** An agent that answers, of a host that never reported. @default none */
-  readonly gamma?: AgentScript;
+  /** Further hosts, by name. */
+  readonly others?: Readonly<Record<string, AgentScript>>;
   readonly scheduler?: SchedulerScript;
 }
 
@@ -262,15 +263,20 @@ export async function startPlane(
   const beta = new ScriptedAgent("beta", bus, scripts.beta ?? {});
   await alpha.serve();
   await beta.serve();
-  if (scripts.gamma !== undefined) await new ScriptedAgent("gamma", bus, scripts.gamma).serve();
+  for (const [host, script] of Object.entries(scripts.others ?? {})) await new ScriptedAgent(host, bus, script).serve();
   await bus.serve({
     topic: "scheduler",
     server: "scheduler-1",
     handlers: [
-      handle(selectDestinations, async () => ({
-        candidates: (scripts.scheduler?.candidates ?? ["beta"]).map((host) => ({ host, weight: 1, weights: [] })),
-        eliminated: [...(scripts.scheduler?.eliminated ?? [])],
-      })),
+      handle(selectDestinations, async ({ limit }) => {
+        const { candidates = ["beta"], eliminated = [] } = scripts.scheduler ?? {};
+        return {
+          candidates: candidates.slice(0, limit).map((host) => ({ host, weight: 1, weights: [] })),
+          passed: candidates.length,
+          eliminated: eliminated.slice(0, limit),
+          fellOut: eliminated.length,
+        };
+      }),
     ],
   });
   const conduct = () =>

@@ -186,17 +186,10 @@ export function placementContract(context: () => ContractContext): void {
     expect(ended).toMatchObject({ enabled: false, maintenance: null });
   });
 
-  it("what hosts' guests have is added up by host, those that are off aside", async () => {
+  it("several servers are looked for at once", async () => {
     const { guests } = context().store;
-    const [on, off] = [observedGuest({ memoryKiB: 10, vcpus: 2 }), observedGuest({ powerState: "shutoff" })];
-    await guests.replaceSightings("east", [on, off, observedGuest({ memoryKiB: 5, vcpus: 1, powerState: "paused" })]);
-    await guests.replaceSightings("west", [on]);
-    expect(await guests.usage()).toEqual(
-      new Map([
-        ["east", { memoryKiB: 15, vcpus: 3 }],
-        ["west", { memoryKiB: 10, vcpus: 2 }],
-      ]),
-    );
+    const on = observedGuest();
+    for (const host of ["east", "west"]) await guests.replaceSightings(host, [on, observedGuest()]);
     expect((await guests.byServers([on.uuid])).map(({ host }) => host)).toEqual(["east", "west"]);
     expect(await guests.byServers([])).toEqual([]);
   });

@@ -5,6 +5,7 @@ import { auditContract } from "./audit-contract.ts";
 import { inventoryContract } from "./inventory-contract.ts";
 import { type ContractContext, migrationContract, type TestClock } from "./migration-contract.ts";
 import { placementContract } from "./placement-contract.ts";
+import { placementReadingContract } from "./placement-reading-contract.ts";
 import { queueContract } from "./queue-contract.ts";
 import { racingContract } from "./racing-contract.ts";
 import { retentionContract } from "./retention-contract.ts";
@@ -54,6 +55,7 @@ export function storeContract(driver: string, createDatabase: () => Promise<Test
     inventoryContract(current);
     queueContract(current);
     placementContract(current);
+    placementReadingContract(current);
     retentionContract(current);
     racingContract(current);
     webhookContract(current);

@@ -42,6 +42,8 @@ async function migrate(...changes: readonly SchemaChange[]): Promise<void> {
     skipLocked: (query) => query,
     keepFromWriters: (query) => query,
     writersOfLog: async () => [],
+    revision: sql`unused`,
+    nextRevision: sql`unused`,
     jsonObjects: () => sql`unused`,
     jsonTexts: () => sql`unused`,
     classify: () => "internal",

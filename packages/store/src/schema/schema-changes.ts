@@ -15,6 +15,8 @@ import { webhooks } from "./0014-webhooks.ts";
 import { auditEntryIds } from "./0015-audit-entry-ids.ts";
 import { serverActions } from "./0016-server-actions.ts";
 import { guestNames } from "./0017-guest-names.ts";
+import { placementChanges } from "./0018-placement-changes.ts";
+import { hostBeats } from "./0019-host-beats.ts";
 import type { SchemaChange } from "./schema-change.ts";
 
 /** Every change in order; the last one's number is the version that this code works with. */
@@ -36,4 +38,6 @@ export const schemaChanges: readonly SchemaChange[] = [
   auditEntryIds,
   serverActions,
   guestNames,
+  placementChanges,
+  hostBeats,
 ];

@@ -23,6 +23,8 @@ export interface Tables {
   readonly server_actions: ServerActionTable;
   readonly audit: AuditTable;
   readonly webhooks: WebhookTable;
+  readonly placement_changes: PlacementChangeTable;
+  readonly host_beats: HostBeatTable;
 }
 
 interface HostTable {
@@ -34,7 +36,6 @@ interface HostTable {
   readonly enabled: number;
   readonly disabled_reason: string | null;
   readonly registered_at: number;
-  readonly last_seen_at: number;
   readonly restored_up_to: Generated<number>;
   readonly report_sequence: Generated<number>;
   readonly max_outgoing: number | null;
@@ -42,6 +43,17 @@ interface HostTable {
   readonly maintenance_reason: string | null;
   readonly maintenance_since: number | null;
   readonly forced_down: Generated<number>;
+}
+
+interface HostBeatTable {
+  readonly host: string;
+  readonly last_seen_at: number;
+}
+
+interface PlacementChangeTable {
+  readonly kind: string;
+  readonly name: string;
+  readonly revision: number;
 }
 
 interface GuestTable {

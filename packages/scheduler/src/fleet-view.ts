@@ -1,0 +1,121 @@
+import { type Aggregate, aggregatesByHost, type Clock, SERVICE_DOWN_TIME_MS } from "@drover/model";
+import type { ListedClaim, PlacementHost, PlacementReading, PlacementStore } from "@drover/store";
+import { type HostView, viewHost } from "./host-view.ts";
+import { sharedReading } from "./shared-reading.ts";
+
+/** A failed migration counts against its destination for so long, ms. */
+const FAILURES_COUNT_MS = 10 * 60_000;
+/** So often, ms, everything is read anew: whatever was changed past the store, by hand for instance, is seen then. */
+const WHOLE_AGAIN_MS = 10 * 60_000;
+
+/**
+ * The fleet as placement sees it, kept in memory and brought up to date for each question by what has changed since the one
+ * before: what an operator has just set counts, and the database reads no more than the changes.
+ */
+export class FleetView {
+  readonly #placement: PlacementStore;
+  readonly #clock: Clock;
+  #cursor: number | undefined;
+  #readWholeAtMs = Number.NEGATIVE_INFINITY;
+  #known = new Map<string, PlacementHost>();
+  #views = new Map<string, HostView>();
+  /** In order of name, with the place of each; undefined when a host has come or gone. */
+  #order: { readonly views: HostView[]; readonly rowOf: ReadonlyMap<string, number> } | undefined;
+  #aggregatesOf: ReadonlyMap<string, readonly Aggregate[]> = new Map();
+  #silent: ReadonlyMap<string, Date> = new Map();
+  #failures: ReadonlyMap<string, number> = new Map();
+
+  /**
+   * All hosts as they are now, in order of name. Questions at once share a reading.
+   *
+   * @throws {DroverError} `unavailable` while the database is away; what was known before is kept.
+   */
+  readonly read: () => Promise<readonly HostView[]> = sharedReading(() => this.#read());
+
+  constructor(placement: PlacementStore, clock: Clock) {
+    this.#placement = placement;
+    this.#clock = clock;
+  }
+
+  /** A host as it was at the newest reading. */
+  host(name: string): HostView | undefined {
+    return this.#views.get(name);
+  }
+
+  /** All claims at the newest reading. */
+  claims(): readonly ListedClaim[] {
+    return [...this.#known.values()].flatMap(({ claims }) => claims);
+  }
+
+  async #read(): Promise<readonly HostView[]> {
+    const nowMs = this.#clock.now().getTime();
+    const startedAtMs = this.#clock.monotonicMs();
+    const isWholeDue = startedAtMs - this.#readWholeAtMs >= WHOLE_AGAIN_MS;
+    const reading = await this.#placement.read({
+      since: isWholeDue ? undefined : this.#cursor,
+      silentBefore: new Date(nowMs - SERVICE_DOWN_TIME_MS),
+      failedSince: new Date(nowMs - FAILURES_COUNT_MS),
+    });
+    this.#cursor = reading.cursor;
+    if (reading.whole) this.#readWholeAtMs = startedAtMs;
+    this.#take(reading);
+    this.#order ??= inOrder(this.#views);
+    // Whoever has an answer keeps it as it is.
+    return this.#order.views.slice();
+  }
+
+  #take(reading: PlacementReading): void {
+    const { whole, hosts, gone, aggregates, silent, failures } = reading;
+    if (whole) {
+      this.#known.clear();
+      this.#views.clear();
+      this.#order = undefined;
+    }
+    for (const known of hosts) this.#known.set(known.host.facts.host, known);
+    for (const name of gone) {
+      this.#known.delete(name);
+      this.#views.delete(name);
+      this.#order = undefined;
+    }
+    if (aggregates !== undefined) this.#aggregatesOf = aggregatesByHost(aggregates);
+    const changed =
+      aggregates === undefined
+        ? [
+            ...hosts.map(({ host }) => host.facts.host),
+            ...differences(this.#silent, silent),
+            ...differences(this.#failures, failures),
+          ]
+        : this.#known.keys();
+    this.#silent = silent;
+    this.#failures = failures;
+    for (const name of changed) this.#view(name);
+  }
+
+  #view(name: string): void {
+    const known = this.#known.get(name);
+    if (known === undefined) return;
+    const view = viewHost(known, {
+      aggregates: this.#aggregatesOf.get(name) ?? [],
+      silentSince: this.#silent.get(name),
+      recentFailures: this.#failures.get(name) ?? 0,
+    });
+    this.#views.set(name, view);
+    const row = this.#order?.rowOf.get(name);
+    if (this.#order === undefined || row === undefined) this.#order = undefined;
+    else this.#order.views[row] = view;
+  }
+}
+
+function inOrder(views: ReadonlyMap<string, HostView>) {
+  const sorted = [...views.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
+  return { views: sorted, rowOf: new Map(sorted.map(({ name }, row) => [name, row])) };
+}
+
+/** The keys that do not have the same in both. */
+function differences<Value extends Date | number>(
+  before: ReadonlyMap<string, Value>,
+  now: ReadonlyMap<string, Value>,
+): readonly string[] {
+  const keys = new Set([...before.keys(), ...now.keys()]);
+  return [...keys].filter((key) => Number(before.get(key)) !== Number(now.get(key)));
+}
