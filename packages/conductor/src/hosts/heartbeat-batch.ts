@@ -1,8 +1,8 @@
 import type { Clock } from "@drover/model";
 import type { HeardOf, HostStore } from "@drover/store";
 
-/** Beats are gathered for this long, ms: whatever the fleet, one transaction a second. */
-const GATHER_MS = 1_000;
+/** Beats are gathered for this long, ms, so that a fleet costs one statement at a time and not one per host. */
+const GATHER_MS = 250;
 
 interface Gathering {
   readonly hosts: Set<string>;
