@@ -12,6 +12,9 @@ import { defineConfig } from "vitest/config";
 const wanted = process.env.DROVER_TEST_TIERS ?? "unit";
 const tiers = new Set(wanted.split(","));
 const real = { services: "**/*.contract.test.ts", hypervisors: "**/*.lab.test.ts" };
+/** A glob of folders: of the tests with real servers or hosts, only those in them run. */
+const folders = process.env.DROVER_TEST_FOLDERS ?? "";
+const report = ["report", ...tiers, ...(folders === "" ? [] : [folders])].join("-").replace(/[^a-z-]/g, "_");
 
 /**
  * @param sources Where the tests are.
@@ -27,7 +30,7 @@ export function testsIn(sources: string, atOnce: { readonly unit?: number; reado
     .filter(([tier]) => tiers.has(tier))
     .map(([name, glob], index) => ({
       name,
-      include: [glob],
+      include: [folders === "" ? glob : `${folders}/${glob}`],
       exclude: ["**/node_modules/**", "**/dist/**"],
       groupOrder: index + 1,
     }));
@@ -37,7 +40,7 @@ export function testsIn(sources: string, atOnce: { readonly unit?: number; reado
       isolate: false,
       testTimeout: 60_000,
       hookTimeout: 120_000,
-      reporters: ["default", ["json", { outputFile: `.vitest/report-${wanted.replaceAll(",", "-")}.json` }]],
+      reporters: ["default", ["json", { outputFile: `.vitest/${report}.json` }]],
       projects: [...unit, ...others].map(({ groupOrder, ...project }) => ({
         extends: true,
         test: { ...project, maxWorkers: workers[project.name], sequence: { groupOrder } },
