@@ -74,6 +74,9 @@ const FLUSH_DUTY = "progress-flush";
 /** A thousand that begin at once would wait for the scheduler, and for the agents of busy hosts, beyond their deadlines. */
 const CHOICES_AT_ONCE = 32;
 
+/** Most requests of a large fleet are heartbeats, which wait to be written together: 10,000 hosts have 260 waiting. */
+const REQUESTS_AT_ONCE = 512;
+
 /**
  * Starts a conductor: serves its RPCs, works on migrations that it holds leases for, and flushes progress. Any number
  * of them may run over one store. Stopping is a drain: what is under way may finish within a few seconds, nothing new is
@@ -102,6 +105,7 @@ export async function startConductor(dependencies: ConductorDependencies): Promi
   const server = await bus.serve({
     topic: liveMigrateInstance.topic,
     server: `conductor-${randomUUID()}`,
+    maxInFlight: REQUESTS_AT_ONCE,
     handlers: audited(dependencies, [
       ...operatorHandlers(context, work),
       ...fleetHandlers(dependencies),

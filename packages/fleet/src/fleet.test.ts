@@ -41,6 +41,21 @@ it("finds a server by the name that it has where it is, not by that of a leftove
   await expect(fleet().findServer("former")).rejects.toMatchObject({ code: "not-found" });
 });
 
+it("lists servers page by page in the same order, each once, by the name that it has where it is", async () => {
+  await sample.queued(S2);
+  await sample.store.guests.replaceSightings("hostb", [{ ...sampleGuest(S1, "vm2a"), powerState: "shutoff" }]);
+  const all = await fleet().servers();
+  const first = await fleet().serversAfter(undefined, 2);
+  expect(first).toEqual(all.slice(0, 2));
+  expect(await fleet().serversAfter(first[1], 2)).toEqual(all.slice(2));
+  expect(await fleet().serversAfter(all.at(-1), 2)).toEqual([]);
+});
+
+it("shows several hosts, those that it knows", async () => {
+  const hosts = await fleet().hostsNamed(["hostb", "hostx"]);
+  expect(hosts.map(({ facts, up }) => ({ host: facts.host, up }))).toEqual([{ host: "hostb", up: true }]);
+});
+
 it("refuses an ambiguous name with the uuids", async () => {
   const twin = "44444444-4444-4444-8444-444444444444";
   await sample.store.guests.replaceSightings("hostb", [sampleGuest(twin, "vm1")]);

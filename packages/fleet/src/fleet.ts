@@ -15,7 +15,7 @@ import {
   serverFromSightings,
   zoneBy,
 } from "@drover/model";
-import type { Store } from "@drover/store";
+import type { ServerName, Store } from "@drover/store";
 import { readTogether } from "./read-together.ts";
 
 /** A server, and the migration that it is in. */
@@ -48,6 +48,13 @@ export interface KnownServerGroup extends ServerGroup {
 export interface Fleet {
   /** By name, then uuid. */
   servers(): Promise<readonly KnownServer[]>;
+  /**
+   * A page of {@link Fleet.servers}: those that come after `last`, `limit` at most, read without the others. Names are in the order of
+   * their bytes.
+   *
+   * @param last The last of the page before; undefined begins at the first
+   */
+  serversAfter(last: ServerName | undefined, limit: number): Promise<readonly KnownServer[]>;
   server(uuid: string): Promise<KnownServer | undefined>;
   /** By uuid or unambiguous name. @throws `not-found`, `bad-request` with the uuids for an ambiguous name */
   findServer(reference: string): Promise<KnownServer>;
@@ -55,6 +62,8 @@ export interface Fleet {
   hosts(): Promise<readonly KnownHost[]>;
   /** One host, without its servers: cheaper than {@link Fleet.hosts}. */
   host(name: string): Promise<KnownHost | undefined>;
+  /** Several, without their servers; those that are not known are left out. */
+  hostsNamed(names: readonly string[]): Promise<readonly KnownHost[]>;
   /** By name. */
   serverGroups(): Promise<readonly KnownServerGroup[]>;
   /** By name. */
@@ -75,9 +84,45 @@ export function isUuid(text: string): boolean {
 
 export function createFleet(store: Store, clock: Clock): Fleet {
   async function servers(): Promise<readonly KnownServer[]> {
-    const [sightings, migrations, groups, zones, locks] = await Promise.all([
+    const known = await knownFrom(
       store.guests.list(),
       store.migrations.list({ states: [...IN_PROGRESS], limit: MAX_IN_PROGRESS }),
+    );
+    return known.sort((a, b) => compare(a.name, b.name) || compare(a.uuid, b.uuid));
+  }
+
+  async function serversAfter(last: ServerName | undefined, limit: number): Promise<readonly KnownServer[]> {
+    const found: KnownServer[] = [];
+    let after = last;
+    while (found.length < limit) {
+      const names = await store.guests.namesAfter(after, limit - found.length);
+      const uuids = [...new Set(names.map(({ uuid }) => uuid))];
+      const migrations = store.migrations.list({
+        serverUuids: uuids,
+        states: [...IN_PROGRESS],
+        limit: MAX_IN_PROGRESS,
+      });
+      const known = await knownFrom(store.guests.byServers(uuids), migrations);
+      const byUuid = new Map(known.map((server) => [server.uuid, server]));
+      // A leftover's name is another place in the order, where the server is not.
+      for (const { name, uuid } of names) {
+        const server = byUuid.get(uuid);
+        if (server?.name === name) found.push(server);
+      }
+      after = names.at(-1);
+      if (after === undefined) break;
+    }
+    return found;
+  }
+
+  /** The servers that these are of, in no order. */
+  async function knownFrom(
+    ofGuests: Promise<readonly GuestSighting[]>,
+    inProgress: Promise<readonly Migration[]>,
+  ): Promise<KnownServer[]> {
+    const [sightings, migrations, groups, zones, locks] = await Promise.all([
+      ofGuests,
+      inProgress,
       store.serverGroups.list(),
       store.serverZones.list(),
       store.serverLocks.list(),
@@ -86,13 +131,11 @@ export function createFleet(store: Store, clock: Clock): Fleet {
     const byServer = Map.groupBy(sightings, (sighting) => sighting.uuid);
     const migrationOf = new Map(migrations.map((migration) => [migration.serverUuid, migration]));
     const uuids = new Set([...byServer.keys(), ...migrationOf.keys()]);
-    return [...uuids]
-      .flatMap((uuid) => {
-        const group = groupOf.get(uuid) ?? null;
-        const said = { group, availabilityZone: zones.get(uuid) ?? null, lock: locks.get(uuid) ?? null };
-        return knownServer(byServer.get(uuid) ?? [], migrationOf.get(uuid), said, clock) ?? [];
-      })
-      .sort((a, b) => compare(a.name, b.name) || compare(a.uuid, b.uuid));
+    return [...uuids].flatMap((uuid) => {
+      const group = groupOf.get(uuid) ?? null;
+      const said = { group, availabilityZone: zones.get(uuid) ?? null, lock: locks.get(uuid) ?? null };
+      return knownServer(byServer.get(uuid) ?? [], migrationOf.get(uuid), said, clock) ?? [];
+    });
   }
 
   async function server(uuid: string): Promise<KnownServer | undefined> {
@@ -149,6 +192,12 @@ export function createFleet(store: Store, clock: Clock): Fleet {
     return record === undefined ? undefined : knownHost(record, [], its, clock.now());
   }
 
+  async function hostsNamed(names: readonly string[]): Promise<readonly KnownHost[]> {
+    const [records, aggregates] = await Promise.all([store.hosts.getMany(names), store.aggregates.list()]);
+    const aggregatesOf = aggregatesByHost(aggregates);
+    return records.map((record) => knownHost(record, [], aggregatesOf.get(record.facts.host) ?? [], clock.now()));
+  }
+
   async function serverGroups(): Promise<readonly KnownServerGroup[]> {
     const groups = await store.serverGroups.list();
     const sightings = await store.guests.byServers(groups.flatMap((group) => group.servers));
@@ -177,7 +226,10 @@ export function createFleet(store: Store, clock: Clock): Fleet {
   }
 
   const aggregates = () => store.aggregates.list();
-  return { servers, server, findServer, hosts, host, serverGroups, aggregates, migration, findMigration };
+  return {
+    ...{ servers, serversAfter, server, findServer, hosts, host, hostsNamed },
+    ...{ serverGroups, aggregates, migration, findMigration },
+  };
 }
 
 function knownHost(host: Host, servers: readonly KnownServer[], its: readonly Aggregate[], now: Date): KnownHost {

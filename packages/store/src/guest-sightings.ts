@@ -1,12 +1,14 @@
 import type { ObservedGuest } from "@drover/model";
-import { sql, type Transaction } from "kysely";
+import { type RawBuilder, sql, type Transaction } from "kysely";
 import type { Database } from "./database.ts";
+import { isInProgress } from "./in-progress.ts";
 import { notePlacementChange } from "./placement-changes.ts";
 import { sightingFromRow } from "./rows.ts";
 import type { Tables } from "./schema/tables.ts";
-import type { GuestStore } from "./store.ts";
+import type { GuestStore, ServerName } from "./store.ts";
 
 export function guestSightings(database: Database): GuestStore {
+  const byteOrder = sql.raw(database.driver.schemaWords.byteOrder);
   return {
     replaceSightings: (host, guests, sequence = 0) => replaceSightings(database, host, guests, sequence),
     byServer: async (serverUuid) => {
@@ -22,11 +24,13 @@ export function guestSightings(database: Database): GuestStore {
       return rows.map(sightingFromRow);
     },
     byName: async (name) => {
+      const named = sql<boolean>`name ${byteOrder} = ${name}`;
       const rows = await database.query(`reading which guests are named ${name}`, (db) =>
-        db.selectFrom("guests").selectAll().where("name", "=", name).orderBy("uuid").orderBy("host").execute(),
+        db.selectFrom("guests").selectAll().where(named).orderBy("uuid").orderBy("host").execute(),
       );
       return rows.map(sightingFromRow);
     },
+    namesAfter: (after, limit) => namesAfter(database, after, limit),
     list: async () => {
       const rows = await database.query("listing guests", (db) =>
         db.selectFrom("guests").selectAll().orderBy("uuid").orderBy("host").execute(),
@@ -42,6 +46,29 @@ export function guestSightings(database: Database): GuestStore {
       return rows.map(sightingFromRow);
     },
   };
+}
+
+/** Each of the two is read along an index no further than it is needed; their order is that of bytes, as the index has it. */
+async function namesAfter(
+  database: Database,
+  after: ServerName | undefined,
+  limit: number,
+): Promise<readonly ServerName[]> {
+  const byteOrder = sql.raw(database.driver.schemaWords.byteOrder);
+  const page = (table: string, name: string, uuid: string, where: RawBuilder<unknown>) => {
+    const [ofName, ofUuid] = [sql`${sql.ref(name)} ${byteOrder}`, sql`${sql.ref(uuid)} ${byteOrder}`];
+    const beyond = after === undefined ? sql`true` : sql`(${ofName}, ${ofUuid}) > (${after.name}, ${after.uuid})`;
+    return sql`select * from (
+      select distinct ${ofName} as name, ${ofUuid} as uuid from ${sql.table(table)} where ${where} and ${beyond}
+      order by name, uuid limit ${limit}) as ${sql.table(`${table}_page`)}`;
+  };
+  const { rows } = await database.query("listing names of servers", (db) =>
+    sql<ServerName>`
+      ${page("guests", "name", "uuid", sql`true`)}
+      union ${page("migrations", "server_name", "server_uuid", isInProgress())}
+      order by name, uuid limit ${limit}`.execute(db),
+  );
+  return rows;
 }
 
 async function replaceSightings(

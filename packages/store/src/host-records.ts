@@ -22,6 +22,14 @@ export function hostRecords(database: Database): HostStore {
       );
       return row === undefined ? undefined : hostFromRow(row);
     },
+    getMany: async (hosts) => {
+      if (hosts.length === 0) return [];
+      const named = sql<boolean>`hosts.host in (select value from ${database.driver.jsonTexts(hosts)})`;
+      const rows = await database.query(`reading ${hosts.length} hosts`, (db) =>
+        selectHosts(db).where(named).orderBy("id").execute(),
+      );
+      return rows.map(hostFromRow);
+    },
     set: (host, settings) => setHost(database, host, settings),
     remove: (host) => removeHost(database, host),
     noteRestored: async (host, upToMs) => {

@@ -10,7 +10,7 @@ it("the schema's partial indexes and the queries agree on what is in progress", 
   const condition = isInProgress().compile(kysely).sql;
   await kysely.destroy();
   const statements = schemaChanges.flatMap((change) =>
-    change.statements({ serialKey: "integer primary key", refuseUpdates: () => [] }),
+    change.statements({ serialKey: "integer primary key", byteOrder: "collate binary", refuseUpdates: () => [] }),
   );
   const partial = statements.filter((statement) => statement.startsWith("create") && statement.includes(" where "));
   expect(partial.length).toBeGreaterThan(0);

@@ -45,6 +45,7 @@ export type {
   ServerActionStore,
   ServerGroupChange,
   ServerGroupStore,
+  ServerName,
   ServerZoneStore,
   StateFigures,
   Store,

@@ -137,8 +137,23 @@ export async function listMigrations(database: Database, filter: MigrationFilter
   if (filter.states?.length === 0) return [];
   const rows = await database.query("listing migrations", async (db) => {
     let query = db.selectFrom("migrations").selectAll();
-    const { serverUuid, serverName, states, host, sourceHost, destinationHost, projectId, userId, marker } = filter;
+    const {
+      serverUuid,
+      serverUuids,
+      serverName,
+      states,
+      host,
+      sourceHost,
+      destinationHost,
+      projectId,
+      userId,
+      marker,
+    } = filter;
     if (serverUuid !== undefined) query = query.where("server_uuid", "=", serverUuid);
+    if (serverUuids !== undefined) {
+      const named = sql<boolean>`server_uuid in (select value from ${database.driver.jsonTexts(serverUuids)})`;
+      query = query.where(named);
+    }
     if (serverName !== undefined) query = query.where("server_name", "=", serverName);
     if (states !== undefined) {
       query = query.where("state", "in", [...states]);

@@ -109,6 +109,7 @@ export interface LogLine {
 
 export interface MigrationFilter {
   readonly serverUuid?: string;
+  readonly serverUuids?: readonly string[];
   readonly serverName?: string;
   readonly states?: readonly MigrationState[];
   /** Source or destination. */

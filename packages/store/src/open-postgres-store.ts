@@ -69,6 +69,7 @@ function postgresDriver({ url, poolSize = DEFAULT_POOL_SIZE, logger }: PostgresS
     label,
     schemaWords: {
       serialKey: "bigint generated always as identity primary key",
+      byteOrder: 'collate "C"',
       refuseUpdates: (table, condition) => [
         `create function ${table}_refuse_update() returns trigger language plpgsql as $$
           begin raise exception 'rows of ${table} stay as they are'; end $$`,

@@ -71,6 +71,7 @@ function sqliteDriver(file: DatabaseSync, path: string): DatabaseDriver {
     label: path,
     schemaWords: {
       serialKey: "integer primary key autoincrement",
+      byteOrder: "collate binary",
       refuseUpdates: (table, condition) => [
         `create trigger ${table}_refuse_update before update on ${table} when ${condition}
           begin select raise(abort, 'rows of ${table} stay as they are'); end`,

@@ -45,6 +45,8 @@ export interface HostStore {
   heartbeat(hosts: readonly string[]): Promise<ReadonlyMap<string, HeardOf>>;
   list(): Promise<readonly Host[]>;
   get(host: string): Promise<Host | undefined>;
+  /** Those of `hosts` that are known. */
+  getMany(hosts: readonly string[]): Promise<readonly Host[]>;
   /** Writes what an operator sets; undefined for an unknown host. An agent's reports leave it as it is. */
   set(host: string, settings: HostSettings): Promise<Host | undefined>;
   /**
@@ -60,6 +62,12 @@ export interface HostStore {
   noteRestored(host: string, upToMs: number): Promise<void>;
   /** The hosts of which that was ever noted. */
   restored(): Promise<ReadonlyMap<string, number>>;
+}
+
+/** A name under which a server is known. */
+export interface ServerName {
+  readonly name: string;
+  readonly uuid: string;
 }
 
 export interface GuestStore {
@@ -81,6 +89,14 @@ export interface GuestStore {
   list(): Promise<readonly GuestSighting[]>;
   /** Under one name, over all hosts. */
   byName(name: string): Promise<readonly GuestSighting[]>;
+  /**
+   * The names that hosts report guests under, and those of servers in a migration in progress, whom no host may report for a moment: by
+   * name, then uuid, in the order of their bytes. A server whose definitions have several names is there under each.
+   *
+   * @param after Where to go on. undefined begins at the first
+   * @param limit So many at most
+   */
+  namesAfter(after: ServerName | undefined, limit: number): Promise<readonly ServerName[]>;
   /** Of several servers, over all hosts. */
   byServers(serverUuids: readonly string[]): Promise<readonly GuestSighting[]>;
 }

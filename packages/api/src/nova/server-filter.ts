@@ -51,6 +51,15 @@ export function parseServerQuery(query: unknown, minor: number): ServerQuery {
   return parsed;
 }
 
+/** Says nothing of which servers there are, or in which order they come. */
+const NO_CHOICE = new Set<string>(["all_tenants", "limit", "marker"] satisfies (keyof ServerQuery)[]);
+
+/** It asks for every server, in the order of their names. */
+export function asksForAll(query: ServerQuery): boolean {
+  const chooses = ([key, value]: [string, unknown]) => value !== undefined && !NO_CHOICE.has(key);
+  return query.deleted !== true && !Object.entries({ ...query, deleted: undefined }).some(chooses);
+}
+
 /** Those that the query asks for, in the order that it asks for. */
 export function filterServers(
   servers: readonly KnownServer[],
@@ -148,6 +157,10 @@ function notAllowed(key: string, value: string, what: string): NovaFault {
   return new NovaFault(400, `Invalid input for query parameters ${key}. Value: ${value}. '${value}' is not ${what}`);
 }
 
+export function noSuchMarker(marker: string): NovaFault {
+  return new NovaFault(400, `marker [${marker}] not found`);
+}
+
 /** A page of `rows`, which are in a lasting order. @throws {NovaFault} 400 for a marker that is not among them */
 export function page<Row>(
   rows: readonly Row[],
@@ -156,7 +169,7 @@ export function page<Row>(
 ): { readonly rows: readonly Row[]; readonly next: string | undefined } {
   const limit = Math.min(query.limit ?? MAX_PAGE, MAX_PAGE);
   const at = query.marker === undefined ? -1 : rows.findIndex((row) => idOf(row) === query.marker);
-  if (query.marker !== undefined && at === -1) throw new NovaFault(400, `marker [${query.marker}] not found`);
+  if (query.marker !== undefined && at === -1) throw noSuchMarker(query.marker);
   const chosen = rows.slice(at + 1, at + 1 + limit);
   const last = chosen.at(-1);
   return { rows: chosen, next: last !== undefined && at + 1 + limit < rows.length ? idOf(last) : undefined };

@@ -4,7 +4,15 @@ import type { FastifyRequest } from "fastify";
 import { baseUrl, nextLink } from "./links.ts";
 import type { NovaContext, NovaRoutes } from "./nova-context.ts";
 import { NovaFault } from "./nova-fault.ts";
-import { filterServers, page, parseServerQuery } from "./server-filter.ts";
+import {
+  asksForAll,
+  filterServers,
+  MAX_PAGE,
+  noSuchMarker,
+  page,
+  parseServerQuery,
+  type ServerQuery,
+} from "./server-filter.ts";
 import { serverAlone, serverDetail, serverSummary } from "./server-view.ts";
 
 /** @throws {NovaFault} 404 in Nova's words */
@@ -16,6 +24,7 @@ export async function requireServer(context: NovaContext, id: string): Promise<K
 
 async function listed(request: FastifyRequest, { fleet }: NovaContext) {
   const query = parseServerQuery(request.query, request.novaMinor);
+  if (asksForAll(query)) return await pageOfAll(request, fleet, query);
   const [servers, aggregates] = await Promise.all([
     fleet.servers(),
     query.availability_zone === undefined ? [] : fleet.aggregates(),
@@ -23,6 +32,19 @@ async function listed(request: FastifyRequest, { fleet }: NovaContext) {
   const aggregatesOf = aggregatesByHost(aggregates);
   const chosen = filterServers(servers, query, (host) => zoneBy(aggregatesOf.get(host) ?? []));
   const { rows, next } = page(chosen, query, (server) => server.uuid);
+  return { rows, links: next === undefined ? {} : { servers_links: [nextLink(request, next)] } };
+}
+
+/** Of a fleet of any size a page costs the same. */
+async function pageOfAll(request: FastifyRequest, fleet: NovaContext["fleet"], query: ServerQuery) {
+  const { marker } = query;
+  const limit = Math.min(query.limit ?? MAX_PAGE, MAX_PAGE);
+  const last = marker === undefined ? undefined : await fleet.server(marker);
+  if (marker !== undefined && last === undefined) throw noSuchMarker(marker);
+  // One more says whether there is a next page.
+  const found = await fleet.serversAfter(last, limit + 1);
+  const rows = found.slice(0, limit);
+  const next = found.length > limit ? rows.at(-1)?.uuid : undefined;
   return { rows, links: next === undefined ? {} : { servers_links: [nextLink(request, next)] } };
 }
 
@@ -39,7 +61,7 @@ export const serverRoutes: NovaRoutes = (app, context) => {
   app.get("/servers/detail", async (request) => {
     const { rows, links } = await listed(request, context);
     const [hosts, progress] = await Promise.all([
-      fleet.hosts(),
+      fleet.hostsNamed([...new Set(rows.map((server) => server.host))]),
       readProgress(rows.flatMap((server) => server.migration ?? [])),
     ]);
     const hostNamed = new Map(hosts.map((host) => [host.facts.host, host]));

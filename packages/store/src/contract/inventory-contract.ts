@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { ContractContext } from "./migration-contract.ts";
-import { hostFacts, observedGuest, snapshotOf } from "./samples.ts";
+import { hostFacts, log, newMigration, observedGuest, snapshotOf } from "./samples.ts";
 
 /** What every driver promises about hosts, guests and flushed progress. */
 export function inventoryContract(context: () => ContractContext): void {
@@ -17,6 +17,8 @@ export function inventoryContract(context: () => ContractContext): void {
       expect((await hosts.list()).map((host) => host.facts.host)).toEqual(["east", "west"]);
       expect(await hosts.get("east")).toEqual(second);
       expect(await hosts.get("north")).toBeUndefined();
+      expect(await hosts.getMany(["north", "east"])).toEqual([second]);
+      expect(await hosts.getMany([])).toEqual([]);
     });
 
     it("live on by heartbeats, and the unknown are named", async () => {
@@ -91,6 +93,30 @@ export function inventoryContract(context: () => ContractContext): void {
       await guests.replaceSightings("east", []);
       expect(await guests.byHost("east")).toEqual([]);
       expect(await guests.byServer(stays.uuid)).toEqual([]);
+    });
+
+    it("are found by their names page by page, in the order of bytes, with those that only a migration knows", async () => {
+      const { guests, migrations } = context().store;
+      const upper = observedGuest({ name: "Zebra" });
+      const lower = observedGuest({ name: "alpha" });
+      const umlaut = observedGuest({ name: "älter" });
+      const twin = observedGuest({ name: "alpha" });
+      await guests.replaceSightings("east", [lower, umlaut, upper, twin]);
+      await guests.replaceSightings("west", [lower]);
+      const { serverUuid: moving } = await migrations.create(newMigration({ serverName: "mover" }), log);
+      const first = await guests.namesAfter(undefined, 3);
+      const [one, two] = [lower.uuid, twin.uuid].sort();
+      expect(first).toEqual([
+        { name: "Zebra", uuid: upper.uuid },
+        { name: "alpha", uuid: one },
+        { name: "alpha", uuid: two },
+      ]);
+      expect(await guests.namesAfter(first[1], 10)).toEqual([
+        { name: "alpha", uuid: two },
+        { name: "mover", uuid: moving },
+        { name: "älter", uuid: umlaut.uuid },
+      ]);
+      expect(await guests.namesAfter({ name: "älter", uuid: umlaut.uuid }, 10)).toEqual([]);
     });
 
     it("arrive by the thousand, and reports of one host are never mixed", async () => {

@@ -207,6 +207,8 @@ export function migrationContract(context: () => ContractContext): void {
       expect(await find({ destinationHost: "west" })).toEqual([east.uuid]);
       expect(await find({ serverUuid: east.serverUuid })).toEqual([east.uuid]);
       expect(await find({ serverName: "nobody's" })).toEqual([]);
+      expect(await find({ serverUuids: [east.serverUuid, crypto.randomUUID()] })).toEqual([east.uuid]);
+      expect(await find({ serverUuids: [] })).toEqual([]);
       expect(await find({ states: ["failed", "error"] })).toEqual([west.uuid]);
       expect(await find({ states: [] })).toEqual([]);
       expect(await find({ projectId: "p1" })).toEqual([east.uuid]);

@@ -36,7 +36,7 @@ async function migrate(...changes: readonly SchemaChange[]): Promise<void> {
   const driver: DatabaseDriver = {
     kysely,
     label: "test",
-    schemaWords: { serialKey: "integer primary key", refuseUpdates: () => [] },
+    schemaWords: { serialKey: "integer primary key", byteOrder: "collate binary", refuseUpdates: () => [] },
     prepare: async () => {},
     lock: async () => {},
     skipLocked: (query) => query,
