@@ -8,7 +8,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { silentLogger } from "@drover/model";
-import { openRedisProgress } from "@drover/progress";
+import { type MigrationPlace, openRedisProgress } from "@drover/progress";
 import {
   createOwnedFolder,
   type Postgres,
@@ -19,6 +19,7 @@ import {
   startRedis,
 } from "@drover/testkit";
 import { type Bench, type BenchOptions, median, quantile, round, spread } from "./bench.ts";
+import { runningRecords } from "./fleet/running-records.ts";
 import { cpuMs, cpuMsWithChildren, rssMiB } from "./process-usage.ts";
 import { WorkerProcess } from "./worker-process.ts";
 
@@ -83,8 +84,9 @@ async function measureProgress(servers: Servers, options: BenchOptions) {
   const agents = await startWorkers(stack, "publishing-agents.ts", String(hosts), String(PER_HOST), redis.url);
   const cache = stack.adopt(await openRedisProgress({ url: redis.url, logger: silentLogger }), (open) => open.close());
   const published = () => countOf(agents, "published");
-  const [first] = (await Promise.all(agents.map((worker) => worker.ask({})))) as { uuids: string[] }[];
-  const uuids = first?.uuids ?? [];
+  const answers = (await Promise.all(agents.map((worker) => worker.ask({})))) as { migrations: MigrationPlace[] }[];
+  const migrations = answers.flatMap((answer) => answer.migrations);
+  await postgres.sql(runningRecords(migrations), storeUrl);
   await delay(WARM_UP_MS);
 
   const rounds: Round[] = [];
@@ -93,9 +95,9 @@ async function measureProgress(servers: Servers, options: BenchOptions) {
     const pids = { agents: agents.map(({ pid }) => pid), redis: [redis.pid], conductor: [conductor.identity?.pid] };
     const taken = await oneRound(servers, pids, published, async (untilMs) => {
       while (performance.now() < untilMs) {
-        const uuid = uuids[Math.floor(Math.random() * uuids.length)] ?? "";
-        const seen = (await cache.read([uuid])).get(uuid);
-        if (seen !== undefined) stalenessMs.push(Date.now() - seen.observedAtMs);
+        const at = Math.floor(Math.random() * migrations.length);
+        const read = await cache.read(migrations.slice(at, at + 1));
+        for (const { snapshot } of read.values()) stalenessMs.push(Date.now() - snapshot.observedAtMs);
         await delay(READ_EVERY_MS);
       }
     });

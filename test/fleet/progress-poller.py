@@ -10,18 +10,18 @@ import sys
 
 import redis
 
-PREFIX = "drover:progress:1:{0}:"
+PATTERN = "drover:progress:2:{*}:migration:*"
 
 client = redis.Redis.from_url(sys.argv[1], decode_responses=True)
 seen = {}
 print("ready")
 while not select.select([sys.stdin], [], [], 0.1)[0]:
-    migrations = client.zrange(PREFIX + "changes", 0, -1)
+    keys = sorted(set(client.scan_iter(PATTERN, count=1000)))
     pipeline = client.pipeline(transaction=False)
-    for migration in migrations:
-        pipeline.hget(PREFIX + "migration:" + migration, "snapshot")
-    for migration, text in zip(migrations, pipeline.execute()):
-        snapshots = seen.setdefault(migration, [])
+    for key in keys:
+        pipeline.hget(key, "snapshot")
+    for key, text in zip(keys, pipeline.execute()):
+        snapshots = seen.setdefault(key.rpartition(":")[2], [])
         if text is not None and text not in snapshots:
             snapshots.append(text)
 print(json.dumps({migration: [json.loads(text) for text in texts] for migration, texts in seen.items()}))

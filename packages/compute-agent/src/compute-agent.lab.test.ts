@@ -77,7 +77,8 @@ describe("agents on two real hosts", { timeout: 120_000 }, () => {
     const command = commandFor(guest);
     await start(command, { bandwidthMiBps: 5 });
     await happened(command, "started");
-    await waitFor("progress", async () => (await progress.read([command.migrationUuid])).size === 1);
+    const place = { migrationUuid: command.migrationUuid, host: source.name };
+    await waitFor("progress", async () => (await progress.read([place])).size === 1);
     await bus.cast(liveMigrationAbort, control(command), { server: source.name });
     expect(await outcomeOf(command)).toMatchObject({ outcome: "stayed", cause: "aborted" });
     const proved = { removeRemnant: false, broughtDefinition: "remove" } as const;

@@ -122,6 +122,7 @@ export async function startConductor(dependencies: ConductorDependencies): Promi
   const flusher = `conductor-${randomUUID()}`;
   const flush = startProgressFlush({
     cache: dependencies.progress,
+    underWay: () => store.progress.underWay(),
     sink: store.progress,
     intervalMs: FLUSH_INTERVAL_MS,
     duty: {

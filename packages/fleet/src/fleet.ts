@@ -211,7 +211,10 @@ export function createFleet(store: Store, clock: Clock): Fleet {
     }));
   }
 
-  const migrationById = readTogether((ids: readonly number[]) => store.migrations.getManyById(ids));
+  const migrationById = readTogether(
+    (id: number) => id,
+    (ids) => store.migrations.getManyById(ids),
+  );
 
   async function migration(reference: string): Promise<Migration | undefined> {
     if (isUuid(reference)) return store.migrations.get(reference);

@@ -1,4 +1,5 @@
 import { silentLogger, systemClock } from "@drover/model";
+import { openMemoryProgress } from "@drover/progress";
 import { openSqliteStore } from "@drover/store";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { progressReader } from "./progress-reader.ts";
@@ -16,17 +17,23 @@ const reader = ({ store, progress } = sample) =>
 it("gives the newest of cache and store", async () => {
   const migration = await sample.running(S1);
   const { uuid } = migration;
-  const observedAtMs = Date.now() - 20_000;
-  await sample.progress.publish("hosta", [sampleSnapshot(uuid, { sequence: 5, observedAtMs })]);
-  await sample.store.progress.flush([sampleSnapshot(uuid, { sequence: 4, observedAtMs })]);
-  expect((await reader()([migration])).get(uuid)).toMatchObject({ source: "cache", progress: { sequence: 5 } });
-  await sample.store.progress.flush([sampleSnapshot(uuid, { sequence: 6, observedAtMs })]);
-  expect((await reader()([migration])).get(uuid)).toMatchObject({ source: "store", stale: false });
+  let nowMs = 0;
+  const progress = openMemoryProgress({ clock: { ...systemClock, monotonicMs: () => nowMs }, logger: silentLogger });
+  const read = async () => (await reader({ ...sample, progress })([migration])).get(uuid);
+  await progress.publish("hosta", [sampleSnapshot(uuid, { sequence: 5 })]);
+  nowMs = 20_000;
+  await sample.store.progress.flush([sampleSnapshot(uuid, { sequence: 4 })]);
+  expect(await read()).toMatchObject({ source: "cache", ageMs: 20_000, progress: { sequence: 5 } });
+  await sample.store.progress.flush([sampleSnapshot(uuid, { sequence: 6 })]);
+  expect(await read()).toMatchObject({ source: "store", stale: false });
+  await progress.close();
 });
 
 it("leaves the store alone while the cache has fresh numbers", async () => {
   const migration = await sample.running(S1);
-  await sample.progress.publish("hosta", [sampleSnapshot(migration.uuid)]);
+  // The clock of its agent is an hour slow.
+  const observedAtMs = Date.now() - 3_600_000;
+  await sample.progress.publish("hosta", [sampleSnapshot(migration.uuid, { observedAtMs })]);
   const closed = await openSqliteStore({ path: ":memory:", clock: systemClock, logger: silentLogger });
   await closed.close();
   const read = reader({ ...sample, store: closed });

@@ -1,5 +1,5 @@
 import { type Clock, errorChain, type Logger, type Migration, type MigrationProgress, TERMINAL } from "@drover/model";
-import type { ProgressCache } from "@drover/progress";
+import type { CachedProgress, MigrationPlace, ProgressCache } from "@drover/progress";
 import type { Store } from "@drover/store";
 import { readTogether } from "./read-together.ts";
 
@@ -33,15 +33,20 @@ export function progressReader(dependencies: {
   const { store, progress, clock, logger } = dependencies;
 
   // Many poll one migration each: Redis is asked once for those of a moment.
-  const readOne = readTogether((uuids: readonly string[]) => progress.read(uuids));
+  const readOne = readTogether(
+    (place: MigrationPlace) => place.migrationUuid,
+    (places) => progress.read(places),
+  );
 
-  async function readCache(uuids: readonly string[]): Promise<ReadonlyMap<string, MigrationProgress> | undefined> {
-    if (uuids.length === 0) return new Map();
+  async function readCache(
+    places: readonly MigrationPlace[],
+  ): Promise<ReadonlyMap<string, CachedProgress> | undefined> {
+    const [place, ...others] = places;
+    if (place === undefined) return new Map();
     try {
-      const [uuid = "", ...others] = uuids;
-      if (others.length > 0) return await progress.read(uuids);
-      const snapshot = await readOne(uuid);
-      return snapshot === undefined ? new Map() : new Map([[uuid, snapshot]]);
+      if (others.length > 0) return await progress.read(places);
+      const cached = await readOne(place);
+      return cached === undefined ? new Map() : new Map([[place.migrationUuid, cached]]);
     } catch (error) {
       logger.warn({ problem: errorChain(error) }, "the progress cache is away; showing the store's numbers");
       return undefined;
@@ -50,27 +55,19 @@ export function progressReader(dependencies: {
 
   return async (migrations) => {
     const open = migrations.filter((migration) => migration.finalProgress === null);
-    const copying = open.filter((migration) => !TERMINAL.has(migration.state)).map(uuidOf);
-    const cached = await readCache(copying);
+    const cached = await readCache(open.filter((migration) => !TERMINAL.has(migration.state)).map(placeOf));
     const nowMs = clock.now().getTime();
-    const wanting = open.map(uuidOf).filter((uuid) => {
-      const snapshot = cached?.get(uuid);
-      return snapshot === undefined || nowMs - snapshot.observedAtMs > FRESH_MS;
-    });
+    const wanting = open
+      .map(uuidOf)
+      .filter((uuid) => (cached?.get(uuid)?.ageMs ?? Number.POSITIVE_INFINITY) > FRESH_MS);
     const stored = wanting.length === 0 ? new Map<string, MigrationProgress>() : await store.progress.read(wanting);
     const known = new Map<string, KnownProgress>();
     for (const migration of migrations) {
-      const fromCache = cached?.get(migration.uuid);
-      const fromStore = stored.get(migration.uuid);
-      const newest = newer(fromCache, fromStore);
-      const chosen = migration.finalProgress ?? newest;
-      if (chosen === undefined) continue;
-      known.set(migration.uuid, {
-        progress: chosen,
-        source: migration.finalProgress !== null ? "record" : newest === fromCache ? "cache" : "store",
-        ageMs: Math.max(0, nowMs - chosen.observedAtMs),
-        stale: cached === undefined && !TERMINAL.has(migration.state),
-      });
+      const { uuid, finalProgress } = migration;
+      const numbers =
+        finalProgress === null ? newest(cached?.get(uuid), stored.get(uuid), nowMs) : recorded(finalProgress, nowMs);
+      if (numbers === undefined) continue;
+      known.set(uuid, { ...numbers, stale: cached === undefined && !TERMINAL.has(migration.state) });
     }
     return known;
   };
@@ -80,11 +77,28 @@ function uuidOf(migration: Migration): string {
   return migration.uuid;
 }
 
+function placeOf({ uuid, sourceHost }: Migration): MigrationPlace {
+  return { migrationUuid: uuid, host: sourceHost };
+}
+
+type Numbers = Omit<KnownProgress, "stale">;
+
 /** The one with the larger sequence; the cache's on a tie, which is the usual case just after a flush. */
-function newer(
-  fromCache: MigrationProgress | undefined,
+function newest(
+  fromCache: CachedProgress | undefined,
   fromStore: MigrationProgress | undefined,
-): MigrationProgress | undefined {
-  if (fromCache === undefined || fromStore === undefined) return fromCache ?? fromStore;
-  return fromStore.sequence > fromCache.sequence ? fromStore : fromCache;
+  nowMs: number,
+): Numbers | undefined {
+  if (fromCache !== undefined && fromCache.snapshot.sequence >= (fromStore?.sequence ?? 0)) {
+    return { progress: fromCache.snapshot, source: "cache", ageMs: fromCache.ageMs };
+  }
+  return fromStore && { progress: fromStore, source: "store", ageMs: observedBeforeMs(fromStore, nowMs) };
+}
+
+function recorded(progress: MigrationProgress, nowMs: number): Numbers {
+  return { progress, source: "record", ageMs: observedBeforeMs(progress, nowMs) };
+}
+
+function observedBeforeMs(progress: MigrationProgress, nowMs: number): number {
+  return Math.max(0, nowMs - progress.observedAtMs);
 }

@@ -1,27 +1,29 @@
 /**
  * Asks for single things together: what is asked for within one turn of the event loop is one question, and each thing is in it
- * once. Nothing is kept: every answer is as fresh as one that was asked for alone.
+ * once, by its id. Nothing is kept: every answer is as fresh as one that was asked for alone.
  *
  * A question that fails, fails for all who asked.
  */
-export function readTogether<Key, Value>(
-  read: (keys: readonly Key[]) => Promise<ReadonlyMap<Key, Value>>,
-): (key: Key) => Promise<Value | undefined> {
-  let next: { readonly keys: Set<Key>; readonly answer: Promise<ReadonlyMap<Key, Value>> } | undefined;
+export function readTogether<Thing, Id, Value>(
+  idOf: (thing: Thing) => Id,
+  read: (things: readonly Thing[]) => Promise<ReadonlyMap<Id, Value>>,
+): (thing: Thing) => Promise<Value | undefined> {
+  let next: { readonly things: Map<Id, Thing>; readonly answer: Promise<ReadonlyMap<Id, Value>> } | undefined;
 
-  async function ask(keys: ReadonlySet<Key>): Promise<ReadonlyMap<Key, Value>> {
+  async function ask(things: ReadonlyMap<Id, Thing>): Promise<ReadonlyMap<Id, Value>> {
     await new Promise((resolve) => setImmediate(resolve));
     next = undefined;
-    return await read([...keys]);
+    return await read([...things.values()]);
   }
 
-  return async (key) => {
+  return async (thing) => {
     if (next === undefined) {
-      const keys = new Set<Key>();
-      next = { keys, answer: ask(keys) };
+      const things = new Map<Id, Thing>();
+      next = { things, answer: ask(things) };
     }
-    const { keys, answer } = next;
-    keys.add(key);
-    return (await answer).get(key);
+    const { things, answer } = next;
+    const id = idOf(thing);
+    things.set(id, thing);
+    return (await answer).get(id);
   };
 }

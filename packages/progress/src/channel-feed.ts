@@ -11,20 +11,21 @@ export interface ChannelFeed<Value> {
 }
 
 /**
- * One subscription to a channel for all listeners of this process, on a connection of its own, made when the first one comes.
+ * One subscription for all listeners of this process, on a connection of its own, made when the first one comes.
  *
+ * @param options.pattern Of the channels that are listened to; a name is one too.
  * @param options.read What a message says; `undefined` is told to nobody.
  * @param options.afterGap Told whenever the feed flows again: what was said meanwhile was not heard. @default nothing
  */
 export function channelFeed<Value>(options: {
   readonly address: RedisAddress;
-  readonly channel: string;
+  readonly pattern: string;
   readonly logger: Logger;
   readonly read: (text: string) => Value | undefined;
   readonly afterGap?: Value;
 }): ChannelFeed<Value> {
-  const { address, channel, logger, read, afterGap } = options;
-  const listeners = listenerSet<Value>(logger, channel);
+  const { address, pattern, logger, read, afterGap } = options;
+  const listeners = listenerSet<Value>(logger, pattern);
   let connection: Redis | undefined;
   let flowing: Promise<void> = Promise.resolve();
 
@@ -33,13 +34,13 @@ export function channelFeed<Value>(options: {
   }
 
   async function connect(client: Redis): Promise<void> {
-    client.on("message", (_channel, text) => tell(read(text)));
+    client.on("pmessage", (_pattern, _channel, text) => tell(read(text)));
     const subscribe = async () => {
       try {
-        await client.subscribe(channel);
+        await client.psubscribe(pattern);
         tell(afterGap);
       } catch (error) {
-        logger.warn({ err: withoutCommand(error), channel }, "could not subscribe to a channel, connecting anew");
+        logger.warn({ err: withoutCommand(error), pattern }, "could not subscribe to a channel, connecting anew");
         client.disconnect(true);
       }
     };

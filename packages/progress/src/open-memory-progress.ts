@@ -1,36 +1,69 @@
-import { type Clock, DroverError, type Logger, type MigrationProgress } from "@drover/model";
+import {
+  type Clock,
+  DroverError,
+  type Logger,
+  type MigrationProgress,
+  type ProgressPoint,
+  progressPoint,
+} from "@drover/model";
 import { EXPIRY_MS } from "./expiry.ts";
+import { FIRST_SPACING_MS, HISTORY_POINTS, type HistoryPace, upToNewest } from "./history.ts";
 import { listenerSet } from "./listener-set.ts";
-import type { ChangeNotice, ProgressCache } from "./progress-cache.ts";
+import type { CachedProgress, ChangeNotice, MigrationPlace, ProgressCache } from "./progress-cache.ts";
 
 export interface MemoryProgressOptions {
   readonly clock: Clock;
   readonly logger: Logger;
 }
 
-interface CachedSnapshot {
+interface Entry {
   readonly snapshot: MigrationProgress;
-  /** The count of changes when it was written. */
-  readonly changedAt: number;
+  readonly takenAtMs: number;
   readonly expiresAtMs: number;
+  readonly history: readonly ProgressPoint[];
+  readonly pace: HistoryPace;
 }
 
 /** The cache of a Drover that is one process. It keeps what Redis would keep, for as long. */
 export function openMemoryProgress(options: MemoryProgressOptions): ProgressCache {
   const { clock, logger } = options;
   // A map keeps the order of insertion, and every write inserts anew: the oldest, which expire first, stand in front.
-  const cached = new Map<string, CachedSnapshot>();
+  const cached = new Map<string, Entry>();
   const listeners = listenerSet<readonly MigrationProgress[]>(logger, "progress");
   const changeListeners = listenerSet<ChangeNotice>(logger, "changes of records");
-  let changes = 0;
   let closed = false;
 
   function dropExpired(): void {
     const nowMs = clock.monotonicMs();
-    for (const [uuid, { expiresAtMs }] of cached) {
+    for (const [key, { expiresAtMs }] of cached) {
       if (expiresAtMs > nowMs) break;
-      cached.delete(uuid);
+      cached.delete(key);
     }
+  }
+
+  /** False for what is not newer than what is there. */
+  function take(host: string, snapshot: MigrationProgress): boolean {
+    const key = keyOf({ migrationUuid: snapshot.migrationUuid, host });
+    const present = cached.get(key);
+    if (present !== undefined && present.snapshot.sequence >= snapshot.sequence) return false;
+    const takenAtMs = clock.monotonicMs();
+    cached.delete(key);
+    cached.set(key, {
+      ...{ snapshot, takenAtMs, expiresAtMs: takenAtMs + EXPIRY_MS },
+      ...goneOn(present, snapshot, takenAtMs),
+    });
+    return true;
+  }
+
+  /** What `find` finds, by migration. */
+  function found<Value>(places: readonly MigrationPlace[], find: (entry: Entry) => Value): Map<string, Value> {
+    dropExpired();
+    const values = new Map<string, Value>();
+    for (const place of places) {
+      const entry = cached.get(keyOf(place));
+      if (entry !== undefined) values.set(place.migrationUuid, find(entry));
+    }
+    return values;
   }
 
   function requireOpen(doing: string): void {
@@ -38,40 +71,27 @@ export function openMemoryProgress(options: MemoryProgressOptions): ProgressCach
   }
 
   return {
-    publish: async (_host, snapshots) => {
+    publish: async (host, snapshots) => {
       requireOpen("publishing progress");
       dropExpired();
-      const newer = snapshots.filter((snapshot) => {
-        const present = cached.get(snapshot.migrationUuid);
-        if (present !== undefined && present.snapshot.sequence >= snapshot.sequence) return false;
-        changes += 1;
-        cached.delete(snapshot.migrationUuid);
-        const expiresAtMs = clock.monotonicMs() + EXPIRY_MS;
-        cached.set(snapshot.migrationUuid, { snapshot, changedAt: changes, expiresAtMs });
-        return true;
-      });
+      const newer = snapshots.filter((snapshot) => take(host, snapshot));
       if (newer.length > 0) listeners.tell(newer);
     },
-    read: async (migrationUuids) => {
+    read: async (places) => {
       requireOpen("reading progress");
-      dropExpired();
-      const found = new Map<string, MigrationProgress>();
-      for (const uuid of migrationUuids) {
-        const snapshot = cached.get(uuid)?.snapshot;
-        if (snapshot !== undefined) found.set(uuid, snapshot);
-      }
-      return found;
+      const nowMs = clock.monotonicMs();
+      return found<CachedProgress>(places, ({ snapshot, takenAtMs }) => ({
+        snapshot,
+        ageMs: Math.round(nowMs - takenAtMs),
+      }));
     },
-    changedSince: async (cursor) => {
-      requireOpen("reading changed progress");
-      dropExpired();
-      const since = Number(cursor ?? 0);
-      const progress = [...cached.values()].filter((entry) => entry.changedAt > since).map((entry) => entry.snapshot);
-      return { progress, cursor: String(changes) };
+    readHistories: async (places) => {
+      requireOpen("reading histories of progress");
+      return found(places, ({ history, snapshot }) => upToNewest(history, snapshot));
     },
-    forget: async (migrationUuids) => {
+    forget: async (places) => {
       requireOpen("forgetting progress");
-      for (const uuid of migrationUuids) cached.delete(uuid);
+      for (const place of places) cached.delete(keyOf(place));
     },
     subscribe: async (listener) => {
       requireOpen("subscribing to progress");
@@ -92,5 +112,32 @@ export function openMemoryProgress(options: MemoryProgressOptions): ProgressCach
       changeListeners.clear();
       cached.clear();
     },
+  };
+}
+
+function keyOf({ host, migrationUuid }: MigrationPlace): string {
+  return `${host} ${migrationUuid}`;
+}
+
+/** The history with `snapshot`, where a point is due: as the script in Redis keeps it. */
+function goneOn(
+  present: Entry | undefined,
+  snapshot: MigrationProgress,
+  nowMs: number,
+): Pick<Entry, "history" | "pace"> {
+  if (present === undefined) {
+    const pace = { nextPointAtMs: nowMs + FIRST_SPACING_MS, pointEveryMs: FIRST_SPACING_MS };
+    return { history: [progressPoint(snapshot)], pace };
+  }
+  const { history, pace } = present;
+  if (nowMs < pace.nextPointAtMs) return { history, pace };
+  const longer = [...history, progressPoint(snapshot)];
+  const isFull = longer.length >= HISTORY_POINTS;
+  const pointEveryMs = isFull ? pace.pointEveryMs * 2 : pace.pointEveryMs;
+  // From the last point that stays: of a full history the newest does not.
+  const onTime = pace.nextPointAtMs + pace.pointEveryMs;
+  return {
+    history: isFull ? longer.filter((_, at) => at % 2 === 0) : longer,
+    pace: { pointEveryMs, nextPointAtMs: onTime > nowMs ? onTime : nowMs + pointEveryMs },
   };
 }

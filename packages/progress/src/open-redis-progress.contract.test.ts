@@ -4,8 +4,9 @@ import { type Certificates, createCertificates, type RealService, startRedis } f
 import { Redis } from "ioredis";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import { progressContract } from "./contract/progress-contract.ts";
-import { snapshotOf } from "./contract/samples.ts";
+import { placesOf, snapshotOf, snapshotsOf } from "./contract/samples.ts";
 import { EXPIRY_MS } from "./expiry.ts";
+import { FIRST_SPACING_MS, HISTORY_POINTS } from "./history.ts";
 import { openRedisProgress } from "./open-redis-progress.ts";
 import type { ProgressCache } from "./progress-cache.ts";
 
@@ -44,44 +45,67 @@ describe("progress in Redis", () => {
     raw.disconnect();
   });
 
+  const key = `drover:progress:2:{east}:migration:${uuid}`;
+  const historyKey = `drover:progress:2:{east}:history:${uuid}`;
+
   it("lies as the README says, and expires", async () => {
+    const before = Date.now();
     await cache.publish("east", [snapshotOf(uuid, 7)]);
-    const key = `drover:progress:1:{0}:migration:${uuid}`;
-    const { snapshot = "", ...rest } = await raw.hgetall(key);
-    expect(rest).toEqual({ host: "east", sequence: "7" });
+    const { snapshot = "", takenAtMs, nextPointAtMs, ...rest } = await raw.hgetall(key);
+    expect(rest).toEqual({ sequence: "7", pointEveryMs: String(FIRST_SPACING_MS) });
     expect(JSON.parse(snapshot)).toEqual(snapshotOf(uuid, 7));
-    expect(await raw.pttl(key)).toBeGreaterThan(EXPIRY_MS - 60_000);
-    expect(await raw.pttl("drover:progress:1:{0}:changes")).toBeGreaterThan(EXPIRY_MS - 60_000);
-    expect(await raw.zrange("drover:progress:1:{0}:changes", "0", "-1")).toEqual([uuid]);
-    expect((await raw.keys("*")).length).toBe(3);
+    expect(Number(takenAtMs)).toBeGreaterThanOrEqual(before);
+    expect(Number(nextPointAtMs)).toBe(Number(takenAtMs) + FIRST_SPACING_MS);
+    const { observedAtMs, elapsedMs, memoryProcessedBytes, memoryRemainingBytes } = snapshotOf(uuid, 7);
+    const text = `[${observedAtMs},${elapsedMs},"pre-copy",${memoryProcessedBytes},${memoryRemainingBytes},117440512,4096,1,0,0,300,500,0]`;
+    expect(await raw.lrange(historyKey, 0, -1)).toEqual([text]);
+    for (const name of [key, historyKey]) expect(await raw.pttl(name)).toBeGreaterThan(EXPIRY_MS - 60_000);
+    expect((await raw.keys("*")).sort()).toEqual([historyKey, key].sort());
   });
 
-  it("leaves nothing of an expired migration behind, and keeps the others", async () => {
-    const stays = crypto.randomUUID();
-    await cache.publish("east", [snapshotOf(uuid, 1), snapshotOf(stays, 1)]);
-    await raw.del(`drover:progress:1:{0}:migration:${uuid}`);
-    expect((await cache.changedSince(null)).progress).toEqual([snapshotOf(stays, 1)]);
-    expect(await raw.zrange("drover:progress:1:{0}:changes", "0", "-1")).toEqual([stays]);
-  });
-
-  it("is passed over when it is not ours", async () => {
+  it("takes a point when one is due, and of a full history every second one away, the first never", async () => {
     await cache.publish("east", [snapshotOf(uuid, 1)]);
-    await raw.hset(`drover:progress:1:{0}:migration:${uuid}`, "snapshot", "{broken");
-    expect(await cache.read([uuid])).toEqual(new Map());
+    await cache.publish("east", [snapshotOf(uuid, 2)]);
+    expect(await raw.llen(historyKey)).toBe(1);
+    const more = Array.from({ length: HISTORY_POINTS - 2 }, (_, n) => `[${n + 1}]`);
+    await raw.rpush(historyKey, ...more);
+    await raw.persist(historyKey);
+    await raw.hset(key, "nextPointAtMs", Date.now());
+    await cache.publish("east", [snapshotOf(uuid, 3)]);
+    const kept = await raw.lrange(historyKey, 0, -1);
+    expect(kept).toHaveLength(HISTORY_POINTS / 2);
+    expect([kept[0]?.slice(0, 2), kept[1], kept.at(-1)]).toEqual(["[1", "[2]", `[${HISTORY_POINTS - 2}]`]);
+    expect(await raw.hget(key, "pointEveryMs")).toBe(String(2 * FIRST_SPACING_MS));
+    expect(await raw.pttl(historyKey)).toBeGreaterThan(EXPIRY_MS - 60_000);
+    // Of another server's clock, after a failover.
+    await raw.hset(key, "nextPointAtMs", Date.now() + 600_000);
+    await cache.publish("east", [snapshotOf(uuid, 4)]);
+    expect(await raw.llen(historyKey)).toBe(HISTORY_POINTS / 2 + 1);
   });
 
-  it("counts as changed again when Redis has lost it", async () => {
-    await cache.publish("east", [snapshotOf(uuid, 1), snapshotOf("other", 1)]);
-    const { cursor } = await cache.changedSince(null);
+  it("says by Redis's clock how old it is", async () => {
+    await cache.publish("east", [snapshotOf(uuid, 1)]);
+    await raw.hincrby(key, "takenAtMs", -60_000);
+    const ageMs = (await cache.read(placesOf("east", uuid))).get(uuid)?.ageMs;
+    expect(ageMs).toSatisfy((ms: number) => ms >= 60_000 && ms < 65_000);
+  });
+
+  it("is passed over when it is not ours, or another migration's", async () => {
+    await cache.publish("east", [snapshotOf(uuid, 1)]);
+    for (const text of ["{broken", JSON.stringify(snapshotOf(crypto.randomUUID(), 1))]) {
+      await raw.hset(key, "snapshot", text);
+      await raw.rpush(historyKey, text);
+      expect(await cache.read(placesOf("east", uuid))).toEqual(new Map());
+      expect((await cache.readHistories(placesOf("east", uuid))).get(uuid)).toHaveLength(1);
+    }
+  });
+
+  it("is there again with the next tick when Redis has lost it", async () => {
+    await cache.publish("east", [snapshotOf(uuid, 5)]);
     await raw.flushall();
-    const afterLoss = await cache.changedSince(cursor);
-    expect(afterLoss.progress).toEqual([]);
-    // The count begins anew, below the cursor; another client names the epoch.
-    const newcomer = await open();
-    await newcomer.publish("east", [snapshotOf(uuid, 2)]);
-    expect((await cache.changedSince(cursor)).progress).toEqual([snapshotOf(uuid, 2)]);
-    expect((await cache.changedSince(afterLoss.cursor)).progress).toEqual([snapshotOf(uuid, 2)]);
-    await newcomer.close();
+    expect(await cache.read(placesOf("east", uuid))).toEqual(new Map());
+    await cache.publish("east", [snapshotOf(uuid, 6)]);
+    expect(snapshotsOf(await cache.read(placesOf("east", uuid)))).toEqual([snapshotOf(uuid, 6)]);
   });
 
   it("rejects at once while Redis is down, and comes back by itself, its feed too", async () => {
@@ -90,8 +114,7 @@ describe("progress in Redis", () => {
     await redis.kill9();
     const startedMs = performance.now();
     await expect(cache.publish("east", [snapshotOf(uuid, 1)])).rejects.toMatchObject({ code: "unavailable" });
-    await expect(cache.read([uuid])).rejects.toMatchObject({ code: "unavailable" });
-    await expect(cache.changedSince(null)).rejects.toMatchObject({ code: "unavailable" });
+    await expect(cache.read(placesOf("east", uuid))).rejects.toMatchObject({ code: "unavailable" });
     const failure = await cache.ping().catch((error: unknown) => error);
     expect(performance.now() - startedMs).toBeLessThan(4000);
     expect(String(failure)).not.toContain(new URL(redis.url).password);
@@ -111,7 +134,7 @@ describe("progress in Redis", () => {
     expect(performance.now() - startedMs).toBeLessThan(3000);
     redis.thaw();
     await vi.waitFor(() => cache.publish("east", [snapshotOf(uuid, 2)]), soon);
-    expect(await cache.read([uuid])).toEqual(new Map([[uuid, snapshotOf(uuid, 2)]]));
+    expect(snapshotsOf(await cache.read(placesOf("east", uuid)))).toEqual([snapshotOf(uuid, 2)]);
   });
 
   it("may be opened and subscribed to while Redis is away", async () => {
@@ -194,33 +217,60 @@ describe("progress in Redis over TLS, for users with no more rights than the REA
     await certificates?.remove();
   });
 
-  const keys = ["~drover:progress:1:*", "&drover:progress:1:*"];
-  const reads = ["+hget", "+hmget", "+zrange", "+exists", "+ping", "+info", "+subscribe"];
-  const publishes = ["+evalsha", "+eval", "+hsetnx", "+hset", "+hincrby", "+pexpire", "+zadd", "+publish"];
-  const flushes = ["+publish", "+zrem", "+zremrangebyscore", "+del", "+multi", "+exec"];
+  const reads =
+    "%R~drover:progress:2:* &drover:progress:2:feed:* &drover:progress:2:records +hmget +hget +lrange +time +ping +info +psubscribe";
+  const rightsOf = {
+    agent: (host: string) =>
+      `~drover:progress:2:{${host}}:* &drover:progress:2:feed:${host} +evalsha +eval +time +hmget +hset +rpush +lrange +del +pexpire +publish +ping +info`,
+    conductor: `${reads} ~drover:progress:2:* +del +publish`,
+    reader: reads,
+  };
 
-  async function openAs(user: string, rights: readonly string[]): Promise<ProgressCache> {
-    await admin.call("ACL", "SETUSER", user, "reset", "on", `>${user}-secret`, ...keys, ...rights);
+  async function openAs(user: string, rights: string): Promise<ProgressCache> {
+    await admin.call("ACL", "SETUSER", user, "reset", "on", `>${user}-secret`, ...rights.split(" "));
     const url = secure.url.replace(/\/\/:[^@]*@/, `//${user}:${user}-secret@`);
     return openRedisProgress({ url, logger: silentLogger, ca: readFileSync(certificates.caFile) });
   }
 
   it("is published by agents, flushed by a conductor and read by everybody else", async () => {
-    const agent = await openAs("agent", [...reads, ...publishes]);
-    const conductor = await openAs("conductor", [...reads, ...flushes]);
-    const reader = await openAs("reader", reads);
+    const agent = await openAs("agent-east", rightsOf.agent("east"));
+    const conductor = await openAs("conductor", rightsOf.conductor);
+    const reader = await openAs("reader", rightsOf.reader);
     const uuid = crypto.randomUUID();
     const heard: number[] = [];
+    let changes = 0;
     await reader.subscribe((snapshots) => heard.push(...snapshots.map(({ sequence }) => sequence)));
+    await reader.onChange(() => {
+      changes += 1;
+    });
+    await agent.ping();
     await agent.publish("east", [snapshotOf(uuid, 1)]);
     await agent.publish("east", [snapshotOf(uuid, 2)]);
-    expect((await reader.read([uuid])).get(uuid)).toEqual(snapshotOf(uuid, 2));
-    expect((await conductor.changedSince(null)).progress).toEqual([snapshotOf(uuid, 2)]);
-    await vi.waitFor(() => expect(heard).toEqual([1, 2]));
+    for (const cache of [reader, conductor]) {
+      expect(snapshotsOf(await cache.read(placesOf("east", uuid)))).toEqual([snapshotOf(uuid, 2)]);
+      expect((await cache.readHistories(placesOf("east", uuid))).get(uuid)).toHaveLength(2);
+    }
+    await conductor.announceChange();
+    await vi.waitFor(() => expect([heard, changes > 1]).toEqual([[1, 2], true]));
     await expect(reader.publish("east", [snapshotOf(uuid, 3)])).rejects.toThrow("refused a command");
-    await conductor.forget([uuid]);
-    expect((await reader.read([uuid])).size).toBe(0);
+    await expect(reader.forget(placesOf("east", uuid))).rejects.toThrow("refused a command");
+    await conductor.forget(placesOf("east", uuid));
+    expect((await reader.read(placesOf("east", uuid))).size).toBe(0);
     for (const cache of [agent, conductor, reader]) await cache.close();
+  });
+
+  it("lets an agent write its own host's numbers and nobody else's, and read none of theirs", async () => {
+    const east = await openAs("agent-east", rightsOf.agent("east"));
+    const uuid = crypto.randomUUID();
+    await expect(east.publish("west", [snapshotOf(uuid, 1)])).rejects.toThrow("refused a command");
+    await expect(east.read(placesOf("west", uuid))).rejects.toThrow("refused a command");
+    await expect(east.announceChange()).rejects.toThrow("refused a command");
+    const url = secure.url.replace(/\/\/:[^@]*@/, "//agent-east:agent-east-secret@");
+    const raw = new Redis(url, { tls: { ca: readFileSync(certificates.caFile) } });
+    await expect(raw.publish("drover:progress:2:feed:west", "[]")).rejects.toThrow("NOPERM");
+    await expect(raw.del(`drover:progress:2:{west}:migration:${uuid}`)).rejects.toThrow("NOPERM");
+    raw.disconnect();
+    await east.close();
   });
 
   it("trusts no certificate of another authority", async () => {

@@ -1,9 +1,9 @@
-import { randomUUID } from "node:crypto";
-import { DroverError, type Logger, type MigrationProgress } from "@drover/model";
+import { DroverError, type Logger, type MigrationProgress, type ProgressPoint } from "@drover/model";
 import type { ChainableCommander, Redis } from "ioredis";
 import { channelFeed } from "./channel-feed.ts";
 import { EXPIRY_MS } from "./expiry.ts";
-import type { ChangeNotice, ProgressCache } from "./progress-cache.ts";
+import { FIRST_SPACING_MS, HISTORY_POINTS, pointFromText, pointText, upToNewest } from "./history.ts";
+import type { CachedProgress, ChangeNotice, MigrationPlace, ProgressCache } from "./progress-cache.ts";
 import { definePublishScript } from "./publish-script.ts";
 import { firstAttempt, type RedisAddress, redisConnection, redisLabel } from "./redis-connection.ts";
 import { redisFailure } from "./redis-error.ts";
@@ -15,9 +15,6 @@ export interface RedisProgressOptions extends RedisAddress {
   readonly keyPrefix?: string;
   readonly logger: Logger;
 }
-
-/** Members of the sorted set that one `changedSince` looks at for migrations that have expired. */
-const SWEEP_LENGTH = 100;
 
 /**
  * Opens the cache in Redis 6.2 or later. Resolves after the first attempt to reach it, whether it succeeded or not:
@@ -33,13 +30,12 @@ export async function openRedisProgress(options: RedisProgressOptions): Promise<
   const keys = redisKeys(keyPrefix);
   const client = redisConnection(options, logger);
   definePublishScript(client);
-  const feed = channelFeed({ address: options, channel: keys.feed, logger, read: newsOf });
+  const feed = channelFeed({ address: options, pattern: keys.feeds, logger, read: newsOf });
   const changes = channelFeed<ChangeNotice>({
-    ...{ address: options, channel: keys.records, logger },
+    ...{ address: options, pattern: keys.records, logger },
     read: () => "records-changed",
     afterGap: "records-changed",
   });
-  const epoch = randomUUID();
   let closed = false;
 
   async function run<T>(doing: string, work: () => Promise<T>): Promise<T> {
@@ -55,19 +51,18 @@ export async function openRedisProgress(options: RedisProgressOptions): Promise<
   return {
     publish: (host, snapshots) =>
       run("publishing progress", async () => {
-        if (snapshots.length > 0) await publish({ client, keys, epoch }, host, snapshots);
+        if (snapshots.length > 0) await publish(client, keys, host, snapshots);
       }),
-    read: (migrationUuids) => run("reading progress", () => readSnapshots(client, keys, migrationUuids)),
-    changedSince: (cursor) => run("reading changed progress", () => changedSince(client, keys, cursor)),
-    forget: (migrationUuids) =>
+    read: (places) => run("reading progress", () => readSnapshots(client, keys, places)),
+    readHistories: (places) => run("reading histories of progress", () => readHistories(client, keys, places)),
+    forget: (places) =>
       run("forgetting progress", async () => {
-        if (migrationUuids.length === 0) return;
-        await answers(
-          client
-            .multi()
-            .del(...migrationUuids.map(keys.snapshot))
-            .zrem(keys.changes, ...migrationUuids),
-        );
+        await eachHost(client, places, async (pipeline, own) => {
+          for (const { host, migrationUuid } of own) {
+            pipeline.del(keys.snapshot(host, migrationUuid), keys.history(host, migrationUuid));
+          }
+          await answers(pipeline);
+        });
       }),
     subscribe: (listener) => run("subscribing to progress", () => feed.subscribe(listener)),
     announceChange: () =>
@@ -95,90 +90,94 @@ function newsOf(text: string): readonly MigrationProgress[] | undefined {
 }
 
 async function publish(
-  { client, keys, epoch }: { readonly client: Redis; readonly keys: RedisKeys; readonly epoch: string },
+  client: Redis,
+  keys: RedisKeys,
   host: string,
   snapshots: readonly MigrationProgress[],
 ): Promise<void> {
-  const snapshotKeys = snapshots.map((snapshot) => keys.snapshot(snapshot.migrationUuid));
+  const names = snapshots.flatMap(({ migrationUuid: uuid }) => [keys.snapshot(host, uuid), keys.history(host, uuid)]);
   const values = snapshots.flatMap((snapshot) => [
-    snapshot.migrationUuid,
     String(snapshot.sequence),
     JSON.stringify(snapshot),
+    pointText(snapshot),
   ]);
-  await client.publishProgress(
-    snapshotKeys.length + 2,
-    ...[keys.clock, keys.changes, ...snapshotKeys],
-    ...[keys.feed, epoch, String(EXPIRY_MS), host, ...values],
-  );
+  const settings = [keys.feed(host), String(EXPIRY_MS), String(HISTORY_POINTS), String(FIRST_SPACING_MS)];
+  await client.publishProgress(names.length, ...names, ...settings, ...values);
 }
 
 async function readSnapshots(
   client: Redis,
   keys: RedisKeys,
-  migrationUuids: readonly string[],
-): Promise<ReadonlyMap<string, MigrationProgress>> {
-  const found = new Map<string, MigrationProgress>();
-  if (migrationUuids.length === 0) return found;
-  const pipeline = client.pipeline();
-  for (const uuid of migrationUuids) pipeline.hget(keys.snapshot(uuid), "snapshot");
-  for (const text of await answers(pipeline)) {
-    const snapshot = typeof text === "string" ? snapshotFromText(text) : undefined;
-    if (snapshot !== undefined) found.set(snapshot.migrationUuid, snapshot);
-  }
+  places: readonly MigrationPlace[],
+): Promise<ReadonlyMap<string, CachedProgress>> {
+  const found = new Map<string, CachedProgress>();
+  await eachHost(client, places, async (pipeline, own) => {
+    pipeline.time();
+    for (const { host, migrationUuid } of own) {
+      pipeline.hmget(keys.snapshot(host, migrationUuid), "snapshot", "takenAtMs");
+    }
+    const [time, ...rows] = await answers(pipeline);
+    const nowMs = timeMs(time);
+    for (const [at, { migrationUuid }] of own.entries()) {
+      const [text, takenAtMs] = texts(rows[at]);
+      const snapshot = snapshotIn(text, migrationUuid);
+      if (snapshot === undefined) continue;
+      found.set(migrationUuid, { snapshot, ageMs: Math.max(0, nowMs - Number(takenAtMs)) });
+    }
+  });
   return found;
 }
 
-/**
- * A cursor is `epoch:count`. When Redis lost its data, or a replica that took over knows less, epoch or count tell, and
- * everything there is counts as changed: readers keep the newest, so hearing twice harms nobody.
- */
-async function changedSince(
+async function readHistories(
   client: Redis,
   keys: RedisKeys,
-  cursor: string | null,
-): Promise<{ readonly progress: readonly MigrationProgress[]; readonly cursor: string }> {
-  const since = parseCursor(cursor);
-  const [clock, newer, oldest] = await answers(
-    client
-      .multi()
-      .hmget(keys.clock, "epoch", "changes")
-      .zrange(keys.changes, `(${since.count}`, "+inf", "BYSCORE")
-      .zrange(keys.changes, "0", String(SWEEP_LENGTH - 1), "WITHSCORES"),
-  );
-  const [epoch = "", changes = "0"] = texts(clock);
-  const count = Number(changes);
-  const sameCount = epoch === since.epoch && since.count <= count;
-  const uuids = sameCount ? texts(newer) : await client.zrange(keys.changes, "0", "-1");
-  const progress = [...(await readSnapshots(client, keys, uuids)).values()];
-  await sweepExpired(client, keys, texts(oldest));
-  return { progress, cursor: `${epoch}:${count}` };
+  places: readonly MigrationPlace[],
+): Promise<ReadonlyMap<string, readonly ProgressPoint[]>> {
+  const found = new Map<string, readonly ProgressPoint[]>();
+  await eachHost(client, places, async (pipeline, own) => {
+    for (const { host, migrationUuid } of own) {
+      pipeline.lrange(keys.history(host, migrationUuid), 0, -1);
+      pipeline.hget(keys.snapshot(host, migrationUuid), "snapshot");
+    }
+    const replies = await answers(pipeline);
+    for (const [at, { migrationUuid }] of own.entries()) {
+      const [history, newest] = [replies[2 * at], replies[2 * at + 1]];
+      const points = texts(history).flatMap((text) => pointFromText(text) ?? []);
+      const whole = upToNewest(points, snapshotIn(newest, migrationUuid));
+      if (whole.length > 0) found.set(migrationUuid, whole);
+    }
+  });
+  return found;
+}
+
+/** What a host has written where a migration's snapshot belongs; `undefined` for another migration's, or none at all. */
+function snapshotIn(text: unknown, migrationUuid: string): MigrationProgress | undefined {
+  const snapshot = typeof text === "string" ? snapshotFromText(text) : undefined;
+  return snapshot?.migrationUuid === migrationUuid ? snapshot : undefined;
 }
 
 /**
- * Takes migrations out of the sorted set whose snapshots have expired. The longest unchanged stand in front and expire
- * first, so the first one that is still there ends the sweep; removal is by count, which a migration that has changed
- * meanwhile no longer has.
+ * A pipeline for each host's migrations, all under way at once: a host's keys lie on one node, and those of several hosts
+ * may not. Rejects with the first failure.
  */
-async function sweepExpired(client: Redis, keys: RedisKeys, uuidsWithCounts: readonly string[]): Promise<void> {
-  const uuids = uuidsWithCounts.filter((_, n) => n % 2 === 0);
-  if (uuids.length === 0) return;
-  const pipeline = client.pipeline();
-  for (const uuid of uuids) pipeline.exists(keys.snapshot(uuid));
-  const firstPresent = (await answers(pipeline)).indexOf(1);
-  const expired = firstPresent === -1 ? uuids.length : firstPresent;
-  const lastCount = uuidsWithCounts[2 * expired - 1];
-  if (lastCount !== undefined) await client.zremrangebyscore(keys.changes, "-inf", lastCount);
+async function eachHost(
+  client: Redis,
+  places: readonly MigrationPlace[],
+  ask: (pipeline: ChainableCommander, own: readonly MigrationPlace[]) => Promise<void>,
+): Promise<void> {
+  const byHost = Map.groupBy(places, ({ host }) => host);
+  await Promise.all([...byHost.values()].map((own) => ask(client.pipeline(), own)));
 }
 
-function parseCursor(cursor: string | null): { readonly epoch: string; readonly count: number } {
-  const [epoch = "", count = "0"] = (cursor ?? "").split(":");
-  return { epoch, count: Number(count) || 0 };
+/** What TIME answers: seconds and microseconds. */
+function timeMs(reply: unknown): number {
+  const [seconds, microseconds] = Array.isArray(reply) ? reply.map(Number) : [];
+  return (seconds ?? 0) * 1000 + Math.floor((microseconds ?? 0) / 1000);
 }
 
-/** The answers of a pipeline or transaction, in order; the first failure among them is thrown. */
-async function answers(commands: ChainableCommander): Promise<readonly unknown[]> {
-  const replies = await commands.exec();
-  if (replies === null) throw new Error("the transaction was given up");
+/** The answers of a pipeline, in order; the first failure among them is thrown. */
+async function answers(pipeline: ChainableCommander): Promise<readonly unknown[]> {
+  const replies = (await pipeline.exec()) ?? [];
   return replies.map(([error, value]) => {
     if (error !== null) throw error;
     return value;

@@ -1,4 +1,17 @@
-import type { MigrationProgress } from "@drover/model";
+import type { MigrationProgress, ProgressPoint } from "@drover/model";
+
+/** Which migration, and whose: its numbers lie with those of the host that its guest comes from. */
+export interface MigrationPlace {
+  readonly migrationUuid: string;
+  /** The source, whose agent publishes. */
+  readonly host: string;
+}
+
+export interface CachedProgress {
+  readonly snapshot: MigrationProgress;
+  /** How long ago the cache took it, ms, by the cache's own clock: no agent's clock has a part in it. */
+  readonly ageMs: number;
+}
 
 /**
  * Called with the snapshots of each publication that were newer than what was there. It is called in the middle of other
@@ -22,17 +35,21 @@ export interface ProgressCache {
    * @throws `unavailable` when the cache is away; callers that control a migration never wait for it.
    */
   publish(host: string, snapshots: readonly MigrationProgress[]): Promise<void>;
-  /** The newest of each; what has expired or never was is absent. @throws `unavailable` */
-  read(migrationUuids: readonly string[]): Promise<ReadonlyMap<string, MigrationProgress>>;
   /**
-   * Everything changed since the cursor of the call before (start: `null`), newest per migration, for the flush. Nothing
-   * is left out; after the cache has lost its data what is there is told again. @throws `unavailable`
+   * The newest of each, by migration; what has expired or never was is absent, and so is what another host published.
+   *
+   * @throws `unavailable`
    */
-  changedSince(
-    cursor: string | null,
-  ): Promise<{ readonly progress: readonly MigrationProgress[]; readonly cursor: string }>;
-  /** Forgets migrations that ended. @throws `unavailable` */
-  forget(migrationUuids: readonly string[]): Promise<void>;
+  read(migrations: readonly MigrationPlace[]): Promise<ReadonlyMap<string, CachedProgress>>;
+  /**
+   * How a copy went so far, the oldest first: some 240 points at most that cover all of it, a second apart in the first
+   * minutes and further apart the longer it lasts, up to the newest numbers. Empty where the cache has nothing.
+   *
+   * @throws `unavailable`
+   */
+  readHistories(migrations: readonly MigrationPlace[]): Promise<ReadonlyMap<string, readonly ProgressPoint[]>>;
+  /** Forgets migrations that ended, their histories too. @throws `unavailable` */
+  forget(migrations: readonly MigrationPlace[]): Promise<void>;
   /** Live feed; returns its own end. It may be asked for while the cache is away: it flows once it is back. */
   subscribe(listener: ProgressListener): Promise<() => Promise<void>>;
   /**

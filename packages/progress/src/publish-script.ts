@@ -1,4 +1,4 @@
-import type { Redis, Result } from "ioredis";
+import type { Cluster, Redis, Result } from "ioredis";
 
 declare module "ioredis" {
   interface RedisCommander<Context> {
@@ -8,36 +8,57 @@ declare module "ioredis" {
 
 /**
  * Takes one host's snapshots in one round trip; what is not newer than what is there is dropped. A script runs alone in
- * Redis, so comparing and writing cannot be parted by another writer. Expiry is put off with every twentieth snapshot: each call is
- * a part of what a fleet costs.
+ * Redis, so comparing and writing cannot be parted by another writer.
  *
- * KEYS: clock, changes, then one snapshot key for each migration.
- * ARGV: feed, a name for a new epoch, expiry in ms, host, then uuid, sequence and snapshot for each migration.
+ * When a point is due its text goes to the history; a history that is full loses every second point, the first never, and
+ * its points are twice as far apart from then on. What is due is told by Redis's clock, which may jump after a failover:
+ * a time further away than the points are apart is none. Expiry is put off every ten seconds: each call is a part of what
+ * a fleet costs.
+ *
+ * KEYS: snapshot key and history key for each migration.
+ * ARGV: feed, expiry in ms, points of a full history, ms between the first points; then sequence, snapshot and point for
+ * each migration.
  */
 const lua = `
-redis.call('HSETNX', KEYS[1], 'epoch', ARGV[2])
-local accepted, changed = {}, {}
-for n = 1, #KEYS - 2 do
-  local key = KEYS[n + 2]
-  local uuid, sequence, snapshot = ARGV[3 * n + 2], ARGV[3 * n + 3], ARGV[3 * n + 4]
-  local present = redis.call('HGET', key, 'sequence')
-  if not present or tonumber(sequence) > tonumber(present) then
-    redis.call('HSET', key, 'host', ARGV[4], 'sequence', sequence, 'snapshot', snapshot)
-    if not present or sequence % 20 == 0 then redis.call('PEXPIRE', key, ARGV[3]) end
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local expiry, full, first = ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
+local accepted = {}
+for n = 1, #KEYS / 2 do
+  local key, history = KEYS[2 * n - 1], KEYS[2 * n]
+  local sequence, snapshot, point = ARGV[3 * n + 2], ARGV[3 * n + 3], ARGV[3 * n + 4]
+  local present = redis.call('HMGET', key, 'sequence', 'takenAtMs', 'nextPointAtMs', 'pointEveryMs')
+  if not present[1] or tonumber(sequence) > tonumber(present[1]) then
+    local stays = present[2] and math.floor(present[2] / 10000) == math.floor(now / 10000)
+    local due, every = tonumber(present[3] or 0), tonumber(present[4] or first)
+    if now >= due or due - now > every then
+      local length = redis.call('RPUSH', history, point)
+      due = due + every
+      if length >= full then
+        local points, kept = redis.call('LRANGE', history, 0, -1), {}
+        for p = 1, length, 2 do kept[#kept + 1] = points[p] end
+        redis.call('DEL', history)
+        redis.call('RPUSH', history, unpack(kept))
+        every = every * 2
+      end
+      stays = stays and length > 1 and length < full
+      if due <= now or due - now > every then due = now + every end
+      redis.call('HSET', key, 'sequence', sequence, 'snapshot', snapshot, 'takenAtMs', now,
+        'nextPointAtMs', due, 'pointEveryMs', every)
+    else
+      redis.call('HSET', key, 'sequence', sequence, 'snapshot', snapshot, 'takenAtMs', now)
+    end
+    if not stays then
+      redis.call('PEXPIRE', key, expiry)
+      redis.call('PEXPIRE', history, expiry)
+    end
     accepted[#accepted + 1] = snapshot
-    changed[2 * #accepted] = uuid
   end
 end
-if #accepted > 0 then
-  local count = redis.call('HINCRBY', KEYS[1], 'changes', #accepted)
-  for n = 1, #accepted do changed[2 * n - 1] = count - #accepted + n end
-  redis.call('ZADD', KEYS[2], unpack(changed))
-  redis.call('PEXPIRE', KEYS[2], ARGV[3])
-  redis.call('PUBLISH', ARGV[1], '[' .. table.concat(accepted, ',') .. ']')
-end
+if #accepted > 0 then redis.call('PUBLISH', ARGV[1], '[' .. table.concat(accepted, ',') .. ']') end
 return #accepted
 `;
 
-export function definePublishScript(client: Redis): void {
+export function definePublishScript(client: Redis | Cluster): void {
   client.defineCommand("publishProgress", { lua });
 }

@@ -1,6 +1,6 @@
 import { type Clock, type MigrationProgress, silentLogger, systemClock } from "@drover/model";
 import { beforeEach, describe, expect, it, vi } from "vitest";
-import { snapshotOf } from "./contract/samples.ts";
+import { placesOf, snapshotOf } from "./contract/samples.ts";
 import { openMemoryProgress } from "./open-memory-progress.ts";
 import type { ProgressCache } from "./progress-cache.ts";
 import { startProgressFlush } from "./start-progress-flush.ts";
@@ -24,22 +24,24 @@ describe("the flush of progress", () => {
   let clock: ReturnType<typeof tickingClock>;
   let cache: ProgressCache;
   let flushed: (readonly MigrationProgress[])[];
-  const options = () => ({ cache, clock, logger: silentLogger });
+  const underWay = vi.fn(async () => placesOf("east", "one", "two"));
+  const options = () => ({ cache, underWay, clock, logger: silentLogger });
   const sink = { flush: async (progress: readonly MigrationProgress[]) => void flushed.push(progress) };
 
   beforeEach(() => {
     clock = tickingClock();
     cache = openMemoryProgress({ clock: systemClock, logger: silentLogger });
     flushed = [];
+    underWay.mockReset().mockImplementation(async () => placesOf("east", "one", "two"));
   });
 
   it("takes all changed migrations at once, and makes no call when nothing changed", async () => {
     await cache.publish("east", [snapshotOf("one", 1), snapshotOf("two", 1)]);
-    const changes = vi.spyOn(cache, "changedSince");
+    const reads = vi.spyOn(cache, "read");
     const flush = startProgressFlush({ ...options(), sink });
     await vi.waitFor(() => expect(flushed).toEqual([[snapshotOf("one", 1), snapshotOf("two", 1)]]));
     clock.tick();
-    await vi.waitFor(() => expect(changes).toHaveBeenCalledTimes(2));
+    await vi.waitFor(() => expect(reads).toHaveBeenCalledTimes(2));
     await cache.publish("east", [snapshotOf("two", 2)]);
     clock.tick();
     await vi.waitFor(() => expect(flushed).toHaveLength(2));
@@ -96,8 +98,25 @@ describe("the flush of progress", () => {
     expect(flushed).toHaveLength(1);
   });
 
+  it("writes no migration that has not changed, and none that is over; thousands in calls of 2,000", async () => {
+    const uuids = Array.from({ length: 2001 }, (_, n) => `run-${n}`);
+    underWay.mockImplementation(async () => placesOf("east", ...uuids));
+    await cache.publish(
+      "east",
+      uuids.map((uuid) => snapshotOf(uuid, 7)),
+    );
+    const flush = startProgressFlush({ ...options(), sink });
+    await vi.waitFor(() => expect(flushed.map(({ length }) => length)).toEqual([2000, 1]));
+    await cache.publish("east", [snapshotOf("run-3", 8), snapshotOf("run-4", 8)]);
+    underWay.mockImplementation(async () => placesOf("east", "run-3", "run-5"));
+    clock.tick();
+    await vi.waitFor(() => expect(flushed.slice(2)).toEqual([[snapshotOf("run-3", 8)]]));
+    await flush.stop();
+    expect(flushed).toHaveLength(3);
+  });
+
   it("goes on after the cache was away", async () => {
-    const away = vi.spyOn(cache, "changedSince").mockRejectedValueOnce(new Error("away"));
+    const away = vi.spyOn(cache, "read").mockRejectedValueOnce(new Error("away"));
     const flush = startProgressFlush({ ...options(), sink });
     await vi.waitFor(() => expect(away).toHaveBeenCalledTimes(1));
     await cache.publish("east", [snapshotOf("one", 1)]);

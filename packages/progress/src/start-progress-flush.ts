@@ -1,14 +1,18 @@
 import { type Clock, type Logger, type MigrationProgress, pause } from "@drover/model";
-import type { ProgressCache } from "./progress-cache.ts";
+import type { MigrationPlace, ProgressCache } from "./progress-cache.ts";
 
 const DEFAULT_INTERVAL_MS = 5000;
 /** In intervals: together under two, so that a process which died is stood in for within that time. */
 const LEASE_INTERVALS = 1.3;
 const ASK_AGAIN_INTERVALS = 0.6;
+/** Rows of one statement, and so what of the cache is in this process at a time. */
+const BATCH = 2000;
 
 export interface ProgressFlushOptions {
-  readonly cache: Pick<ProgressCache, "changedSince">;
-  /** Takes all changed migrations at once; the store's `progress` fits. It must ignore what is older than it has. */
+  readonly cache: Pick<ProgressCache, "read">;
+  /** The migrations of which there may be news; the store's `progress.underWay` fits. Asked once for each flush. */
+  readonly underWay: () => Promise<readonly MigrationPlace[]>;
+  /** Takes many migrations at once; the store's `progress` fits. It must ignore what is older than it has. */
   readonly sink: { flush(progress: readonly MigrationProgress[]): Promise<void> };
   /** From the end of one flush to the start of the next, ms. @default 5000 */
   readonly intervalMs?: number;
@@ -33,29 +37,52 @@ export interface ProgressFlush {
 }
 
 /**
- * Carries the cache's changes into a sink, one call per interval for all migrations, none when nothing changed.
+ * Carries what the cache has of the migrations under way into a sink, those whose numbers have changed since the flush
+ * before and no others, in calls of at most 2,000.
  *
- * A flush that fails is logged and its changes come with the next one: the place in the cache's changes moves on only
- * when the sink has taken them. Flushes never overlap. Of the processes with one `duty`, one at a time flushes; should two do it for a
- * moment, the sink keeps the newest.
+ * A flush that fails is logged, and what the sink has not taken comes with the next one. Flushes never overlap. Of the processes
+ * with one `duty`, one at a time flushes; should two do it for a moment, the sink keeps the newest. One that takes the duty over
+ * does not know what the sink has, and brings each migration once. It remembers one number for each migration under way.
  */
 export function startProgressFlush(options: ProgressFlushOptions): ProgressFlush {
-  const { cache, sink, intervalMs = DEFAULT_INTERVAL_MS, duty = alwaysOurs, clock, logger } = options;
+  const { cache, underWay, sink, intervalMs = DEFAULT_INTERVAL_MS, duty = alwaysOurs, clock, logger } = options;
   const stopping = new AbortController();
-  let cursor: string | null = null;
+  /** The sequence of each migration that the sink has. */
+  let flushed: ReadonlyMap<string, number> = new Map();
   let failing = false;
   let flushedAtMs: number | null = null;
+
+  /** Resolves to how many had changed. */
+  async function flushChanges(): Promise<number> {
+    const migrations = await underWay();
+    const uuids = new Set(migrations.map(({ migrationUuid }) => migrationUuid));
+    const known = new Map([...flushed].filter(([uuid]) => uuids.has(uuid)));
+    flushed = known;
+    let count = 0;
+    for (let from = 0; from < migrations.length; from += BATCH) {
+      const cached = await cache.read(migrations.slice(from, from + BATCH));
+      const changed = [...cached.values()]
+        .map(({ snapshot }) => snapshot)
+        .filter(({ migrationUuid, sequence }) => sequence > (known.get(migrationUuid) ?? -1));
+      if (changed.length === 0) continue;
+      await sink.flush(changed);
+      for (const { migrationUuid, sequence } of changed) known.set(migrationUuid, sequence);
+      count += changed.length;
+    }
+    return count;
+  }
 
   /** False when it is another's turn. */
   async function flushOnce(): Promise<boolean> {
     const nowMs = clock.now().getTime();
     try {
-      if (!(await duty.take(intervalMs * LEASE_INTERVALS))) return false;
-      const changed = await cache.changedSince(cursor);
-      if (changed.progress.length > 0) await sink.flush(changed.progress);
-      cursor = changed.cursor;
+      if (!(await duty.take(intervalMs * LEASE_INTERVALS))) {
+        flushed = new Map();
+        return false;
+      }
+      const migrations = await flushChanges();
       flushedAtMs = nowMs;
-      if (failing) logger.info({ migrations: changed.progress.length }, "progress is flushed again");
+      if (failing) logger.info({ migrations }, "progress is flushed again");
       failing = false;
     } catch (error) {
       // Once per outage: a line every interval says nothing new.

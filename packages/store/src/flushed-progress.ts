@@ -1,11 +1,23 @@
 import type { MigrationProgress } from "@drover/model";
 import { sql } from "kysely";
 import type { Database } from "./database.ts";
+import { isInProgress } from "./in-progress.ts";
 import { fromJson } from "./rows.ts";
 import type { ProgressStore } from "./store.ts";
 
 export function flushedProgress(database: Database): ProgressStore {
   return {
+    underWay: async () => {
+      const rows = await database.query("reading which migrations are under way", (db) =>
+        db
+          .selectFrom("migrations")
+          .select(["uuid", "source_host"])
+          .where(isInProgress())
+          .where("state", "!=", "queued")
+          .execute(),
+      );
+      return rows.map(({ uuid, source_host }) => ({ migrationUuid: uuid, host: source_host }));
+    },
     flush: (progress) => flush(database, progress),
     read: async (migrationUuids) => {
       if (migrationUuids.length === 0) return new Map();

@@ -226,6 +226,11 @@ export interface AuditStore {
 
 /** The flushed progress, in a table of its own: it never touches a record's generation. */
 export interface ProgressStore {
+  /**
+   * The migrations that an agent may be publishing numbers of, each with its source: those in progress that wait no longer in the
+   * queue. At a cost that does not grow with the history.
+   */
+  underWay(): Promise<readonly { readonly migrationUuid: string; readonly host: string }[]>;
   /** One statement for all; a row with the same or a newer sequence stays as it is. */
   flush(progress: readonly MigrationProgress[]): Promise<void>;
   read(migrationUuids: readonly string[]): Promise<ReadonlyMap<string, MigrationProgress>>;

@@ -12,16 +12,19 @@ const TICK_MS = 500;
 
 const [hosts, perHost, url = ""] = [Number(process.argv[2]), Number(process.argv[3]), process.argv[4]];
 const cache = await openRedisProgress({ url, logger: silentLogger });
-const uuids = Array.from({ length: hosts * perHost }, () => randomUUID());
+const migrations = Array.from({ length: hosts * perHost }, (_, n) => ({
+  migrationUuid: randomUUID(),
+  host: `host-${process.pid}-${Math.floor(n / perHost)}`,
+}));
 const count = { published: 0, dropped: 0 };
 
 for (let host = 0; host < hosts; host++) {
-  const own = uuids.slice(host * perHost, (host + 1) * perHost);
+  const own = migrations.slice(host * perHost, (host + 1) * perHost).map(({ migrationUuid }) => migrationUuid);
   // Hosts do not tick together.
   setTimeout(() => keepPublishing(`host-${process.pid}-${host}`, own), (host / hosts) * TICK_MS);
 }
 say({ ready: true });
-for await (const _ of createInterface({ input: process.stdin })) say({ ...count, uuids });
+for await (const _ of createInterface({ input: process.stdin })) say({ ...count, migrations });
 process.exit();
 
 function keepPublishing(host: string, own: readonly string[]): void {

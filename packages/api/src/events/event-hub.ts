@@ -8,7 +8,7 @@ import {
   pause,
   TERMINAL,
 } from "@drover/model";
-import type { ProgressCache } from "@drover/progress";
+import type { CachedProgress, ProgressCache } from "@drover/progress";
 import type { Store } from "@drover/store";
 import type { HttpMetrics } from "../http-metrics.ts";
 import type { EventStream } from "./event-stream.ts";
@@ -55,7 +55,7 @@ export class EventHub {
   #streams = 0;
   #sources: Promise<Sources> | undefined;
   /** Numbers that streams of all migrations have not been told. */
-  readonly #progress = new Map<string, MigrationProgress>();
+  readonly #progress = new Map<string, { readonly snapshot: MigrationProgress; readonly heardAtMs: number }>();
   #closed = false;
   /** Tokens are being looked at. */
   #isLookingAtTokens = false;
@@ -178,23 +178,24 @@ export class EventHub {
   }
 
   #tellProgress(snapshots: readonly MigrationProgress[]): void {
-    const nowMs = this.#options.clock.now().getTime();
+    const heardAtMs = this.#options.clock.monotonicMs();
     for (const snapshot of snapshots) {
       const own = this.#byMigration.get(snapshot.migrationUuid);
       if (own !== undefined) {
-        const frame = progressFrame([snapshot], nowMs);
+        const frame = progressFrame([{ snapshot, ageMs: 0 }]);
         for (const { stream } of own) stream.progress(frame);
       }
-      this.#progress.set(snapshot.migrationUuid, snapshot);
+      this.#progress.set(snapshot.migrationUuid, { snapshot, heardAtMs });
     }
   }
 
   #tellFleetProgress(): void {
-    const snapshots = [...this.#progress.values()];
+    const nowMs = this.#options.clock.monotonicMs();
+    const heard = [...this.#progress.values()];
     this.#progress.clear();
     const listeners = [...this.#fleet].filter(({ progress }) => progress);
-    if (snapshots.length === 0 || listeners.length === 0) return;
-    const frame = progressFrame(snapshots, this.#options.clock.now().getTime());
+    if (heard.length === 0 || listeners.length === 0) return;
+    const frame = progressFrame(heard.map(({ snapshot, heardAtMs }) => ({ snapshot, ageMs: nowMs - heardAtMs })));
     for (const { stream } of listeners) stream.progress(frame);
   }
 
@@ -233,10 +234,10 @@ export class EventHub {
   }
 }
 
-function progressFrame(snapshots: readonly MigrationProgress[], nowMs: number): Buffer {
-  const progress = snapshots.map((snapshot) => {
-    const ageMs = Math.max(0, nowMs - snapshot.observedAtMs);
-    return viewProgress({ progress: snapshot, source: "cache", ageMs, stale: false });
-  });
+/** Of what was heard of over the feed; it is as old as that. */
+function progressFrame(heard: readonly CachedProgress[]): Buffer {
+  const progress = heard.map(({ snapshot, ageMs }) =>
+    viewProgress({ progress: snapshot, source: "cache", ageMs: Math.round(ageMs), stale: false }),
+  );
   return sseFrame("progress", { progress });
 }

@@ -127,7 +127,7 @@ describe("a migration", () => {
     const command = bed.startCommand(uuid, "web");
     await startAndSeeIt(command);
     await waitFor("progress in the cache", async () =>
-      (await bed.progress.read([command.migrationUuid])).get(command.migrationUuid),
+      (await bed.progress.read([{ migrationUuid: command.migrationUuid, host: "h1" }])).get(command.migrationUuid),
     );
     const outcome = await outcomeOf(command);
     expect(outcome).toMatchObject({ outcome: "arrived", cause: null, error: null, generation: 3, host: "h1" });

@@ -153,8 +153,9 @@ describe("local disks on two real hosts", { timeout: 120_000 }, () => {
     await start(command, { bandwidthMiBps: 2 }, (await requirementsOf(guest)).disks);
     await happened(command, "started");
     await waitFor("the disk to be on its way", async () => {
-      const seen = (await progress.read([command.migrationUuid])).get(command.migrationUuid);
-      return (seen?.diskProcessedBytes ?? 0) > 2_097_152;
+      const { migrationUuid } = command;
+      const seen = (await progress.read([{ migrationUuid, host: source.name }])).get(migrationUuid);
+      return (seen?.snapshot.diskProcessedBytes ?? 0) > 2_097_152;
     });
     expect(existsSync(outside(destination, path))).toBe(true);
     await bus.cast(liveMigrationAbort, control(command), { server: source.name });

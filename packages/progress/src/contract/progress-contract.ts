@@ -1,7 +1,7 @@
-import type { MigrationProgress } from "@drover/model";
+import { type MigrationProgress, progressPoint } from "@drover/model";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { ProgressCache } from "../progress-cache.ts";
-import { snapshotOf } from "./samples.ts";
+import { placesOf, snapshotOf, snapshotsOf } from "./samples.ts";
 
 /** Where one test keeps its progress; every `open` is another client of the same cache. */
 export interface TestCache {
@@ -40,51 +40,65 @@ export function progressContract(driver: string, createCache: () => Promise<Test
     it("gives back the newest of each migration, and nothing of others", async () => {
       await agent.publish("east", [snapshotOf(one, 1), snapshotOf(two, 5)]);
       await agent.publish("east", [snapshotOf(one, 2, { phase: "completed", downtimeMs: 31 })]);
-      expect(await reader.read([one, two, crypto.randomUUID()])).toEqual(
-        new Map([
-          [one, snapshotOf(one, 2, { phase: "completed", downtimeMs: 31 })],
-          [two, snapshotOf(two, 5)],
-        ]),
-      );
+      const read = await reader.read(placesOf("east", one, two, crypto.randomUUID()));
+      expect(snapshotsOf(read)).toEqual([
+        snapshotOf(one, 2, { phase: "completed", downtimeMs: 31 }),
+        snapshotOf(two, 5),
+      ]);
+      expect(read.get(two)?.ageMs).toSatisfy((ageMs: number) => ageMs >= 0 && ageMs < 5000);
       expect(await reader.read([])).toEqual(new Map());
       await agent.publish("east", []);
     });
 
     it("drops what is older than it has, or the same", async () => {
       await agent.publish("east", [snapshotOf(one, 1_700_000_000_001)]);
-      await agent.publish("west", [snapshotOf(one, 1_700_000_000_000), snapshotOf(two, 1)]);
-      await agent.publish("west", [snapshotOf(one, 1_700_000_000_001, { iteration: 99 })]);
-      expect(await reader.read([one])).toEqual(new Map([[one, snapshotOf(one, 1_700_000_000_001)]]));
-      expect((await reader.changedSince(null)).progress).toHaveLength(2);
+      await agent.publish("east", [snapshotOf(one, 1_700_000_000_000), snapshotOf(two, 1)]);
+      await agent.publish("east", [snapshotOf(one, 1_700_000_000_001, { iteration: 99 })]);
+      const read = await reader.read(placesOf("east", one, two));
+      expect(snapshotsOf(read)).toEqual([snapshotOf(one, 1_700_000_000_001), snapshotOf(two, 1)]);
     });
 
-    it("tells what changed since a cursor, once, newest per migration", async () => {
-      const start = await reader.changedSince(null);
-      expect(start.progress).toEqual([]);
-      await agent.publish("east", [snapshotOf(one, 1), snapshotOf(two, 1)]);
-      await agent.publish("east", [snapshotOf(one, 2)]);
-      const first = await reader.changedSince(start.cursor);
-      expect(byUuid(first.progress)).toEqual(byUuid([snapshotOf(one, 2), snapshotOf(two, 1)]));
-      expect((await reader.changedSince(first.cursor)).progress).toEqual([]);
-      await agent.publish("east", [snapshotOf(two, 2)]);
-      const second = await reader.changedSince(first.cursor);
-      expect(second.progress).toEqual([snapshotOf(two, 2)]);
-      expect((await reader.changedSince(null)).progress).toHaveLength(2);
+    it("keeps each host's numbers apart: no host writes in place of another", async () => {
+      await agent.publish("east", [snapshotOf(one, 1)]);
+      await agent.publish("west", [snapshotOf(one, 2), snapshotOf(two, 1)]);
+      expect(snapshotsOf(await reader.read(placesOf("east", one, two)))).toEqual([snapshotOf(one, 1)]);
+      const mixed = await reader.read([...placesOf("east", one), ...placesOf("west", two)]);
+      expect(snapshotsOf(mixed)).toEqual([snapshotOf(one, 1), snapshotOf(two, 1)]);
     });
 
-    it("carries thousands of migrations", async () => {
-      const many = Array.from({ length: 3000 }, (_, n) => snapshotOf(crypto.randomUUID(), n));
-      await agent.publish("east", many);
-      expect((await reader.changedSince(null)).progress).toHaveLength(3000);
-      expect((await reader.read(many.map((snapshot) => snapshot.migrationUuid))).size).toBe(3000);
+    it("carries thousands of migrations of many hosts", async () => {
+      const uuids = Array.from({ length: 3000 }, () => crypto.randomUUID());
+      const hosts = Map.groupBy(uuids, (uuid) => `host-${uuid.slice(0, 1)}`);
+      await Promise.all(
+        [...hosts].map(([host, own]) =>
+          agent.publish(
+            host,
+            own.map((uuid, n) => snapshotOf(uuid, n)),
+          ),
+        ),
+      );
+      expect((await reader.read([...hosts].flatMap(([host, own]) => placesOf(host, ...own)))).size).toBe(3000);
+    });
+
+    it("has a history of each migration, from its beginning up to its newest numbers", async () => {
+      expect(await reader.readHistories(placesOf("east", one))).toEqual(new Map());
+      // All within the time of one point: the first stays, and the newest is the last in any case.
+      for (const sequence of [1, 2, 3]) await agent.publish("east", [snapshotOf(one, sequence)]);
+      await agent.publish("east", [snapshotOf(two, 9, { phase: "post-copy", iteration: 4 })]);
+      const histories = await reader.readHistories(placesOf("east", one, two, crypto.randomUUID()));
+      expect([...histories.keys()].sort()).toEqual([one, two].sort());
+      const own = histories.get(one) ?? [];
+      expect([own[0], own.at(-1)]).toEqual([progressPoint(snapshotOf(one, 1)), progressPoint(snapshotOf(one, 3))]);
+      expect(own.length).toBeLessThanOrEqual(3);
+      expect(histories.get(two)).toEqual([progressPoint(snapshotOf(two, 9, { phase: "post-copy", iteration: 4 }))]);
     });
 
     it("forgets what ended", async () => {
       await agent.publish("east", [snapshotOf(one, 1), snapshotOf(two, 1)]);
-      await reader.forget([one, crypto.randomUUID()]);
+      await reader.forget(placesOf("east", one, crypto.randomUUID()));
       await reader.forget([]);
-      expect(await reader.read([one, two])).toEqual(new Map([[two, snapshotOf(two, 1)]]));
-      expect((await reader.changedSince(null)).progress).toEqual([snapshotOf(two, 1)]);
+      expect(snapshotsOf(await reader.read(placesOf("east", one, two)))).toEqual([snapshotOf(two, 1)]);
+      expect([...(await reader.readHistories(placesOf("east", one, two))).keys()]).toEqual([two]);
     });
 
     it("tells every listener each change, until its end; one that throws harms no other", async () => {
@@ -133,11 +147,7 @@ export function progressContract(driver: string, createCache: () => Promise<Test
       await agent.close();
       await expect(agent.ping()).rejects.toMatchObject({ code: "unavailable" });
       await expect(agent.publish("east", [snapshotOf(one, 1)])).rejects.toMatchObject({ code: "unavailable" });
-      await expect(agent.read([one])).rejects.toMatchObject({ code: "unavailable" });
+      await expect(agent.read(placesOf("east", one))).rejects.toMatchObject({ code: "unavailable" });
     });
   });
-}
-
-function byUuid(progress: readonly MigrationProgress[]): ReadonlyMap<string, MigrationProgress> {
-  return new Map(progress.map((snapshot) => [snapshot.migrationUuid, snapshot]));
 }

@@ -1,4 +1,14 @@
 import type { MigrationProgress } from "@drover/model";
+import type { CachedProgress, MigrationPlace } from "../progress-cache.ts";
+
+export function placesOf(host: string, ...migrationUuids: readonly string[]): readonly MigrationPlace[] {
+  return migrationUuids.map((migrationUuid) => ({ migrationUuid, host }));
+}
+
+/** What was read, in the order of the question. */
+export function snapshotsOf(read: ReadonlyMap<string, CachedProgress>): readonly MigrationProgress[] {
+  return [...read.values()].map(({ snapshot }) => snapshot);
+}
 
 /** A snapshot from a few words, with numbers beyond 32 bits. */
 export function snapshotOf(

@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
 import type { ContractContext } from "./migration-contract.ts";
-import { hostFacts, log, newMigration, observedGuest, snapshotOf } from "./samples.ts";
+import { hostFacts, log, newMigration, observedGuest } from "./samples.ts";
 
-/** What every driver promises about hosts, guests and flushed progress. */
+/** What every driver promises about hosts and guests. */
 export function inventoryContract(context: () => ContractContext): void {
   describe("hosts", () => {
     it("are numbered once and refreshed by each report", async () => {
@@ -129,24 +129,6 @@ export function inventoryContract(context: () => ContractContext): void {
       const kept = await guests.byHost("east");
       expect(kept).toHaveLength(500);
       expect(new Set(kept.map((guest) => guest.name)).size).toBe(1);
-    });
-  });
-
-  describe("flushed progress", () => {
-    it("keeps the newest of each migration, whatever order flushes come in", async () => {
-      const { progress } = context().store;
-      const [one, two] = [crypto.randomUUID(), crypto.randomUUID()];
-      await progress.flush([snapshotOf(one, 2), snapshotOf(two, 7)]);
-      await progress.flush([snapshotOf(one, 3), snapshotOf(one, 1), snapshotOf(two, 6)]);
-      const kept = await progress.read([one, two, crypto.randomUUID()]);
-      expect(kept).toEqual(
-        new Map([
-          [one, snapshotOf(one, 3)],
-          [two, snapshotOf(two, 7)],
-        ]),
-      );
-      await progress.flush([]);
-      expect(await progress.read([])).toEqual(new Map());
     });
   });
 }

@@ -6,6 +6,7 @@ import { inventoryContract } from "./inventory-contract.ts";
 import { type ContractContext, migrationContract, type TestClock } from "./migration-contract.ts";
 import { placementContract } from "./placement-contract.ts";
 import { placementReadingContract } from "./placement-reading-contract.ts";
+import { progressContract } from "./progress-contract.ts";
 import { queueContract } from "./queue-contract.ts";
 import { racingContract } from "./racing-contract.ts";
 import { retentionContract } from "./retention-contract.ts";
@@ -56,6 +57,7 @@ export function storeContract(driver: string, createDatabase: () => Promise<Test
     queueContract(current);
     placementContract(current);
     placementReadingContract(current);
+    progressContract(current);
     retentionContract(current);
     racingContract(current);
     webhookContract(current);
