@@ -1,7 +1,8 @@
 import type { Logger } from "@drover/model";
 import type { Redis } from "ioredis";
 import { listenerSet } from "./listener-set.ts";
-import { firstAttempt, type RedisAddress, redisConnection } from "./redis-connection.ts";
+import type { ParsedAddress } from "./redis-address.ts";
+import { firstAttempt, redisConnection } from "./redis-connection.ts";
 import { withoutCommand } from "./redis-error.ts";
 
 export interface ChannelFeed<Value> {
@@ -18,7 +19,7 @@ export interface ChannelFeed<Value> {
  * @param options.afterGap Told whenever the feed flows again: what was said meanwhile was not heard. @default nothing
  */
 export function channelFeed<Value>(options: {
-  readonly address: RedisAddress;
+  readonly address: ParsedAddress;
   readonly pattern: string;
   readonly logger: Logger;
   readonly read: (text: string) => Value | undefined;

@@ -7,8 +7,9 @@ import type { ProgressCache } from "./progress-cache.ts";
 /** Which driver, and what it needs: `[progress]` of the configuration. */
 export interface ProgressSettings {
   readonly driver: "memory" | "redis";
-  /** Used by the driver `redis`. */
+  /** Used by the driver `redis`; some nodes of a cluster, separated by commas. */
   readonly url: string;
+  readonly cluster: boolean;
   /** PEM file of the CA that signed Redis's certificate; null trusts those of the system. */
   readonly tls_ca_path: string | null;
 }
@@ -16,15 +17,16 @@ export interface ProgressSettings {
 /**
  * Opens the configured driver; a Redis that is away is no failure, see {@link openRedisProgress}.
  *
- * @throws {DroverError} `bad-request` naming the key for a file that cannot be read
+ * @throws {DroverError} `bad-request` naming the key for a file that cannot be read, or a URL that cannot be meant
  */
 export async function openProgress(
   settings: ProgressSettings,
   process: { readonly logger: Logger; readonly clock: Clock },
 ): Promise<ProgressCache> {
-  return settings.driver === "memory"
+  const { driver, url, cluster, tls_ca_path } = settings;
+  return driver === "memory"
     ? openMemoryProgress(process)
-    : await openRedisProgress({ url: settings.url, logger: process.logger, ...readCa(settings.tls_ca_path) });
+    : await openRedisProgress({ url, cluster, logger: process.logger, ...readCa(tls_ca_path) });
 }
 
 function readCa(path: string | null): { readonly ca?: Buffer } {

@@ -51,15 +51,14 @@ describe("progress in Redis", () => {
   it("lies as the README says, and expires", async () => {
     const before = Date.now();
     await cache.publish("east", [snapshotOf(uuid, 7)]);
-    const { snapshot = "", takenAtMs, nextPointAtMs, ...rest } = await raw.hgetall(key);
+    const { snapshot = "", nextPointAtMs, ...rest } = await raw.hgetall(key);
     expect(rest).toEqual({ sequence: "7", pointEveryMs: String(FIRST_SPACING_MS) });
     expect(JSON.parse(snapshot)).toEqual(snapshotOf(uuid, 7));
-    expect(Number(takenAtMs)).toBeGreaterThanOrEqual(before);
-    expect(Number(nextPointAtMs)).toBe(Number(takenAtMs) + FIRST_SPACING_MS);
+    expect(Number(nextPointAtMs)).toBeGreaterThanOrEqual(before + FIRST_SPACING_MS);
     const { observedAtMs, elapsedMs, memoryProcessedBytes, memoryRemainingBytes } = snapshotOf(uuid, 7);
     const text = `[${observedAtMs},${elapsedMs},"pre-copy",${memoryProcessedBytes},${memoryRemainingBytes},117440512,4096,1,0,0,300,500,0]`;
     expect(await raw.lrange(historyKey, 0, -1)).toEqual([text]);
-    for (const name of [key, historyKey]) expect(await raw.pttl(name)).toBeGreaterThan(EXPIRY_MS - 60_000);
+    for (const name of [key, historyKey]) expect(await raw.pttl(name)).toBeGreaterThan(EXPIRY_MS - 10_000);
     expect((await raw.keys("*")).sort()).toEqual([historyKey, key].sort());
   });
 
@@ -83,9 +82,9 @@ describe("progress in Redis", () => {
     expect(await raw.llen(historyKey)).toBe(HISTORY_POINTS / 2 + 1);
   });
 
-  it("says by Redis's clock how old it is", async () => {
+  it("tells by what is left of its time how old it is", async () => {
     await cache.publish("east", [snapshotOf(uuid, 1)]);
-    await raw.hincrby(key, "takenAtMs", -60_000);
+    await raw.pexpire(key, EXPIRY_MS - 60_000);
     const ageMs = (await cache.read(placesOf("east", uuid))).get(uuid)?.ageMs;
     expect(ageMs).toSatisfy((ms: number) => ms >= 60_000 && ms < 65_000);
   });
@@ -218,7 +217,7 @@ describe("progress in Redis over TLS, for users with no more rights than the REA
   });
 
   const reads =
-    "%R~drover:progress:2:* &drover:progress:2:feed:* &drover:progress:2:records +hmget +hget +lrange +time +ping +info +psubscribe";
+    "%R~drover:progress:2:* &drover:progress:2:feed:* &drover:progress:2:records +hget +pttl +lrange +ping +info +psubscribe";
   const rightsOf = {
     agent: (host: string) =>
       `~drover:progress:2:{${host}}:* &drover:progress:2:feed:${host} +evalsha +eval +time +hmget +hset +rpush +lrange +del +pexpire +publish +ping +info`,

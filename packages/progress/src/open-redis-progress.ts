@@ -1,11 +1,12 @@
 import { DroverError, type Logger, type MigrationProgress, type ProgressPoint } from "@drover/model";
-import type { ChainableCommander, Redis } from "ioredis";
+import type { ChainableCommander, Cluster, Redis } from "ioredis";
 import { channelFeed } from "./channel-feed.ts";
 import { EXPIRY_MS } from "./expiry.ts";
 import { FIRST_SPACING_MS, HISTORY_POINTS, pointFromText, pointText, upToNewest } from "./history.ts";
 import type { CachedProgress, ChangeNotice, MigrationPlace, ProgressCache } from "./progress-cache.ts";
 import { definePublishScript } from "./publish-script.ts";
-import { firstAttempt, type RedisAddress, redisConnection, redisLabel } from "./redis-connection.ts";
+import { parseRedisAddress, type RedisAddress } from "./redis-address.ts";
+import { firstAttempt, redisCluster, redisConnection } from "./redis-connection.ts";
 import { redisFailure } from "./redis-error.ts";
 import { type RedisKeys, redisKeys } from "./redis-keys.ts";
 import { snapshotFromText, snapshotsFromText } from "./snapshot-text.ts";
@@ -16,23 +17,26 @@ export interface RedisProgressOptions extends RedisAddress {
   readonly logger: Logger;
 }
 
+type Client = Redis | Cluster;
+
 /**
- * Opens the cache in Redis 6.2 or later. Resolves after the first attempt to reach it, whether it succeeded or not:
+ * Opens the cache in Redis 6.2 or later, one server or a Redis Cluster. Resolves after the first attempt to reach it, whether it succeeded or not:
  * while Redis is away every operation rejects with `unavailable` within a second, `ping` among them, nothing is queued,
  * and the connection comes back by itself.
  *
- * @throws `bad-request` for a URL that is none.
+ * @throws `bad-request` for a URL that is none, or does not go with `cluster`.
  */
 export async function openRedisProgress(options: RedisProgressOptions): Promise<ProgressCache> {
   const { keyPrefix = "drover" } = options;
-  const label = redisLabel(options.url);
+  const address = parseRedisAddress(options);
+  const { label } = address;
   const logger = options.logger.child({ redis: label });
   const keys = redisKeys(keyPrefix);
-  const client = redisConnection(options, logger);
+  const client: Client = address.cluster ? redisCluster(address, logger) : redisConnection(address, logger);
   definePublishScript(client);
-  const feed = channelFeed({ address: options, pattern: keys.feeds, logger, read: newsOf });
+  const feed = channelFeed({ address, pattern: keys.feeds, logger, read: newsOf });
   const changes = channelFeed<ChangeNotice>({
-    ...{ address: options, pattern: keys.records, logger },
+    ...{ address, pattern: keys.records, logger },
     read: () => "records-changed",
     afterGap: "records-changed",
   });
@@ -43,7 +47,7 @@ export async function openRedisProgress(options: RedisProgressOptions): Promise<
     try {
       return await work();
     } catch (error) {
-      throw redisFailure(doing, label, error);
+      throw redisFailure(doing, address, error);
     }
   }
 
@@ -90,7 +94,7 @@ function newsOf(text: string): readonly MigrationProgress[] | undefined {
 }
 
 async function publish(
-  client: Redis,
+  client: Client,
   keys: RedisKeys,
   host: string,
   snapshots: readonly MigrationProgress[],
@@ -106,30 +110,29 @@ async function publish(
 }
 
 async function readSnapshots(
-  client: Redis,
+  client: Client,
   keys: RedisKeys,
   places: readonly MigrationPlace[],
 ): Promise<ReadonlyMap<string, CachedProgress>> {
   const found = new Map<string, CachedProgress>();
   await eachHost(client, places, async (pipeline, own) => {
-    pipeline.time();
     for (const { host, migrationUuid } of own) {
-      pipeline.hmget(keys.snapshot(host, migrationUuid), "snapshot", "takenAtMs");
+      const key = keys.snapshot(host, migrationUuid);
+      pipeline.hget(key, "snapshot").pttl(key);
     }
-    const [time, ...rows] = await answers(pipeline);
-    const nowMs = timeMs(time);
+    const replies = await answers(pipeline);
     for (const [at, { migrationUuid }] of own.entries()) {
-      const [text, takenAtMs] = texts(rows[at]);
-      const snapshot = snapshotIn(text, migrationUuid);
+      const snapshot = snapshotIn(replies[2 * at], migrationUuid);
       if (snapshot === undefined) continue;
-      found.set(migrationUuid, { snapshot, ageMs: Math.max(0, nowMs - Number(takenAtMs)) });
+      const ageMs = Math.max(0, EXPIRY_MS - Number(replies[2 * at + 1]));
+      found.set(migrationUuid, { snapshot, ageMs });
     }
   });
   return found;
 }
 
 async function readHistories(
-  client: Redis,
+  client: Client,
   keys: RedisKeys,
   places: readonly MigrationPlace[],
 ): Promise<ReadonlyMap<string, readonly ProgressPoint[]>> {
@@ -161,18 +164,12 @@ function snapshotIn(text: unknown, migrationUuid: string): MigrationProgress | u
  * may not. Rejects with the first failure.
  */
 async function eachHost(
-  client: Redis,
+  client: Client,
   places: readonly MigrationPlace[],
   ask: (pipeline: ChainableCommander, own: readonly MigrationPlace[]) => Promise<void>,
 ): Promise<void> {
   const byHost = Map.groupBy(places, ({ host }) => host);
   await Promise.all([...byHost.values()].map((own) => ask(client.pipeline(), own)));
-}
-
-/** What TIME answers: seconds and microseconds. */
-function timeMs(reply: unknown): number {
-  const [seconds, microseconds] = Array.isArray(reply) ? reply.map(Number) : [];
-  return (seconds ?? 0) * 1000 + Math.floor((microseconds ?? 0) / 1000);
 }
 
 /** The answers of a pipeline, in order; the first failure among them is thrown. */

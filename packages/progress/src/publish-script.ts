@@ -12,8 +12,8 @@ declare module "ioredis" {
  *
  * When a point is due its text goes to the history; a history that is full loses every second point, the first never, and
  * its points are twice as far apart from then on. What is due is told by Redis's clock, which may jump after a failover:
- * a time further away than the points are apart is none. Expiry is put off every ten seconds: each call is a part of what
- * a fleet costs.
+ * a time further away than the points are apart is none. Expiry is put off with every snapshot: what is left of it tells readers
+ * how old that is.
  *
  * KEYS: snapshot key and history key for each migration.
  * ARGV: feed, expiry in ms, points of a full history, ms between the first points; then sequence, snapshot and point for
@@ -22,15 +22,14 @@ declare module "ioredis" {
 const lua = `
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local expiry, full, first = ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
+local expiry, full, first = tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
 local accepted = {}
 for n = 1, #KEYS / 2 do
   local key, history = KEYS[2 * n - 1], KEYS[2 * n]
   local sequence, snapshot, point = ARGV[3 * n + 2], ARGV[3 * n + 3], ARGV[3 * n + 4]
-  local present = redis.call('HMGET', key, 'sequence', 'takenAtMs', 'nextPointAtMs', 'pointEveryMs')
+  local present = redis.call('HMGET', key, 'sequence', 'nextPointAtMs', 'pointEveryMs')
   if not present[1] or tonumber(sequence) > tonumber(present[1]) then
-    local stays = present[2] and math.floor(present[2] / 10000) == math.floor(now / 10000)
-    local due, every = tonumber(present[3] or 0), tonumber(present[4] or first)
+    local due, every = tonumber(present[2] or 0), tonumber(present[3] or first)
     if now >= due or due - now > every then
       local length = redis.call('RPUSH', history, point)
       due = due + every
@@ -41,17 +40,13 @@ for n = 1, #KEYS / 2 do
         redis.call('RPUSH', history, unpack(kept))
         every = every * 2
       end
-      stays = stays and length > 1 and length < full
       if due <= now or due - now > every then due = now + every end
-      redis.call('HSET', key, 'sequence', sequence, 'snapshot', snapshot, 'takenAtMs', now,
-        'nextPointAtMs', due, 'pointEveryMs', every)
+      redis.call('PEXPIRE', history, expiry + every)
+      redis.call('HSET', key, 'sequence', sequence, 'snapshot', snapshot, 'nextPointAtMs', due, 'pointEveryMs', every)
     else
-      redis.call('HSET', key, 'sequence', sequence, 'snapshot', snapshot, 'takenAtMs', now)
+      redis.call('HSET', key, 'sequence', sequence, 'snapshot', snapshot)
     end
-    if not stays then
-      redis.call('PEXPIRE', key, expiry)
-      redis.call('PEXPIRE', history, expiry)
-    end
+    redis.call('PEXPIRE', key, expiry)
     accepted[#accepted + 1] = snapshot
   end
 end

@@ -1,5 +1,7 @@
-import { DroverError, type Logger } from "@drover/model";
-import { Redis, type RedisOptions } from "ioredis";
+import type { EventEmitter } from "node:events";
+import type { Logger } from "@drover/model";
+import { Cluster, Redis, type RedisOptions } from "ioredis";
+import type { ParsedAddress } from "./redis-address.ts";
 import { withoutCommand } from "./redis-error.ts";
 
 const CONNECT_TIMEOUT_MS = 3_000;
@@ -9,8 +11,10 @@ const COMMAND_TIMEOUT_MS = 1_000;
 const SILENCE_TIMEOUT_MS = 4_000;
 const FIRST_RECONNECT_MS = 50;
 const LONGEST_RECONNECT_MS = 3_000;
+const CLUSTER_TRIES = 5;
+const CLUSTER_TRY_EVERY_MS = 100;
 
-const connectionOptions: RedisOptions = {
+const connectionOptions = {
   connectTimeout: CONNECT_TIMEOUT_MS,
   commandTimeout: COMMAND_TIMEOUT_MS,
   socketTimeout: SILENCE_TIMEOUT_MS,
@@ -19,48 +23,65 @@ const connectionOptions: RedisOptions = {
   autoResendUnfulfilledCommands: false,
   maxRetriesPerRequest: 0,
   autoResubscribe: false,
-  retryStrategy: (attempt) =>
-    Math.min(FIRST_RECONNECT_MS * 2 ** Math.min(attempt - 1, 10), LONGEST_RECONNECT_MS) * (0.75 + Math.random() / 4),
-  // After a fail-over the old master answers every write with this: look for the new one.
-  reconnectOnError: (error) => error.message.startsWith("READONLY"),
   lazyConnect: true,
-};
-
-/** Where Redis is, and by whom its certificate is signed. */
-export interface RedisAddress {
-  /** `redis://user:password@host:port/0`, or `rediss://` for TLS. Never logged. */
-  readonly url: string;
-  /** PEM of the CA that signed its certificate, for `rediss://`. @default those that the system trusts */
-  readonly ca?: Buffer;
-}
-
-/** Host, port and database number of a Redis URL; the URL itself may hold a password. @throws `bad-request` */
-export function redisLabel(url: string): string {
-  const parsed = URL.canParse(url) ? new URL(url) : undefined;
-  if (parsed === undefined || !["redis:", "rediss:"].includes(parsed.protocol)) {
-    throw new DroverError("bad-request", "opening the progress cache: the URL must look like redis://user@host:port/0");
-  }
-  return `${parsed.hostname}:${parsed.port === "" ? "6379" : parsed.port}${parsed.pathname}`;
-}
+} satisfies RedisOptions;
 
 /**
- * A connection that comes back for ever by itself, logging once when it is lost and once when it is back.
+ * A connection that comes back for ever by itself, logging once when it is lost and once when it is back. Of a cluster it is to
+ * one node, another one each time that it is lost, which does for channels: what is published at any node is told by all.
  * Not connected yet: see {@link firstAttempt}.
  */
-export function redisConnection({ url, ca }: RedisAddress, logger: Logger): Redis {
-  const client = new Redis(url, { ...connectionOptions, ...(ca === undefined ? {} : { tls: { ca } }) });
+export function redisConnection({ nodes, db, login, tls }: ParsedAddress, logger: Logger): Redis {
+  const client = new Redis({
+    ...{ ...connectionOptions, ...nodes[0], db, ...login, ...(tls === undefined ? {} : { tls }) },
+    retryStrategy: (attempt) => {
+      Object.assign(client.options, nodes[attempt % nodes.length]);
+      return reconnectAfterMs(attempt);
+    },
+    // After a fail-over the old master answers every write with this: look for the new one.
+    reconnectOnError: (error) => error.message.startsWith("READONLY"),
+  });
+  return loggingItsAbsence(client, logger);
+}
+
+/** The same to all nodes of a cluster, each command at the node that has its keys. */
+export function redisCluster({ nodes, login, tls }: ParsedAddress, logger: Logger): Cluster {
+  const client = new Cluster([...nodes], {
+    redisOptions: { ...connectionOptions, ...login, ...(tls === undefined ? {} : { tls }) },
+    enableOfflineQueue: false,
+    lazyConnect: true,
+    clusterRetryStrategy: reconnectAfterMs,
+    // A node that announces its name is connected to by it: its certificate names no address.
+    dnsLookup: (address, callback) => callback(null, address),
+    slotsRefreshTimeout: COMMAND_TIMEOUT_MS,
+    // Where a node has gone, the others are asked again a few times: within the time of a command.
+    maxRedirections: CLUSTER_TRIES,
+    retryDelayOnFailover: CLUSTER_TRY_EVERY_MS,
+    retryDelayOnClusterDown: CLUSTER_TRY_EVERY_MS,
+    retryDelayOnTryAgain: CLUSTER_TRY_EVERY_MS,
+  });
+  return loggingItsAbsence(client, logger);
+}
+
+function reconnectAfterMs(attempt: number): number {
+  const withoutSpread = Math.min(FIRST_RECONNECT_MS * 2 ** Math.min(attempt - 1, 10), LONGEST_RECONNECT_MS);
+  return withoutSpread * (0.75 + Math.random() / 4);
+}
+
+function loggingItsAbsence<Client extends Redis | Cluster>(client: Client, logger: Logger): Client {
+  const events: EventEmitter = client;
   let away = false;
   let lastError: Error | undefined;
-  client.on("error", (error) => {
+  events.on("error", (error) => {
     lastError = withoutCommand(error);
   });
   // Not "close", which an intended end brings too.
-  client.on("reconnecting", () => {
+  events.on("reconnecting", () => {
     if (away) return;
     away = true;
     logger.warn({ err: lastError }, "connection to Redis lost, trying to get it back");
   });
-  client.on("ready", () => {
+  events.on("ready", () => {
     if (away) logger.info({}, "connection to Redis is there again");
     away = false;
     lastError = undefined;
@@ -69,6 +90,10 @@ export function redisConnection({ url, ca }: RedisAddress, logger: Logger): Redi
 }
 
 /** Starts to connect; resolves when that has succeeded or failed once. */
-export async function firstAttempt(client: Redis): Promise<void> {
-  await client.connect().catch(() => {});
+export async function firstAttempt(client: Redis | Cluster): Promise<void> {
+  await new Promise<void>((resolve) => {
+    // A cluster that says of itself that it is down closes, and its promise is never kept.
+    client.once("close", resolve);
+    client.connect().then(resolve, resolve);
+  });
 }

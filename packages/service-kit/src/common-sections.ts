@@ -84,7 +84,13 @@ const progressDriver = z.enum(["redis", "memory"]).describe("Where agents leave 
 /** `[progress]` of a service in a process of its own. */
 export const progressConfig = z.object({
   driver: progressDriver.default("redis"),
-  url: url("redis", "rediss").default("redis://127.0.0.1:6379/0").describe("The cache; used by the driver `redis`."),
+  url: urls("redis", "rediss")
+    .default("redis://127.0.0.1:6379/0")
+    .describe("The cache; used by the driver `redis`. Of a cluster some of its nodes, separated by commas."),
+  cluster: z
+    .boolean()
+    .default(false)
+    .describe("Whether it is a Redis Cluster. Its other nodes are found by those that `url` names."),
   tls_ca_path: pemPath.describe(
     "PEM file of the CA that signed Redis's certificate, for `rediss://`; without it the system's.",
   ),

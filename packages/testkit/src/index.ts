@@ -51,5 +51,6 @@ export { type NbdOptions, type NbdServer, startNbdServer } from "./services/star
 export { type Postgres, startPostgres } from "./services/start-postgres.ts";
 export { type RabbitMq, type RabbitMqUser, startRabbitMq } from "./services/start-rabbitmq.ts";
 export { startRedis } from "./services/start-redis.ts";
+export { type RedisCluster, startRedisCluster } from "./services/start-redis-cluster.ts";
 export { TestkitError } from "./testkit-error.ts";
 export { type WaitOptions, waitFor } from "./wait-for.ts";

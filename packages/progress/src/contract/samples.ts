@@ -5,7 +5,7 @@ export function placesOf(host: string, ...migrationUuids: readonly string[]): re
   return migrationUuids.map((migrationUuid) => ({ migrationUuid, host }));
 }
 
-/** What was read, in the order of the question. */
+/** What was read; of one host in the order of the question. */
 export function snapshotsOf(read: ReadonlyMap<string, CachedProgress>): readonly MigrationProgress[] {
   return [...read.values()].map(({ snapshot }) => snapshot);
 }

@@ -6,16 +6,22 @@ import { askServer, clientTls } from "./ask-server.ts";
 import type { Certificates, TlsOptions } from "./create-certificates.ts";
 import { type RealService, type ServiceOptions, startService } from "./real-service.ts";
 
+interface RedisOptions extends ServiceOptions, Pick<TlsOptions, "tls"> {
+  /** @default a random one */
+  readonly password?: string;
+  /** Settings of the server, over those that are made here. @default none */
+  readonly settings?: Readonly<Record<string, string>>;
+}
+
 /**
  * Starts a Redis of its own, with a password and an append-only file, so that it has its data again after a restart. With
  * `tls` it listens for TLS alone, and its URL begins with `rediss:`.
  *
  * @throws {TestkitError} with the end of its log.
  */
-export async function startRedis(options: ServiceOptions & Pick<TlsOptions, "tls"> = {}): Promise<RealService> {
-  const { listenAddress: address = "127.0.0.1", group, tls } = options;
+export async function startRedis(options: RedisOptions = {}): Promise<RealService> {
+  const { listenAddress: address = "127.0.0.1", group, tls, password = randomBytes(12).toString("hex") } = options;
   const port = await freePort(address);
-  const password = randomBytes(12).toString("hex");
   const folder = await createOwnedFolder({ kind: "redis", group });
   const settings = {
     ...(tls === undefined ? { port: String(port) } : tlsSettings(port, tls)),
@@ -27,6 +33,7 @@ export async function startRedis(options: ServiceOptions & Pick<TlsOptions, "tls
     appendonly: "yes",
     // A killed process loses nothing that the kernel has; only a lost machine would.
     appendfsync: "no",
+    ...options.settings,
   };
   return startService({
     name: "Redis",
