@@ -22,6 +22,8 @@ export interface ConductorContext {
   readonly metrics: MigrationMetrics;
   /** Of migrations that look for a destination. */
   readonly choices: Turns;
+  /** Of migrations that look for a slot. */
+  readonly slots: Turns;
 }
 
 /** The request id, and the trace, under which everything done for a migration can be found. */

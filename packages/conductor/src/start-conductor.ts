@@ -73,6 +73,8 @@ const FLUSH_INTERVAL_MS = 5_000;
 const FLUSH_DUTY = "progress-flush";
 /** A thousand that begin at once would wait for the scheduler, and for the agents of busy hosts, beyond their deadlines. */
 const CHOICES_AT_ONCE = 32;
+/** They wait for each other in the database: with a thousand at once no connection would be left for anything else. */
+const SLOTS_AT_ONCE = 2;
 
 /** Most requests of a large fleet are heartbeats, which wait to be written together: 10,000 hosts have 260 waiting. */
 const REQUESTS_AT_ONCE = 512;
@@ -99,6 +101,7 @@ export async function startConductor(dependencies: ConductorDependencies): Promi
     restored: new RestoredDatabase(dependencies),
     metrics: metrics.migrations,
     choices: new Turns(CHOICES_AT_ONCE),
+    slots: new Turns(SLOTS_AT_ONCE),
   };
   const work = new MigrationWork(context);
   const rules = { allowLoopback: dependencies.config.webhook_allow_loopback };

@@ -34,6 +34,8 @@ export interface DatabaseDriver {
    * seen in the order of their ids in any case.
    */
   writersOfLog(db: Kysely<Tables>): Promise<readonly string[]>;
+  /** A `with` may hold statements that write: what belongs together is then one statement, and one round trip. */
+  readonly writesInWith: boolean;
   /** In a statement that writes: the revision of what it writes. */
   readonly revision: RawBuilder<number>;
   /** In a statement that reads: everything that it does not see gets this revision or a larger one. */

@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { DroverError, type Migration, type MigrationState } from "@drover/model";
-import { type Insertable, sql, type Transaction } from "kysely";
+import { type Insertable, type Kysely, type QueryCreator, sql, type Transaction } from "kysely";
 import type { Database } from "./database.ts";
 import { areInProgress, isInProgress } from "./in-progress.ts";
 import type {
@@ -194,9 +194,12 @@ export async function updateMigration(
   log?: LogLine,
   raise = 1,
 ): Promise<Migration> {
-  return database.transact(`writing migration ${uuid}`, (transaction) =>
-    compareAndSet(transaction, { uuid, expected, change, log, raise, atMs: database.now().getTime() }),
-  );
+  const doing = `writing migration ${uuid}`;
+  const write = { uuid, expected, change, raise, atMs: database.now().getTime() };
+  if (log === undefined || !database.driver.writesInWith) {
+    return database.transact(doing, (transaction) => compareAndSet(transaction, { ...write, log }));
+  }
+  return database.query(doing, (db) => compareAndSetAtOnce(db, write, log));
 }
 
 export interface CompareAndSet {
@@ -211,18 +214,59 @@ export interface CompareAndSet {
 
 /** The one write of a record. @throws `conflict` when state or generation differ; `not-found` */
 export async function compareAndSet(transaction: Transaction<Tables>, write: CompareAndSet): Promise<Migration> {
-  const row = await transaction
+  const row = await changeOf(transaction, write).executeTakeFirst();
+  if (row === undefined) throw await whyNotWritten(transaction, write);
+  if (write.log !== undefined) await writeLog(transaction, row, write.log, write.atMs);
+  return migrationFromRow(row);
+}
+
+/**
+ * The same as one statement, where the database can. A migration is written ten times: each of the four round trips of a transaction
+ * costs more than the write.
+ */
+async function compareAndSetAtOnce(
+  db: Kysely<Tables>,
+  write: Omit<CompareAndSet, "log">,
+  log: LogLine,
+): Promise<Migration> {
+  const row = await db
+    .with("written", (inner) => changeOf(inner, write))
+    .with("logged", (inner) => {
+      const { at, event, message, numbers, request } = logColumns(log, write.atMs);
+      const text = (value: string | null) => sql<string>`cast(${value} as text)`;
+      return inner
+        .insertInto("migration_log")
+        .columns(["migration_uuid", "state", "at", "event", "message", "numbers", "request"])
+        .expression((e) =>
+          e
+            .selectFrom("written")
+            .select([
+              "uuid",
+              "state",
+              sql<number>`cast(${at} as bigint)`.as("at"),
+              text(event).as("event"),
+              text(message).as("message"),
+              text(numbers).as("numbers"),
+              text(request).as("request"),
+            ]),
+        );
+    })
+    .selectFrom("written")
+    .selectAll()
+    .executeTakeFirst();
+  if (row === undefined) throw await whyNotWritten(db, write);
+  return migrationFromRow(row);
+}
+
+function changeOf(db: Pick<QueryCreator<Tables>, "updateTable">, write: Omit<CompareAndSet, "log">) {
+  return db
     .updateTable("migrations")
     .set(columnsFromChange(write.change))
     .set((e) => ({ generation: e("generation", "+", write.raise ?? 1), updated_at: write.atMs }))
     .where("uuid", "=", write.uuid)
     .where("state", "=", write.expected.state)
     .where("generation", "=", write.expected.generation)
-    .returningAll()
-    .executeTakeFirst();
-  if (row === undefined) throw await whyNotWritten(transaction, write);
-  if (write.log !== undefined) await writeLog(transaction, row, write.log, write.atMs);
-  return migrationFromRow(row);
+    .returningAll();
 }
 
 export async function appendLog(database: Database, uuid: string, state: MigrationState, line: LogLine): Promise<void> {
@@ -235,8 +279,8 @@ export async function appendLog(database: Database, uuid: string, state: Migrati
 type FoundMigration = Pick<MigrationRow, "state" | "generation" | "source_host" | "id" | "priority" | "created_at">;
 
 /** @throws `not-found` */
-async function requireMigration(transaction: Transaction<Tables>, uuid: string): Promise<FoundMigration> {
-  const row = await transaction
+async function requireMigration(db: Kysely<Tables>, uuid: string): Promise<FoundMigration> {
+  const row = await db
     .selectFrom("migrations")
     .select(["state", "generation", "source_host", "id", "priority", "created_at"])
     .where("uuid", "=", uuid)
@@ -272,16 +316,18 @@ async function writeLog(
 ): Promise<void> {
   await transaction
     .insertInto("migration_log")
-    .values({
-      migration_uuid: migration.uuid,
-      at: atMs,
-      event: line.event,
-      state: migration.state,
-      message: line.message,
-      numbers: line.numbers === undefined ? null : JSON.stringify(line.numbers),
-      request: line.request === undefined ? null : JSON.stringify(line.request),
-    })
+    .values({ migration_uuid: migration.uuid, state: migration.state, ...logColumns(line, atMs) })
     .execute();
+}
+
+function logColumns(line: LogLine, atMs: number) {
+  return {
+    at: atMs,
+    event: line.event,
+    message: line.message,
+    numbers: line.numbers === undefined ? null : JSON.stringify(line.numbers),
+    request: line.request === undefined ? null : JSON.stringify(line.request),
+  };
 }
 
 async function alreadyMigrating(transaction: Transaction<Tables>, wanted: NewMigration): Promise<DroverError> {
@@ -296,8 +342,8 @@ async function alreadyMigrating(transaction: Transaction<Tables>, wanted: NewMig
   });
 }
 
-async function whyNotWritten(transaction: Transaction<Tables>, write: CompareAndSet): Promise<DroverError> {
-  return changedMeanwhile(write.uuid, write.expected, await requireMigration(transaction, write.uuid));
+async function whyNotWritten(db: Kysely<Tables>, write: Omit<CompareAndSet, "log">): Promise<DroverError> {
+  return changedMeanwhile(write.uuid, write.expected, await requireMigration(db, write.uuid));
 }
 
 function changedMeanwhile(

@@ -49,8 +49,8 @@ export type SlotAnswer =
   /** `moreFree`: the source has a slot for another one. */
   | { readonly kind: "taken"; readonly migration: Migration; readonly moreFree: boolean }
   | { readonly kind: "full"; readonly limit: "source" | "fleet"; readonly max: number }
-  /** Those before it in the queue are to have what is free; `next` is the first of them. */
-  | { readonly kind: "not-its-turn"; readonly next: string | undefined };
+  /** Those before it in the queue are to have what is free of `limit`; `next` is the first of them. */
+  | { readonly kind: "not-its-turn"; readonly limit: "source" | "fleet"; readonly next: string | undefined };
 
 /** A migration that waits, as the queue has it. */
 export interface QueuedMigration {

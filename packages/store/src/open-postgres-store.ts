@@ -93,6 +93,7 @@ function postgresDriver({ url, poolSize = DEFAULT_POOL_SIZE, logger }: PostgresS
     },
     // Transactions commit in another order than they began in: one that cannot be seen yet has the oldest number that is still at
     // work, or a newer one (postgresql.org/docs/current/functions-info.html, pg_snapshot_xmin).
+    writesInWith: true,
     revision: sql`cast(cast(pg_current_xact_id() as text) as bigint)`,
     nextRevision: sql`cast(cast(pg_snapshot_xmin(pg_current_snapshot()) as text) as bigint)`,
     jsonObjects: (elements) => sql`jsonb_array_elements(cast(${JSON.stringify(elements)} as jsonb))`,

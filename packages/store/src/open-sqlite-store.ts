@@ -88,6 +88,7 @@ function sqliteDriver(file: DatabaseSync, path: string): DatabaseDriver {
     // One writer at a time.
     writersOfLog: async () => [],
     // One writer at a time: what is committed later has the larger number. No row is ever removed.
+    writesInWith: false,
     revision: NEXT_REVISION,
     nextRevision: NEXT_REVISION,
     jsonObjects: (elements) => sql`json_each(${JSON.stringify(elements)})`,

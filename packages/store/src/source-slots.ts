@@ -33,13 +33,13 @@ export async function takeSourceSlot(
     const free = max - (await slotsTaken(transaction, source));
     if (free <= 0) return { kind: "full", limit: "source", max };
     const before = await waitingBefore(transaction, migration, nowMs, source, free);
-    if (before.length >= free) return { kind: "not-its-turn", next: before[0] };
+    if (before.length >= free) return { kind: "not-its-turn", limit: "source", next: before[0] };
     if (Number.isFinite(limits.maxFleet)) {
       await database.driver.lock(transaction, "fleet-slots");
       const freeInFleet = limits.maxFleet - (await slotsTaken(transaction));
       if (freeInFleet <= 0) return { kind: "full", limit: "fleet", max: limits.maxFleet };
       const next = await whoseFleetSlot(transaction, migration, nowMs, freeInFleet, limits.maxOutgoing);
-      if (next !== undefined) return { kind: "not-its-turn", next };
+      if (next !== undefined) return { kind: "not-its-turn", limit: "fleet", next };
     }
     const written = { state: "preparing", waitsFor: null, ...change } as const;
     const taken = await compareAndSet(transaction, { uuid, expected, change: written, log, atMs: nowMs });

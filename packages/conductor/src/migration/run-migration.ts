@@ -131,7 +131,7 @@ async function advance(
     if (await progress.vouched.settleIfOutdated(step, migration)) return lookAgain;
     switch (migration.state) {
       case "queued":
-        return await awaitSlot(context, migration, progress);
+        return await awaitSlot(step, migration, progress);
       case "rolling-back":
         return await undoStep(step, migration);
       case "unknown":
@@ -163,7 +163,7 @@ async function interruptible(
   });
 }
 
-async function awaitSlot(context: ConductorContext, migration: Migration, progress: Progress): Promise<Next> {
+async function awaitSlot(context: StepContext, migration: Migration, progress: Progress): Promise<Next> {
   progress.queuedAt = migration.sourceHost;
   const wait = await takeSlot(context, migration);
   if (wait !== undefined) return { kind: "wait", ...wait };

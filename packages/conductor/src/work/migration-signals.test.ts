@@ -60,3 +60,21 @@ it("knows who is the first of those that wait", () => {
   expect(signals.isFirst("other", { priority: 5, createdAt: new Date(4) }, "outgoing of alpha")).toBe(false);
   expect(signals.isFirst("other", { priority: 5, createdAt: new Date(4) }, "outgoing of beta")).toBe(true);
 });
+
+it("time alone ends only the first one's wait for its turn", async () => {
+  for (const [uuid, createdAt] of [
+    ["old", new Date(1)],
+    ["young", new Date(2)],
+  ] as const) {
+    signals.watch(uuid);
+    const precedence = { priority: 0, createdAt };
+    const ms = uuid === "old" ? 60_000 : 2;
+    void signals
+      .wait(uuid, ms, stop.signal, { wakers: ["fleet"], precedence, turn: "fleet" })
+      .then(() => ended.push(uuid));
+  }
+  await systemClock.sleep(20);
+  expect(ended).toEqual([]);
+  signals.heard("old");
+  await expect.poll(() => ended).toEqual(["old", "young"]);
+});

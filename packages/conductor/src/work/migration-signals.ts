@@ -20,6 +20,8 @@ const NONE: Precedence = { priority: 0, createdAt: new Date(0) };
 export interface WaitFor {
   readonly wakers?: readonly Waker[];
   readonly precedence?: Precedence;
+  /** While another one here that waits for this slot is before it, time alone does not end the wait. */
+  readonly turn?: SlotWaker;
 }
 
 interface Watched {
@@ -137,7 +139,7 @@ export class MigrationSignals {
     for (const [uuid, { hosts }] of this.#watched) if (hosts.includes(host)) this.heard(uuid);
   }
 
-  /** Resolves at the next change of `uuid`, after `ms`, when `stop` is aborted, or when one of its wakers has come. */
+  /** Resolves at the next change of `uuid`, after `ms` (then, and again after each `ms`, if it is its `turn`), when `stop` is aborted, or when one of its wakers has come. */
   async wait(uuid: string, ms: number, stop: AbortSignal, waitFor: WaitFor = {}): Promise<void> {
     const watched = this.#watched.get(uuid);
     if (watched === undefined || stop.aborted) return;
@@ -147,7 +149,9 @@ export class MigrationSignals {
       watched.wakers = waitFor.wakers ?? [];
       watched.precedence = waitFor.precedence ?? NONE;
       try {
-        await this.#clock.sleep(ms, AbortSignal.any([wait.signal, stop]));
+        const end = AbortSignal.any([wait.signal, stop]);
+        do await this.#clock.sleep(ms, end);
+        while (waitFor.turn !== undefined && !this.isFirst(uuid, watched.precedence, waitFor.turn));
       } catch (error) {
         // A sleep rejects only with its signal's reason: the change, or the stop.
         if (!wait.signal.aborted && !stop.aborted) throw error;

@@ -36,7 +36,7 @@ export function queueContract(context: () => ContractContext): void {
     it("keeps a source's last slot for the one whose turn it is", async () => {
       const [low, high] = [await wait(0), await wait(5)];
       await lease();
-      expect(await take(low, one)).toEqual({ kind: "not-its-turn", next: high.uuid });
+      expect(await take(low, one)).toEqual({ kind: "not-its-turn", limit: "source", next: high.uuid });
       expect(await take(high, one)).toMatchObject({ kind: "taken", moreFree: false });
       expect(await take(low, one)).toEqual({ kind: "full", limit: "source", max: 1 });
       const two = { ...one, maxOutgoing: 2 };
@@ -47,7 +47,7 @@ export function queueContract(context: () => ContractContext): void {
       const [third, second, first] = [await wait(0), await wait(1), await wait(2)];
       await lease();
       const two = { ...one, maxOutgoing: 2 };
-      expect(await take(third, two)).toEqual({ kind: "not-its-turn", next: first.uuid });
+      expect(await take(third, two)).toEqual({ kind: "not-its-turn", limit: "source", next: first.uuid });
       expect(await take(second, two)).toMatchObject({ kind: "taken", moreFree: true });
       expect(await take(first, two)).toMatchObject({ kind: "taken", moreFree: false });
     });
@@ -79,7 +79,7 @@ export function queueContract(context: () => ContractContext): void {
       await lease();
       expect(await take(busy, limits)).toMatchObject({ kind: "taken" });
       // `first` waits for east, which is full: the fleet's last slot is not kept for it, but for north's.
-      expect(await take(second, limits)).toEqual({ kind: "not-its-turn", next: third.uuid });
+      expect(await take(second, limits)).toEqual({ kind: "not-its-turn", limit: "fleet", next: third.uuid });
       expect(await take(third, limits)).toMatchObject({ kind: "taken" });
       expect(await take(second, limits)).toEqual({ kind: "full", limit: "fleet", max: 2 });
       expect(await take(first, limits)).toEqual({ kind: "full", limit: "source", max: 1 });

@@ -42,6 +42,7 @@ async function migrate(...changes: readonly SchemaChange[]): Promise<void> {
     skipLocked: (query) => query,
     keepFromWriters: (query) => query,
     writersOfLog: async () => [],
+    writesInWith: false,
     revision: sql`unused`,
     nextRevision: sql`unused`,
     jsonObjects: () => sql`unused`,
