@@ -2,6 +2,8 @@
 export interface BenchOptions {
   /** Samples per series; undefined takes the benchmark's own number. */
   readonly runs: number | undefined;
+  /** One part of a benchmark that has several; undefined takes all. */
+  readonly only: string | undefined;
   /** Progress and the table for people; standard output is kept for the result. */
   readonly say: (line: string) => void;
 }

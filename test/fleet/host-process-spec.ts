@@ -1,3 +1,6 @@
+/** Each guest: what a copy of it has to carry at least, and what its guest writes meanwhile. */
+export const GUEST = { memoryMiB: 1_024, touchedMiB: 800, dirtyMiBps: 2 } as const;
+
 /** What a process of simulated hosts is started with. Its guests migrate between its hosts: each host's to the next. */
 export interface HostProcessSpec {
   /** Begins the names of its hosts. */

@@ -16,7 +16,14 @@ import { type SimulatedHostHandle, startSimulatedFleet } from "@drover/libvirt-s
 import { silentLogger, systemClock } from "@drover/model";
 import { openRedisProgress } from "@drover/progress";
 import { heldIn } from "./held-in.ts";
-import { guestNames, type HostProcessRequest, type HostProcessSpec, hostNames, nextOf } from "./host-process-spec.ts";
+import {
+  GUEST,
+  guestNames,
+  type HostProcessRequest,
+  type HostProcessSpec,
+  hostNames,
+  nextOf,
+} from "./host-process-spec.ts";
 
 /** Each agent serves two topics on a channel each, of which RabbitMQ allows a connection 2,047. */
 const HOSTS_PER_CONNECTION = 500;
@@ -29,9 +36,7 @@ const directory = await mkdtemp(join(tmpdir(), "drover-hosts-"));
 const fleet = await startSimulatedFleet({
   directory,
   hosts: names.map((name) => ({ name, memoryMiB: 65_536 })),
-  guests: names.flatMap((host) =>
-    guestNames(spec, host).map((name) => ({ name, host, memoryMiB: 1_024, touchedMiB: 800, dirtyMiBps: 2 })),
-  ),
+  guests: names.flatMap((host) => guestNames(spec, host).map((name) => ({ name, host, ...GUEST }))),
   defaultLinkMiBps: spec.linkMiBps,
   timings: { prepareMs: 100 },
 });
