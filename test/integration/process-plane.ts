@@ -105,6 +105,8 @@ export async function startProcessPlane(options: ProcessPlaneOptions): Promise<P
     DROVER_STORE_URL: storeUrl,
     DROVER_PROGRESS_URL: redis.url,
     DROVER_API_PORT: apiPort,
+    // Receivers of webhooks are in the test.
+    DROVER_CONDUCTOR_WEBHOOK_ALLOW_LOOPBACK: "true",
     ...(traced ? { DROVER_TRACING_ENDPOINT: traces.url } : {}),
   };
   const urlFor = (role: BrokerRole) => (leastPrivilege ? broker.userFor(role).url : broker.server.url);

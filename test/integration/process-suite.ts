@@ -4,6 +4,7 @@ import { waitFor } from "@drover/testkit";
 import { expect, it } from "vitest";
 import type { ProcessPlane } from "./process-plane.ts";
 import { type Hearing, isOver, isWatched, listenTo, untilMigration, untilServerIsOn } from "./watching.ts";
+import { isSigned, startWebhookReceiver } from "./webhook-receiver.ts";
 
 type PlaneOf = () => ProcessPlane;
 
@@ -157,6 +158,35 @@ export function outlivesItsConductor(planeOf: PlaneOf): void {
     expect(performance.now() - killedMs).toBeLessThan(20_000);
     first.start();
     await first.waitUntilReady();
+  });
+}
+
+export function tellsWebhooksThroughIt(planeOf: PlaneOf): void {
+  it("has another conductor go on with a killed one's deliveries", { timeout: 90_000 }, async () => {
+    const plane = planeOf();
+    await using receiver = await startWebhookReceiver();
+    const { webhook, secret } = await plane.client.createWebhook({ url: receiver.url, states: [] });
+    const migration = await startHeldCopy(plane, "told");
+    await waitFor("a delivery to be under way", async () => receiver.heard.length > 0);
+    // The only one so far, so it is the one that tells.
+    const [first, second] = plane.conductors;
+    second.start();
+    await second.waitUntilReady();
+    await first.kill9();
+    receiver.letGo();
+    await expectCompleted(plane, migration);
+    const lines = await plane.store.migrations.readLog(migration.uuid);
+    const newest = await plane.store.migrations.logBounds();
+    await waitFor("all to be told", async () => receiver.heard.at(-1)?.id === newest?.newestId, { deadlineMs: 45_000 });
+    const ids = receiver.heard.map(({ id }) => id);
+    expect(ids).toEqual([...ids].sort((a, b) => a - b));
+    expect([...new Set(ids)]).toEqual(lines.map(({ id }) => id));
+    expect(ids.length - new Set(ids).size, "those under way at the kill come again").toBe(1);
+    expect(receiver.heard.filter((event) => !isSigned(event, secret))).toEqual([]);
+    await plane.client.deleteWebhook(webhook.id);
+    first.start();
+    await first.waitUntilReady();
+    await second.stop();
   });
 }
 

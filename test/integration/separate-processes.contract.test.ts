@@ -9,6 +9,7 @@ import {
   outlivesItsConductor,
   outlivesItsData,
   sharesItsWork,
+  tellsWebhooksThroughIt,
 } from "./process-suite.ts";
 import { useProcessPlane } from "./use-process-plane.ts";
 
@@ -17,6 +18,7 @@ describe("a Drover of separate processes over RabbitMQ", () => {
   comesUp(planeOf);
   outlivesItsBroker(planeOf);
   outlivesItsData(planeOf);
+  tellsWebhooksThroughIt(planeOf);
   outlivesItsConductor(planeOf);
   isTracedThroughIt(planeOf);
   outlivesItsAgents(planeOf);
