@@ -10,7 +10,7 @@ import { retryDelayMs } from "./retry-delay.ts";
 
 const DUTY = "webhooks";
 /** A conductor that is silent for so long has its deliveries taken over, ms. */
-const LEASE_MS = 30_000;
+const LEASE_MS = 12_000;
 /** An announcement may get lost; the duty is kept on this period too. */
 const LOOK_ANYWAY_MS = 5_000;
 const GATHER_MS = 20;
