@@ -54,6 +54,7 @@ export function crashableStore(store: Store): CrashableStore {
     hosts: gated(store.hosts, alive),
     guests: gated(store.guests, alive),
     progress: gated(store.progress, alive),
+    histories: gated(store.histories, alive),
     crashAt: (event, when) => {
       const { promise, resolve } = Promise.withResolvers<void>();
       armed = { event, when, happen: resolve };

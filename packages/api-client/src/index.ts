@@ -42,6 +42,7 @@ export type {
   ParkedList,
   ParkedReleased,
   ParkedView,
+  ProgressHistoryView,
   ProgressView,
   RequestAnswerView,
   RequestedPolicy,

@@ -18,6 +18,7 @@ import type {
   MigrationStarted,
   ParkedList,
   ParkedReleased,
+  ProgressHistoryView,
   RequestAnswerView,
   RequestedPolicy,
   ServerDetail,
@@ -194,6 +195,8 @@ export interface DroverClient extends AccessMethods {
   migrate(server: string, options?: MigrateOptions): Promise<MigrationStarted>;
   migrations(filter?: MigrationFilter): Promise<MigrationList>;
   migration(migration: string | number): Promise<MigrationDetail>;
+  /** How its copy went so far, or went: up to 241 points from its beginning to its newest numbers. */
+  progressHistory(migration: string | number): Promise<ProgressHistoryView>;
   /**
    * What happens to a migration, as it happens: a snapshot, then changes and progress, until it is over. A lost connection is
    * made anew, and goes on where it was.
@@ -313,6 +316,8 @@ function methodsOf(client: Client<paths>, url: string): Omit<DroverClient, "migr
       answerOf(url, await client.GET("/v1/migrations", { params: { query: queryOf(filter) } })),
     migration: async (migration) =>
       answerOf(url, await client.GET("/v1/migrations/{migration}", { params: pathOf(migration) })),
+    progressHistory: async (migration) =>
+      answerOf(url, await client.GET("/v1/migrations/{migration}/progress-history", { params: pathOf(migration) })),
     forceComplete: async (migration, { method = null } = {}) =>
       answerOf(
         url,

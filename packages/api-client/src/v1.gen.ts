@@ -173,6 +173,21 @@ export interface paths {
       };
     };
   };
+  "/v1/migrations/{migration}/progress-history": {
+    /** How its copy went so far, or went: points for a chart */
+    get: {
+      parameters: {
+        path: {
+          "migration": string;
+        };
+      };
+      responses: {
+        200: { content: { "application/json": components["schemas"]["ProgressHistory"] } };
+        "4XX": { content: { "application/json": components["schemas"]["Error"] } };
+        "5XX": { content: { "application/json": components["schemas"]["Error"] } };
+      };
+    };
+  };
   "/v1/migrations/{migration}/force-complete": {
     /** Complete it whatever the standstill; `expectedStandstill` of the migration says what that is */
     post: {
@@ -1117,6 +1132,38 @@ export interface components {
     "PriorityRequestInput": {
       /** Orders what waits for a slot: the larger goes first, and of equal ones the older. 0 unless it is said. */
       "priority": number;
+    };
+    "ProgressHistory": {
+      "migrationUuid": string;
+      /** `cache`: as it goes, also for the moment after its end; `archive`: kept since its end. */
+      "source": "cache" | "archive" | "none";
+      /** Why there is nothing, or only the last numbers; null where it is whole. */
+      "missing": string | null;
+      /** The oldest first: up to 241, and 121 of one that is over, evenly over the copy, with its first and its newest numbers. */
+      "points": components["schemas"]["ProgressPoint"][];
+    };
+    "ProgressPoint": {
+      /** The agent's clock, ms since 1970. */
+      "observedAtMs": number;
+      "phase": "setup" | "pre-copy" | "post-copy" | "paused" | "completed";
+      /** Since the copy began. */
+      "elapsedMs": number;
+      /** Grows beyond the total when memory is sent again. */
+      "memoryProcessedBytes": number;
+      "memoryRemainingBytes": number;
+      "memoryBytesPerSecond": number;
+      /** While it stays above `memoryBytesPerSecond` the copy does not converge. */
+      "dirtyBytesPerSecond": number;
+      /** Passes over the guest's memory. */
+      "iteration": number;
+      "diskProcessedBytes": number;
+      "diskRemainingBytes": number;
+      /** The standstill if it were switched over now. */
+      "expectedDowntimeMs": number;
+      /** The standstill that is allowed at this moment. */
+      "downtimeLimitMs": number;
+      /** How much the guest's processors are slowed. */
+      "autoConvergeThrottlePercent": number;
     };
     "RequestAnswer": {
       /** `ignored`: it was so already. */

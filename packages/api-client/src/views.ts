@@ -30,6 +30,9 @@ export type MigrationView = Answer<"/v1/migrations/{migration}", "get", 200>["mi
 /** The numbers of a copy: where they come from (`source`) and how old they are (`ageMs`). */
 export type ProgressView = NonNullable<MigrationView["progress"]>;
 
+/** How a copy went: points for a chart, and what is missing of them. */
+export type ProgressHistoryView = Answer<"/v1/migrations/{migration}/progress-history", "get", 200>;
+
 /** One migration and everything that happened to it, oldest first. */
 export type MigrationDetail = Answer<"/v1/migrations/{migration}", "get", 200>;
 

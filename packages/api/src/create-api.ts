@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { createFleet, createMigrationViews, progressReader } from "@drover/fleet";
+import { createFleet, createMigrationViews, progressHistoryReader, progressReader } from "@drover/fleet";
 import { DroverError } from "@drover/model";
 import { isLoopback, whyNotLocal } from "@drover/service-kit";
 import swagger from "@fastify/swagger";
@@ -118,6 +118,7 @@ export async function createApi(dependencies: ApiDependencies): Promise<FastifyI
   const readProgress = progressReader(dependencies);
   const context = { dependencies, fleet, readProgress, audit };
   const migrations = createMigrationViews({ store, fleet, readProgress });
+  const readHistory = progressHistoryReader(dependencies);
   const hub = new EventHub({ ...{ store, progress, clock, logger, metrics }, maxStreams: config.max_event_streams });
   app.addHook("preClose", () => hub.close());
   const events = eventOpener({ hub, store, fleet, migrations, clock, access, metrics });
@@ -126,7 +127,7 @@ export async function createApi(dependencies: ApiDependencies): Promise<FastifyI
   await app.register(async (scope) => novaApi(scope, context), { prefix: "/v2.1" });
   await app.register(
     async (scope) =>
-      v1Api(scope.withTypeProvider<ZodTypeProvider>(), { dependencies, fleet, migrations, events, audit }),
+      v1Api(scope.withTypeProvider<ZodTypeProvider>(), { dependencies, fleet, migrations, readHistory, events, audit }),
     {
       prefix: "/v1",
     },

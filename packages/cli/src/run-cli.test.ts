@@ -8,6 +8,7 @@ import {
   sampleHost,
   sampleMigration,
   sampleParked,
+  sampleProgress,
   sampleServer,
 } from "./testing/sample-views.ts";
 import { openScriptedApi, refusal } from "./testing/scripted-api.ts";
@@ -135,6 +136,27 @@ test("a priority reaches /v1, and what waits is listed with its place and why", 
   const shown = await runDrover(script, "migration", "show", "12");
   expect(shown.out).toMatch(/^place in queue: +2 of 5 to leave host-1$/m);
   expect(shown.out).toMatch(/^priority: +10$/m);
+});
+
+test("how a copy went is shown people and programs, with what is missing of it", async () => {
+  const { uuid } = sampleMigration();
+  const last = sampleProgress({ elapsedMs: 90_000, memoryRemainingBytes: 0, iteration: 9 });
+  const history = { migrationUuid: uuid, source: "archive", missing: null, points: [sampleProgress(), last] };
+  const lost = { ...history, missing: "the progress cache had no history of it when it ended", points: [last] };
+  const none = { ...history, source: "none", missing: "its copy has not begun", points: [] };
+  const show = async (body: unknown, ...options: string[]) => {
+    const detail = { body: { migration: sampleMigration(), log: [] } };
+    const script = { "GET /v1/migrations/12": detail, [`GET /v1/migrations/${uuid}/progress-history`]: { body } };
+    return (await runDrover(script, "migration", "history", "12", ...options)).out;
+  };
+  expect(await show(history)).toMatch(
+    /^12\.0 s +pre-copy +812 MiB +- +118 MiB\/s +130 MiB\/s +3 +900 ms +500 ms +0 %\n1 min 30 s +pre-copy +0 B/m,
+  );
+  expect(JSON.parse(await show(history, "--json"))).toEqual(history);
+  expect(await show(lost)).toMatch(
+    /\nOnly the last numbers: the progress cache had no history of it when it ended\.\n$/,
+  );
+  expect(await show(none)).toBe("No history: its copy has not begun.\n");
 });
 
 const departures = (host: string) => ({

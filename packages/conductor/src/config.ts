@@ -54,6 +54,14 @@ export const retentionConfig = z.object({
     .describe(
       "Migrations that have been over for so many days are deleted, with their log and their last progress; 0 keeps them for ever. What is in progress, or in `error`, is never deleted. What else was asked of servers goes after as many.",
     ),
+  history_days: z
+    .int()
+    .min(0)
+    .max(DAYS_MOST)
+    .default(30)
+    .describe(
+      "How a copy went is kept for so many days after its end, and no longer than its migration; 0 keeps it as long as that.",
+    ),
   audit_days: z
     .int()
     .min(0)

@@ -45,6 +45,7 @@ import { startWebhookDeliveries } from "./webhooks/webhook-deliveries.ts";
 import { webhookHandlers } from "./webhooks/webhook-handlers.ts";
 import { announcingStore } from "./work/announcing-store.ts";
 import { changeAnnouncer } from "./work/change-announcer.ts";
+import { startHistoryArchive } from "./work/history-archive.ts";
 import { MigrationSignals } from "./work/migration-signals.ts";
 import { MigrationWork } from "./work/migration-work.ts";
 import { startPruning } from "./work/pruning.ts";
@@ -141,6 +142,7 @@ export async function startConductor(dependencies: ConductorDependencies): Promi
     config: dependencies.retention ?? retentionConfig.parse({}),
     onPruned: metrics.pruned,
   });
+  const archive = startHistoryArchive({ store, progress: dependencies.progress, clock, logger });
   const webhooks = await startWebhookDeliveries({
     ...{ store, progress: dependencies.progress, clock, logger, rules },
     giveUpMs: dependencies.config.webhook_give_up_h * 3_600_000,
@@ -156,6 +158,7 @@ export async function startConductor(dependencies: ConductorDependencies): Promi
       if (handedOver !== undefined) await announce(handedOver);
       await webhooks.stop();
       await pruning.stop();
+      await archive.stop();
       await flush.stop();
     },
   };

@@ -110,6 +110,26 @@ export const progressView = migrationProgress
   .meta({ id: "MigrationProgress" });
 export type ProgressView = z.output<typeof progressView>;
 
+const progressPoint = migrationProgress
+  .omit({ migrationUuid: true, sequence: true, memoryTotalBytes: true, diskTotalBytes: true, downtimeMs: true })
+  .meta({ id: "ProgressPoint" });
+
+export const progressHistoryView = z
+  .object({
+    migrationUuid: z.string(),
+    source: z
+      .enum(["cache", "archive", "none"])
+      .describe("`cache`: as it goes, also for the moment after its end; `archive`: kept since its end."),
+    missing: z.string().nullable().describe("Why there is nothing, or only the last numbers; null where it is whole."),
+    points: z
+      .array(progressPoint)
+      .describe(
+        "The oldest first: up to 241, and 121 of one that is over, evenly over the copy, with its first and its newest numbers.",
+      ),
+  })
+  .meta({ id: "ProgressHistory" });
+export type ProgressHistoryView = z.output<typeof progressHistoryView>;
+
 export const migrationView = z
   .object({
     id: z.int(),

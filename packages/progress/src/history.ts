@@ -11,47 +11,19 @@ export interface HistoryPace {
   readonly pointEveryMs: number;
 }
 
-/**
- * The place of each number in the text of a point, which is a JSON array: a public layout, as the README has it. More may
- * be added at the end.
- */
-const FIELDS = [
-  "observedAtMs",
-  "elapsedMs",
-  "phase",
-  "memoryProcessedBytes",
-  "memoryRemainingBytes",
-  "memoryBytesPerSecond",
-  "dirtyBytesPerSecond",
-  "iteration",
-  "diskProcessedBytes",
-  "diskRemainingBytes",
-  "expectedDowntimeMs",
-  "downtimeLimitMs",
-  "autoConvergeThrottlePercent",
-] as const satisfies readonly (keyof ProgressPoint)[];
-
-export function pointText(point: ProgressPoint): string {
-  return JSON.stringify(FIELDS.map((field) => point[field]));
-}
-
-/** `undefined` for what is no point. */
-export function pointFromText(text: string): ProgressPoint | undefined {
-  try {
-    const values: unknown = JSON.parse(text);
-    if (!Array.isArray(values) || values.length < FIELDS.length || typeof values[0] !== "number") return undefined;
-    return Object.fromEntries(FIELDS.map((field, at) => [field, values[at]])) as unknown as ProgressPoint;
-  } catch {
-    return undefined;
-  }
-}
-
 /** Up to the newest numbers: the last point of a history is as old as its points are far apart. */
 export function upToNewest(
   points: readonly ProgressPoint[],
-  newest: MigrationProgress | undefined,
+  newest: MigrationProgress | null | undefined,
 ): readonly ProgressPoint[] {
   const last = points.at(-1);
-  if (newest === undefined || (last !== undefined && last.observedAtMs >= newest.observedAtMs)) return points;
+  if (newest == null || (last !== undefined && last.observedAtMs >= newest.observedAtMs)) return points;
   return [...points, progressPoint(newest)];
+}
+
+/** At most so many of the points, evenly chosen: the first and the last are among them. */
+export function thinHistory(points: readonly ProgressPoint[], most: number): readonly ProgressPoint[] {
+  if (points.length <= most) return points;
+  const chosen = Array.from({ length: most }, (_, n) => Math.round((n * (points.length - 1)) / (most - 1)));
+  return points.filter((_, at) => chosen.includes(at));
 }

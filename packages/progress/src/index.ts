@@ -1,3 +1,4 @@
+export { thinHistory, upToNewest } from "./history.ts";
 export { type MemoryProgressOptions, openMemoryProgress } from "./open-memory-progress.ts";
 export { openProgress, type ProgressSettings } from "./open-progress.ts";
 export { openRedisProgress, type RedisProgressOptions } from "./open-redis-progress.ts";

@@ -1,8 +1,15 @@
-import { DroverError, type Logger, type MigrationProgress, type ProgressPoint } from "@drover/model";
+import {
+  DroverError,
+  type Logger,
+  type MigrationProgress,
+  type ProgressPoint,
+  pointFromText,
+  pointText,
+} from "@drover/model";
 import type { ChainableCommander, Cluster, Redis } from "ioredis";
 import { channelFeed } from "./channel-feed.ts";
 import { EXPIRY_MS } from "./expiry.ts";
-import { FIRST_SPACING_MS, HISTORY_POINTS, pointFromText, pointText, upToNewest } from "./history.ts";
+import { FIRST_SPACING_MS, HISTORY_POINTS, upToNewest } from "./history.ts";
 import type { CachedProgress, ChangeNotice, MigrationPlace, ProgressCache } from "./progress-cache.ts";
 import { definePublishScript } from "./publish-script.ts";
 import { parseRedisAddress, type RedisAddress } from "./redis-address.ts";

@@ -21,6 +21,7 @@ import {
   updateMigration,
 } from "./migration-records.ts";
 import { placementReading } from "./placement-reading.ts";
+import { progressHistories } from "./progress-histories.ts";
 import { pruneMigrations } from "./prune-migrations.ts";
 import { serverActionRecords } from "./server-action-records.ts";
 import { serverGroupRecords } from "./server-group-records.ts";
@@ -66,6 +67,7 @@ export function databaseStore(database: Database): Store {
     guests: guestSightings(database),
     placement: placementReading(database),
     progress: flushedProgress(database),
+    histories: progressHistories(database),
     serverGroups: serverGroupRecords(database),
     aggregates: aggregateRecords(database),
     serverZones: serverZones(database),

@@ -20,8 +20,9 @@ export async function pruneMigrations(database: Database, before: Date, limit: n
     if (old.length === 0) return 0;
     const uuids = old.map(({ uuid }) => uuid);
     await notePrunedLog(transaction, uuids);
-    // It has no foreign key; the log and the claims go with their records.
+    // These have no foreign key; the log and the claims go with their records.
     await transaction.deleteFrom("migration_progress").where("migration_uuid", "in", uuids).execute();
+    await transaction.deleteFrom("progress_histories").where("migration_uuid", "in", uuids).execute();
     await transaction.deleteFrom("migrations").where("uuid", "in", uuids).execute();
     return uuids.length;
   });

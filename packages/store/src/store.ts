@@ -8,6 +8,7 @@ import type {
   MigrationProgress,
   MigrationState,
   ObservedGuest,
+  ProgressPoint,
   ServerAction,
   ServerGroup,
   ServerLock,
@@ -236,6 +237,24 @@ export interface ProgressStore {
   read(migrationUuids: readonly string[]): Promise<ReadonlyMap<string, MigrationProgress>>;
 }
 
+/** How the copies of migrations that are over went. */
+export interface ProgressHistoryStore {
+  /**
+   * Up to `limit` migrations that ended since then, the oldest first, whose copy had begun and that have no history here; each with
+   * its source. Once a history is older than the time that was asked for it may be deleted.
+   */
+  missing(
+    endedSince: Date,
+    limit: number,
+  ): Promise<readonly { readonly migrationUuid: string; readonly host: string }[]>;
+  /** By migration, in one statement; one that is there stays as it is. Empty where nothing is known any more. */
+  archive(histories: ReadonlyMap<string, readonly ProgressPoint[]>): Promise<void>;
+  /** The oldest point first; undefined where none was archived, or it is kept no longer. */
+  read(migrationUuid: string): Promise<readonly ProgressPoint[] | undefined>;
+  /** Deletes up to `limit` of them that were archived before that time, and says how many. */
+  prune(before: Date, limit: number): Promise<number>;
+}
+
 /** What one process at a time does for all: pruning, for instance. */
 export interface DutyStore {
   /**
@@ -296,6 +315,7 @@ export interface Store {
   readonly guests: GuestStore;
   readonly placement: PlacementStore;
   readonly progress: ProgressStore;
+  readonly histories: ProgressHistoryStore;
   readonly serverGroups: ServerGroupStore;
   readonly aggregates: AggregateStore;
   readonly serverZones: ServerZoneStore;

@@ -31,6 +31,7 @@ export const policyTable: Readonly<Record<string, RouteAccess>> = {
   "POST /v1/servers/:server/migrations": "operator",
   "GET /v1/migrations": "reader",
   "GET /v1/migrations/:migration": "reader",
+  "GET /v1/migrations/:migration/progress-history": "reader",
   "GET /v1/migrations/:migration/events": "reader",
   "POST /v1/migrations/:migration/force-complete": "operator",
   "POST /v1/migrations/:migration/abort": "operator",

@@ -4,6 +4,7 @@ import {
   forceCompleteMigration,
   migrationDetail,
   migrationView,
+  progressHistoryView,
   requestAnswer,
   resumeMigration,
   setMigrationPriority,
@@ -18,7 +19,7 @@ import { errorAnswers, type V1App, type V1Context } from "./v1-context.ts";
 
 /** `/v1/migrations` */
 export function migrationRoutes(app: V1App, context: V1Context): void {
-  const { migrations } = context;
+  const { fleet, migrations, readHistory } = context;
 
   app.get(
     "/migrations",
@@ -50,6 +51,20 @@ export function migrationRoutes(app: V1App, context: V1Context): void {
       },
     },
     async (request) => migrations.detail(request.params.migration),
+  );
+
+  app.get(
+    "/migrations/:migration/progress-history",
+    {
+      schema: {
+        operationId: "getProgressHistory",
+        tags: ["migrations"],
+        summary: "How its copy went so far, or went: points for a chart",
+        params: migrationParams,
+        response: { 200: progressHistoryView, ...errorAnswers },
+      },
+    },
+    async (request) => readHistory(await fleet.findMigration(request.params.migration)),
   );
 
   requestRoute(app, context, {

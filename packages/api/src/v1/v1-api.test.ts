@@ -174,6 +174,41 @@ describe("/v1/migrations", () => {
     });
   });
 
+  it("shows how a copy went: from the cache, from the archive, and what is missing", async () => {
+    const migration = await api.fleet.running(S1);
+    const { uuid } = migration;
+    const history = async () => (await api.v1("GET", `/migrations/${uuid}/progress-history`)).body;
+    expect(await history()).toEqual({
+      migrationUuid: uuid,
+      source: "none",
+      missing: "its copy has not begun",
+      points: [],
+    });
+    await api.progress.publish("hosta", [sampleSnapshot(uuid, { observedAtMs: 1, memoryRemainingBytes: 700 })]);
+    await api.progress.publish("hosta", [sampleSnapshot(uuid, { sequence: 2, observedAtMs: 2 })]);
+    const points = [
+      { observedAtMs: 1, memoryRemainingBytes: 700 },
+      { observedAtMs: 2, memoryRemainingBytes: 400 },
+    ];
+    expect(await history()).toMatchObject({ source: "cache", missing: null, points });
+    const finalProgress = sampleSnapshot(uuid, { sequence: 3, observedAtMs: 3, phase: "completed" });
+    const undone = await api.fleet.move(migration, { state: "rolling-back" });
+    await api.fleet.move(undone, { state: "failed", finalProgress });
+    expect(await history()).toMatchObject({ source: "cache", points: [...points, { phase: "completed" }] });
+    await api.store.histories.archive(new Map([[uuid, []]]));
+    expect(await history()).toMatchObject({
+      source: "archive",
+      missing: "the progress cache had no history of it when it ended",
+      points: [{ observedAtMs: 3, phase: "completed" }],
+    });
+    expect((await api.v1("GET", "/migrations/4711/progress-history")).status).toBe(404);
+    await api.progress.close();
+    const { uuid: other } = await api.fleet.running(S2);
+    expect((await api.v1("GET", `/migrations/${other}/progress-history`)).body).toMatchObject({
+      ...{ source: "none", missing: "the progress cache is away" },
+    });
+  });
+
   it("filters by server, status, host and whether it is over", async () => {
     const running = await api.fleet.running(S1);
     const queued = await api.fleet.queued(S2);

@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
-import type { Fleet, MigrationViews } from "@drover/fleet";
+import type { Fleet, MigrationViews, ProgressHistoryReader } from "@drover/fleet";
 import type { FastifyBaseLogger, FastifyInstance, RawServerDefault } from "fastify";
 import type { ZodTypeProvider } from "fastify-type-provider-zod";
 import type { ApiDependencies } from "../api-dependencies.ts";
@@ -12,6 +12,7 @@ export interface V1Context {
   readonly dependencies: ApiDependencies;
   readonly fleet: Fleet;
   readonly migrations: MigrationViews;
+  readonly readHistory: ProgressHistoryReader;
   readonly events: EventOpener;
   readonly audit: ApiAudit;
 }

@@ -2,6 +2,7 @@ import type { Command } from "commander";
 import type { CommandHost } from "../command-context.ts";
 import { EXIT } from "../exit-code.ts";
 import { findMigration } from "../find-migration.ts";
+import { historyTable } from "../format/history-table.ts";
 import { migrationFacts, migrationTable } from "../format/migration-table.ts";
 import { parseLimit } from "../parse-limit.ts";
 import { parseName } from "../parse-name.ts";
@@ -51,6 +52,17 @@ function addReadingCommands(group: Command, host: CommandHost): void {
       runCommand(host, async (context, address) => {
         const detail = await findMigration(context.client(), address, "newest");
         context.answer(detail, (found) => migrationFacts(found, context.io.clock.now()));
+        return EXIT.ok;
+      }),
+    );
+  group
+    .command("history")
+    .description("how its copy went: memory left, rates and standstill from its beginning on")
+    .argument("<migration>", ADDRESS, parseName)
+    .action(
+      runCommand(host, async (context, address) => {
+        const { migration } = await findMigration(context.client(), address, "newest");
+        context.answer(await context.client().progressHistory(migration.uuid), historyTable);
         return EXIT.ok;
       }),
     );

@@ -25,7 +25,7 @@ export function conductorMetrics(metrics: Metrics): ConductorMetrics {
   });
   const pruned = metrics.counter({
     name: "drover_pruned_total",
-    help: "Records that this conductor deleted since `[retention]` keeps them no longer; `what` is `migrations` or `audit`.",
+    help: "Records that this conductor deleted since `[retention]` keeps them no longer; `what` is `migrations`, `histories`, `server-actions` or `audit`.",
     labels: ["what"],
   });
   const webhooks = metrics.counter({

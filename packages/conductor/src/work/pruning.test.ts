@@ -39,13 +39,14 @@ function hurriedClock(hours: number) {
 interface Pruning {
   readonly migrationsDays?: number;
   readonly auditDays?: number;
+  readonly historyDays?: number;
   readonly looks?: number;
   /** Of the store, which is 100 days older than the first look. */
   readonly before: (store: Store) => Promise<unknown>;
 }
 
 /** Prunes a real store so often, and looks at what is left. */
-async function prune({ migrationsDays = 0, auditDays = 0, looks = 1, before }: Pruning) {
+async function prune({ migrationsDays = 0, auditDays = 0, historyDays = 0, looks = 1, before }: Pruning) {
   const clock = hurriedClock(looks);
   const store = await openSqliteStore({ path: ":memory:", clock, logger: silentLogger });
   await before(store);
@@ -53,7 +54,7 @@ async function prune({ migrationsDays = 0, auditDays = 0, looks = 1, before }: P
   const pruned: string[] = [];
   const service = startPruning({
     ...{ store, clock, logger: silentLogger },
-    config: { migrations_days: migrationsDays, audit_days: auditDays },
+    config: { migrations_days: migrationsDays, history_days: historyDays, audit_days: auditDays },
     onPruned: (what, count) => pruned.push(`${count} of ${what}`),
   });
   await clock.passed;
@@ -103,6 +104,14 @@ it("keeps each kind for a time of its own, and for ever where that is 0 days", a
   const other = await prune({ migrationsDays: 0, auditDays: 0, before });
   expect([other.pruned, await other.store.migrations.list({})]).toMatchObject([[], { length: 2 }]);
   await other.store.close();
+});
+
+it("deletes how a copy went before its migration", async () => {
+  const before = (store: Store) => store.histories.archive(new Map([["one", []]]));
+  const { store, pruned } = await prune({ historyDays: 99, before });
+  expect(pruned).toEqual(["1 of histories"]);
+  expect(await store.histories.read("one")).toBeUndefined();
+  await store.close();
 });
 
 it("leaves to another conductor what that one does", async () => {

@@ -5,7 +5,7 @@ import type { Store } from "@drover/store";
 import type { RetentionConfig } from "../config.ts";
 
 export interface PruningOptions {
-  readonly store: Pick<Store, "migrations" | "serverActions" | "audit" | "duties">;
+  readonly store: Pick<Store, "migrations" | "histories" | "serverActions" | "audit" | "duties">;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly config: RetentionConfig;
@@ -14,7 +14,7 @@ export interface PruningOptions {
 }
 
 /** What is kept for a time only. */
-type Prunable = "migrations" | "server-actions" | "audit";
+type Prunable = "migrations" | "histories" | "server-actions" | "audit";
 
 const DUTY = "pruning";
 /** Between two looks at what is too old, ms. */
@@ -59,10 +59,11 @@ export function startPruning(options: PruningOptions): RunningService {
 
 async function pruneOnce(options: PruningOptions, signal: AbortSignal): Promise<void> {
   const { store, config } = options;
-  const { duties, migrations, serverActions, audit } = store;
+  const { duties, migrations, histories, serverActions, audit } = store;
   const owner = `conductor-${randomUUID()}`;
   const kinds: readonly { what: Prunable; days: number; prune: (before: Date, limit: number) => Promise<number> }[] = [
     { what: "migrations", days: config.migrations_days, prune: (before, limit) => migrations.prune(before, limit) },
+    { what: "histories", days: config.history_days, prune: (before, limit) => histories.prune(before, limit) },
     {
       what: "server-actions",
       days: config.migrations_days,

@@ -1,3 +1,4 @@
+import { progressPoint } from "@drover/model";
 import { describe, expect, it } from "vitest";
 import type { ContractContext } from "./migration-contract.ts";
 import { log, newMigration, roomy, snapshotOf } from "./samples.ts";
@@ -35,6 +36,62 @@ export function progressContract(context: () => ContractContext): void {
       expect((await progress.underWay()).map(({ host }) => host).sort()).toEqual(["copying", "over"]);
       await migrations.update(uuid, version, { state: "completed", endedAt: context().clock.now() }, log);
       expect(await progress.underWay()).toEqual([{ migrationUuid: copying.uuid, host: "copying" }]);
+    });
+  });
+  describe("archived histories of progress", () => {
+    const pointOf = (sequence: number) => progressPoint(snapshotOf("any", sequence));
+    /** One that is over; its copy had begun where that is said. */
+    async function over(copied: boolean) {
+      const { store, clock } = context();
+      const { uuid, ...version } = await store.migrations.create(newMigration({ sourceHost: "east" }), log);
+      const taken = await store.migrations.takeSourceSlot(uuid, version, roomy, { step: "x" }, log);
+      if (taken.kind !== "taken") throw new Error("no slot");
+      const end = { state: "completed", endedAt: clock.now(), ...(copied ? { startedAt: clock.now() } : {}) } as const;
+      return await store.migrations.update(uuid, taken.migration, end, log);
+    }
+
+    it("are wanted of those whose copy had begun, once, and kept as they were first told", async () => {
+      const { store, clock } = context();
+      const since = clock.now();
+      const [first, second] = [await over(true), await over(true)];
+      await over(false);
+      const { uuid: running, ...version } = await store.migrations.create(newMigration(), log);
+      await store.migrations.takeSourceSlot(running, version, roomy, { step: "x", startedAt: since }, log);
+      const wanted = await store.histories.missing(since, 10);
+      expect(wanted.map(({ migrationUuid }) => migrationUuid).sort()).toEqual([first.uuid, second.uuid].sort());
+      expect(wanted.map(({ host }) => host)).toEqual(["east", "east"]);
+      expect(await store.histories.missing(since, 1)).toHaveLength(1);
+      await store.histories.archive(new Map([[first.uuid, [pointOf(1), pointOf(2)]]]));
+      await store.histories.archive(
+        new Map([
+          [first.uuid, []],
+          [second.uuid, []],
+        ]),
+      );
+      expect(await store.histories.missing(since, 10)).toEqual([]);
+      expect(await store.histories.read(first.uuid)).toEqual([pointOf(1), pointOf(2)]);
+      expect(await store.histories.read(second.uuid)).toEqual([]);
+      expect(await store.histories.read(running)).toBeUndefined();
+      clock.advance(1_000);
+      await over(true);
+      expect(await store.histories.missing(clock.now(), 10)).toHaveLength(1);
+    });
+
+    it("go after their time, a batch at a time, and with their migration", async () => {
+      const { store, clock } = context();
+      const all = [await over(true), await over(true), await over(true)];
+      for (const { uuid } of all.slice(0, 2)) {
+        await store.histories.archive(new Map([[uuid, [pointOf(1)]]]));
+        clock.advance(1_000);
+      }
+      const before = clock.now();
+      const [, , kept] = all;
+      await store.histories.archive(new Map([[kept?.uuid ?? "", [pointOf(1)]]]));
+      expect(await store.histories.prune(before, 1)).toBe(1);
+      expect(await store.histories.prune(before, 10)).toBe(1);
+      expect(await store.histories.read(kept?.uuid ?? "")).toHaveLength(1);
+      expect(await store.migrations.prune(before, 10)).toBe(3);
+      expect(await store.histories.read(kept?.uuid ?? "")).toBeUndefined();
     });
   });
 }

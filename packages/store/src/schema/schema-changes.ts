@@ -17,6 +17,7 @@ import { serverActions } from "./0016-server-actions.ts";
 import { guestNames } from "./0017-guest-names.ts";
 import { placementChanges } from "./0018-placement-changes.ts";
 import { hostBeats } from "./0019-host-beats.ts";
+import { progressHistories } from "./0020-progress-histories.ts";
 import type { SchemaChange } from "./schema-change.ts";
 
 /** Every change in order; the last one's number is the version that this code works with. */
@@ -40,4 +41,5 @@ export const schemaChanges: readonly SchemaChange[] = [
   guestNames,
   placementChanges,
   hostBeats,
+  progressHistories,
 ];

@@ -11,6 +11,7 @@ export interface Tables {
   readonly migration_log: MigrationLogTable;
   readonly destination_claims: DestinationClaimTable;
   readonly migration_progress: MigrationProgressTable;
+  readonly progress_histories: ProgressHistoryTable;
   readonly server_groups: ServerGroupTable;
   readonly server_group_members: ServerGroupMemberTable;
   readonly aggregates: AggregateTable;
@@ -138,6 +139,12 @@ interface MigrationProgressTable {
   readonly sequence: number;
   readonly observed_at: number;
   readonly snapshot: string;
+}
+
+interface ProgressHistoryTable {
+  readonly migration_uuid: string;
+  readonly archived_at: number;
+  readonly points: string;
 }
 
 interface ServerGroupTable {
