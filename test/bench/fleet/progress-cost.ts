@@ -86,7 +86,7 @@ async function measureProgress(servers: Servers, options: BenchOptions) {
   const published = () => countOf(agents, "published");
   const answers = (await Promise.all(agents.map((worker) => worker.ask({})))) as { migrations: MigrationPlace[] }[];
   const migrations = answers.flatMap((answer) => answer.migrations);
-  await postgres.sql(runningRecords(migrations), storeUrl);
+  for (const statement of runningRecords(migrations)) await postgres.sql(statement, storeUrl);
   await delay(WARM_UP_MS);
 
   const rounds: Round[] = [];
