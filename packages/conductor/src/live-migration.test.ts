@@ -4,6 +4,7 @@ import {
   getMigration,
   listMigrations,
   liveMigrateInstance,
+  migrationChanged,
   reportMigrationOutcome,
   tuneMigration,
   updateHost,
@@ -385,6 +386,25 @@ describe("a queue of several", () => {
     await plane.alpha.outcome(first, { outcome: "arrived", cause: null });
     await plane.alpha.outcome(low, { outcome: "arrived", cause: null });
     await plane.until(low, "completed");
+  });
+
+  it("goes on when another conductor has recorded the end of the one before", async () => {
+    const first = await start({ alpha: copies }, { max_concurrent_live_migrations: 1 });
+    await plane.until(first, "running");
+    await plane.store.guests.replaceSightings("alpha", [guest, otherGuest, third]);
+    const second = await ask(otherGuest.uuid);
+    await expect.poll(async () => (await plane.store.migrations.get(second))?.reason).toContain("waits for a slot");
+    const last = await ask(third.uuid);
+    await expect.poll(async () => (await plane.store.migrations.get(last))?.reason).toContain("waits for");
+    await plane.alpha.outcome(first, { outcome: "arrived", cause: null });
+    const running = await plane.until(second, "running");
+    const end = { state: "post-migrating", outcome: "arrived" } as const;
+    await plane.store.migrations.update(second, running, end, { event: "outcome", message: "arrived" });
+    await plane.bus.cast(migrationChanged, { migrationUuid: second }, { fanout: true });
+    // Time alone would have it look after a minute.
+    await plane.until(last, "running");
+    await plane.alpha.outcome(last, { outcome: "arrived", cause: null });
+    for (const uuid of [second, last]) await plane.until(uuid, "completed");
   });
 
   it("waits for the fleet where that has a limit, and says so", async () => {

@@ -1,6 +1,7 @@
 import {
   DroverError,
   errorChain,
+  HOLDS_SOURCE_SLOT,
   isDroverError,
   type Migration,
   type MigrationEvent,
@@ -58,6 +59,7 @@ export async function runMigration(context: ConductorContext, uuid: string, end:
     waits: 0,
     generation: 0,
     queuedAt: undefined,
+    holdsSlotOf: undefined,
     vouched,
     spans: new StepSpans(),
   };
@@ -68,10 +70,8 @@ export async function runMigration(context: ConductorContext, uuid: string, end:
     progress.spans.end();
     context.signals.forget(uuid);
     // It may have been told of a slot that it does not need any more.
-    if (progress.queuedAt !== undefined) {
-      context.signals.wakeFirst(`outgoing of ${progress.queuedAt}`);
-      context.signals.wakeFirst("fleet");
-    }
+    const source = progress.queuedAt ?? progress.holdsSlotOf;
+    if (source !== undefined) wakeNext(context, source);
   }
 }
 
@@ -84,6 +84,8 @@ interface Progress {
   generation: number;
   /** The source whose slot it waits for. */
   queuedAt: string | undefined;
+  /** The source whose slot it had when it last looked. */
+  holdsSlotOf: string | undefined;
   /** The agents were asked whether the record is as new as what they know. */
   readonly vouched: VouchedRecord;
   readonly spans: StepSpans;
@@ -101,6 +103,7 @@ async function walk(
       const migration = await context.store.migrations.get(uuid);
       if (migration?.generation !== progress.generation) progress.waits = 0;
       progress.generation = migration?.generation ?? 0;
+      noteSlot(context, migration, progress);
       next = migration === undefined ? { kind: "over" } : await advance(context, migration, stop, progress);
       progress.failures = 0;
     } catch (error) {
@@ -116,6 +119,19 @@ async function walk(
     progress.waits += 1;
     if (next.kind === "wait") await context.signals.wait(uuid, next.ms, drain, next);
   }
+}
+
+/** Its end may have been recorded by another conductor, which does not know who waits in this one. */
+function noteSlot(context: ConductorContext, migration: Migration | undefined, progress: Progress): void {
+  const had = progress.holdsSlotOf;
+  const holds = migration !== undefined && HOLDS_SOURCE_SLOT.has(migration.state);
+  progress.holdsSlotOf = holds ? migration.sourceHost : undefined;
+  if (had !== undefined && !holds) wakeNext(context, had);
+}
+
+function wakeNext({ signals }: ConductorContext, sourceHost: string): void {
+  signals.wakeFirst(`outgoing of ${sourceHost}`);
+  signals.wakeFirst("fleet");
 }
 
 async function advance(
