@@ -398,7 +398,7 @@ describe("a queue of several", () => {
     await expect.poll(async () => (await plane.store.migrations.get(last))?.reason).toContain("waits for");
     await plane.alpha.outcome(first, { outcome: "arrived", cause: null });
     const running = await plane.until(second, "running");
-    const end = { state: "post-migrating", outcome: "arrived" } as const;
+    const end = { state: "post-migrating", outcome: "arrived", step: "finish-destination" } as const;
     await plane.store.migrations.update(second, running, end, { event: "outcome", message: "arrived" });
     await plane.bus.cast(migrationChanged, { migrationUuid: second }, { fanout: true });
     // Time alone would have it look after a minute.
