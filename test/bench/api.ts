@@ -40,7 +40,9 @@ export const api: Bench = async (options) => {
   const fromCache = await measure(plane, runs, "numbers in Redis", options);
   const streams = await measureStreams(plane, options);
   stopPublishing();
-  await plane.store.progress.flush(plane.migrations.map((migration) => snapshotOf(migration, Date.now())));
+  await plane.store.progress.flush(
+    plane.migrations.map((migration) => ({ snapshot: snapshotOf(migration, Date.now()), ageMs: 0 })),
+  );
   await plane.redis.stop();
   await poll(plane, 16);
   const fromDatabase = await measure(plane, runs, "database alone", options);

@@ -36,7 +36,7 @@ export function moves(planeOf: () => LabPlane): void {
       const flushed = await waitFor("progress to be flushed", async () =>
         (await store.progress.read([migration.uuid])).get(migration.uuid),
       );
-      expect(flushed.memoryTotalBytes).toBe(seen.progress?.memoryTotalBytes);
+      expect(flushed.snapshot.memoryTotalBytes).toBe(seen.progress?.memoryTotalBytes);
       expect(await store.claims.list()).toEqual([]);
     } finally {
       await store.close();

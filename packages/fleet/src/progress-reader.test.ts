@@ -22,9 +22,9 @@ it("gives the newest of cache and store", async () => {
   const read = async () => (await reader({ ...sample, progress })([migration])).get(uuid);
   await progress.publish("hosta", [sampleSnapshot(uuid, { sequence: 5 })]);
   nowMs = 20_000;
-  await sample.store.progress.flush([sampleSnapshot(uuid, { sequence: 4 })]);
+  await sample.store.progress.flush([{ snapshot: sampleSnapshot(uuid, { sequence: 4 }), ageMs: 0 }]);
   expect(await read()).toMatchObject({ source: "cache", ageMs: 20_000, progress: { sequence: 5 } });
-  await sample.store.progress.flush([sampleSnapshot(uuid, { sequence: 6 })]);
+  await sample.store.progress.flush([{ snapshot: sampleSnapshot(uuid, { sequence: 6 }), ageMs: 0 }]);
   expect(await read()).toMatchObject({ source: "store", stale: false });
   await progress.close();
 });
@@ -42,7 +42,7 @@ it("leaves the store alone while the cache has fresh numbers", async () => {
 
 it("falls back to the store, marked stale and with its age, when the cache is away", async () => {
   const migration = await sample.running(S1);
-  await sample.store.progress.flush([sampleSnapshot(migration.uuid, { observedAtMs: Date.now() - 4000 })]);
+  await sample.store.progress.flush([{ snapshot: sampleSnapshot(migration.uuid), ageMs: 4000 }]);
   await sample.progress.close();
   const known = (await reader()([migration])).get(migration.uuid);
   expect(known).toMatchObject({ source: "store", stale: true });

@@ -1,5 +1,13 @@
-import { type Clock, errorChain, type Logger, type Migration, type MigrationProgress, TERMINAL } from "@drover/model";
-import type { CachedProgress, MigrationPlace, ProgressCache } from "@drover/progress";
+import {
+  type AgedProgress,
+  type Clock,
+  errorChain,
+  type Logger,
+  type Migration,
+  type MigrationProgress,
+  TERMINAL,
+} from "@drover/model";
+import type { MigrationPlace, ProgressCache } from "@drover/progress";
 import type { Store } from "@drover/store";
 import { readTogether } from "./read-together.ts";
 
@@ -38,9 +46,7 @@ export function progressReader(dependencies: {
     (places) => progress.read(places),
   );
 
-  async function readCache(
-    places: readonly MigrationPlace[],
-  ): Promise<ReadonlyMap<string, CachedProgress> | undefined> {
+  async function readCache(places: readonly MigrationPlace[]): Promise<ReadonlyMap<string, AgedProgress> | undefined> {
     const [place, ...others] = places;
     if (place === undefined) return new Map();
     try {
@@ -60,12 +66,12 @@ export function progressReader(dependencies: {
     const wanting = open
       .map(uuidOf)
       .filter((uuid) => (cached?.get(uuid)?.ageMs ?? Number.POSITIVE_INFINITY) > FRESH_MS);
-    const stored = wanting.length === 0 ? new Map<string, MigrationProgress>() : await store.progress.read(wanting);
+    const stored = wanting.length === 0 ? new Map<string, AgedProgress>() : await store.progress.read(wanting);
     const known = new Map<string, KnownProgress>();
     for (const migration of migrations) {
       const { uuid, finalProgress } = migration;
       const numbers =
-        finalProgress === null ? newest(cached?.get(uuid), stored.get(uuid), nowMs) : recorded(finalProgress, nowMs);
+        finalProgress === null ? newest(cached?.get(uuid), stored.get(uuid)) : recorded(finalProgress, nowMs);
       if (numbers === undefined) continue;
       known.set(uuid, { ...numbers, stale: cached === undefined && !TERMINAL.has(migration.state) });
     }
@@ -84,21 +90,14 @@ function placeOf({ uuid, sourceHost }: Migration): MigrationPlace {
 type Numbers = Omit<KnownProgress, "stale">;
 
 /** The one with the larger sequence; the cache's on a tie, which is the usual case just after a flush. */
-function newest(
-  fromCache: CachedProgress | undefined,
-  fromStore: MigrationProgress | undefined,
-  nowMs: number,
-): Numbers | undefined {
-  if (fromCache !== undefined && fromCache.snapshot.sequence >= (fromStore?.sequence ?? 0)) {
+function newest(fromCache: AgedProgress | undefined, fromStore: AgedProgress | undefined): Numbers | undefined {
+  if (fromCache !== undefined && fromCache.snapshot.sequence >= (fromStore?.snapshot.sequence ?? 0)) {
     return { progress: fromCache.snapshot, source: "cache", ageMs: fromCache.ageMs };
   }
-  return fromStore && { progress: fromStore, source: "store", ageMs: observedBeforeMs(fromStore, nowMs) };
+  return fromStore && { progress: fromStore.snapshot, source: "store", ageMs: fromStore.ageMs };
 }
 
+/** Of these nobody knows more than the agent's clock. */
 function recorded(progress: MigrationProgress, nowMs: number): Numbers {
-  return { progress, source: "record", ageMs: observedBeforeMs(progress, nowMs) };
-}
-
-function observedBeforeMs(progress: MigrationProgress, nowMs: number): number {
-  return Math.max(0, nowMs - progress.observedAtMs);
+  return { progress, source: "record", ageMs: Math.max(0, nowMs - progress.observedAtMs) };
 }

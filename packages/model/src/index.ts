@@ -122,7 +122,7 @@ export {
 } from "./policy.ts";
 export { type PolicyStep, RUN_TIME_ACTIONS, type RunTimeAction, whyNoStep } from "./policy-step.ts";
 export { type EliminatedHost, failedChecks, type HostWeight, type PreCheck, weightWords } from "./pre-check.ts";
-export { type MigrationProgress, memoryPercent } from "./progress.ts";
+export { type AgedProgress, type MigrationProgress, memoryPercent } from "./progress.ts";
 export { type ProgressPoint, pointFromText, pointText, progressPoint } from "./progress-point.ts";
 export type { ServerAction, ServerActionName } from "./server-action.ts";
 export { noSuchWebhook, type Webhook } from "./webhook.ts";

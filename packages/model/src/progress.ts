@@ -32,6 +32,12 @@ export interface MigrationProgress {
   readonly downtimeMs: number | null;
 }
 
+/** A snapshot, and how long ago it was taken in, ms, by the clock of whoever took it: no agent's clock has a part in that. */
+export interface AgedProgress {
+  readonly snapshot: MigrationProgress;
+  readonly ageMs: number;
+}
+
 /** 0–100, whole percent of memory that need not be sent again; 100 when nothing remains. As Nova's `progress`. */
 export function memoryPercent(progress: Pick<MigrationProgress, "memoryTotalBytes" | "memoryRemainingBytes">): number {
   if (progress.memoryTotalBytes === 0) return 0;

@@ -3,7 +3,6 @@ export { type MemoryProgressOptions, openMemoryProgress } from "./open-memory-pr
 export { openProgress, type ProgressSettings } from "./open-progress.ts";
 export { openRedisProgress, type RedisProgressOptions } from "./open-redis-progress.ts";
 export type {
-  CachedProgress,
   ChangeNotice,
   MigrationPlace,
   ProgressCache,

@@ -1,4 +1,5 @@
 import {
+  type AgedProgress,
   type Clock,
   DroverError,
   type Logger,
@@ -9,7 +10,7 @@ import {
 import { EXPIRY_MS } from "./expiry.ts";
 import { FIRST_SPACING_MS, HISTORY_POINTS, type HistoryPace, upToNewest } from "./history.ts";
 import { listenerSet } from "./listener-set.ts";
-import type { CachedProgress, ChangeNotice, MigrationPlace, ProgressCache } from "./progress-cache.ts";
+import type { ChangeNotice, MigrationPlace, ProgressCache } from "./progress-cache.ts";
 
 export interface MemoryProgressOptions {
   readonly clock: Clock;
@@ -80,7 +81,7 @@ export function openMemoryProgress(options: MemoryProgressOptions): ProgressCach
     read: async (places) => {
       requireOpen("reading progress");
       const nowMs = clock.monotonicMs();
-      return found<CachedProgress>(places, ({ snapshot, takenAtMs }) => ({
+      return found<AgedProgress>(places, ({ snapshot, takenAtMs }) => ({
         snapshot,
         ageMs: Math.round(nowMs - takenAtMs),
       }));

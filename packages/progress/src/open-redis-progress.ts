@@ -1,4 +1,5 @@
 import {
+  type AgedProgress,
   DroverError,
   type Logger,
   type MigrationProgress,
@@ -10,7 +11,7 @@ import type { ChainableCommander, Cluster, Redis } from "ioredis";
 import { channelFeed } from "./channel-feed.ts";
 import { EXPIRY_MS } from "./expiry.ts";
 import { FIRST_SPACING_MS, HISTORY_POINTS, upToNewest } from "./history.ts";
-import type { CachedProgress, ChangeNotice, MigrationPlace, ProgressCache } from "./progress-cache.ts";
+import type { ChangeNotice, MigrationPlace, ProgressCache } from "./progress-cache.ts";
 import { definePublishScript } from "./publish-script.ts";
 import { parseRedisAddress, type RedisAddress } from "./redis-address.ts";
 import { firstAttempt, redisCluster, redisConnection } from "./redis-connection.ts";
@@ -120,8 +121,8 @@ async function readSnapshots(
   client: Client,
   keys: RedisKeys,
   places: readonly MigrationPlace[],
-): Promise<ReadonlyMap<string, CachedProgress>> {
-  const found = new Map<string, CachedProgress>();
+): Promise<ReadonlyMap<string, AgedProgress>> {
+  const found = new Map<string, AgedProgress>();
   await eachHost(client, places, async (pipeline, own) => {
     for (const { host, migrationUuid } of own) {
       const key = keys.snapshot(host, migrationUuid);

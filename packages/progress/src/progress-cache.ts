@@ -1,16 +1,10 @@
-import type { MigrationProgress, ProgressPoint } from "@drover/model";
+import type { AgedProgress, MigrationProgress, ProgressPoint } from "@drover/model";
 
 /** Which migration, and whose: its numbers lie with those of the host that its guest comes from. */
 export interface MigrationPlace {
   readonly migrationUuid: string;
   /** The source, whose agent publishes. */
   readonly host: string;
-}
-
-export interface CachedProgress {
-  readonly snapshot: MigrationProgress;
-  /** How long ago the cache took it, ms, by the cache's own clock: no agent's clock has a part in it. */
-  readonly ageMs: number;
 }
 
 /**
@@ -40,7 +34,7 @@ export interface ProgressCache {
    *
    * @throws `unavailable`
    */
-  read(migrations: readonly MigrationPlace[]): Promise<ReadonlyMap<string, CachedProgress>>;
+  read(migrations: readonly MigrationPlace[]): Promise<ReadonlyMap<string, AgedProgress>>;
   /**
    * How a copy went so far, the oldest first: some 240 points at most that cover all of it, a second apart in the first
    * minutes and further apart the longer it lasts, up to the newest numbers. Empty where the cache has nothing.

@@ -32,8 +32,8 @@ describe("progress in a Redis Cluster", () => {
     const agent = await open("shared", cluster.nodes[0]?.url);
     const flushed: string[] = [];
     const sink = {
-      flush: async (all: readonly { migrationUuid: string }[]) =>
-        void flushed.push(...all.map(({ migrationUuid }) => migrationUuid)),
+      flush: async (all: readonly { snapshot: { migrationUuid: string } }[]) =>
+        void flushed.push(...all.map(({ snapshot }) => snapshot.migrationUuid)),
     };
     for (const [at, host] of hosts.entries()) await agent.publish(host, [snapshotOf(uuids[at] ?? "", 1)]);
     const parts = { cache: agent, underWay: async () => places, sink, clock: systemClock, logger: silentLogger };

@@ -1,4 +1,4 @@
-import { type Clock, type MigrationProgress, silentLogger, systemClock } from "@drover/model";
+import { type AgedProgress, type Clock, type MigrationProgress, silentLogger, systemClock } from "@drover/model";
 import { beforeEach, describe, expect, it, vi } from "vitest";
 import { placesOf, snapshotOf } from "./contract/samples.ts";
 import { openMemoryProgress } from "./open-memory-progress.ts";
@@ -26,7 +26,9 @@ describe("the flush of progress", () => {
   let flushed: (readonly MigrationProgress[])[];
   const underWay = vi.fn(async () => placesOf("east", "one", "two"));
   const options = () => ({ cache, underWay, clock, logger: silentLogger });
-  const sink = { flush: async (progress: readonly MigrationProgress[]) => void flushed.push(progress) };
+  const sink = {
+    flush: async (progress: readonly AgedProgress[]) => void flushed.push(progress.map(({ snapshot }) => snapshot)),
+  };
 
   beforeEach(() => {
     clock = tickingClock();
@@ -63,7 +65,7 @@ describe("the flush of progress", () => {
     const told: string[] = [];
     const start = (name: string) => {
       const own = tickingClock();
-      const flush = async (progress: readonly MigrationProgress[]) => void told.push(`${name}: ${progress.length}`);
+      const flush = async (progress: readonly AgedProgress[]) => void told.push(`${name}: ${progress.length}`);
       const running = startProgressFlush({ ...options(), clock: own, sink: { flush }, duty: dutyOf(name) });
       return { ...own, running };
     };
@@ -129,11 +131,11 @@ describe("the flush of progress", () => {
     let release: () => void = () => {};
     let running = 0;
     let most = 0;
-    const slow = vi.fn(async (progress: readonly MigrationProgress[]) => {
+    const slow = vi.fn(async (progress: readonly AgedProgress[]) => {
       most = Math.max(most, ++running);
       if (flushed.length === 0) await new Promise<void>((resolve) => (release = resolve));
       running -= 1;
-      flushed.push(progress);
+      flushed.push(progress.map(({ snapshot }) => snapshot));
     });
     await cache.publish("east", [snapshotOf("one", 1)]);
     const flush = startProgressFlush({ ...options(), sink: { flush: slow } });

@@ -1,4 +1,4 @@
-import { type Clock, type Logger, type MigrationProgress, pause } from "@drover/model";
+import { type AgedProgress, type Clock, type Logger, pause } from "@drover/model";
 import type { MigrationPlace, ProgressCache } from "./progress-cache.ts";
 
 const DEFAULT_INTERVAL_MS = 5000;
@@ -13,7 +13,7 @@ export interface ProgressFlushOptions {
   /** The migrations of which there may be news; the store's `progress.underWay` fits. Asked once for each flush. */
   readonly underWay: () => Promise<readonly MigrationPlace[]>;
   /** Takes many migrations at once; the store's `progress` fits. It must ignore what is older than it has. */
-  readonly sink: { flush(progress: readonly MigrationProgress[]): Promise<void> };
+  readonly sink: { flush(progress: readonly AgedProgress[]): Promise<void> };
   /** From the end of one flush to the start of the next, ms. @default 5000 */
   readonly intervalMs?: number;
   /** Among several processes with one sink, whose turn it is. @default always ours */
@@ -61,12 +61,12 @@ export function startProgressFlush(options: ProgressFlushOptions): ProgressFlush
     let count = 0;
     for (let from = 0; from < migrations.length; from += BATCH) {
       const cached = await cache.read(migrations.slice(from, from + BATCH));
-      const changed = [...cached.values()]
-        .map(({ snapshot }) => snapshot)
-        .filter(({ migrationUuid, sequence }) => sequence > (known.get(migrationUuid) ?? -1));
+      const changed = [...cached.values()].filter(
+        ({ snapshot }) => snapshot.sequence > (known.get(snapshot.migrationUuid) ?? -1),
+      );
       if (changed.length === 0) continue;
       await sink.flush(changed);
-      for (const { migrationUuid, sequence } of changed) known.set(migrationUuid, sequence);
+      for (const { snapshot } of changed) known.set(snapshot.migrationUuid, snapshot.sequence);
       count += changed.length;
     }
     return count;

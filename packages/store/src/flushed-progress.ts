@@ -1,8 +1,9 @@
-import type { MigrationProgress } from "@drover/model";
-import { sql } from "kysely";
+import type { AgedProgress, MigrationProgress } from "@drover/model";
+import { type Selectable, sql } from "kysely";
 import type { Database } from "./database.ts";
 import { isInProgress } from "./in-progress.ts";
 import { fromJson } from "./rows.ts";
+import type { Tables } from "./schema/tables.ts";
 import type { ProgressStore } from "./store.ts";
 
 export function flushedProgress(database: Database): ProgressStore {
@@ -24,23 +25,25 @@ export function flushedProgress(database: Database): ProgressStore {
       const rows = await database.query("reading flushed progress", (db) =>
         db
           .selectFrom("migration_progress")
-          .select(["migration_uuid", "snapshot"])
+          .select(["migration_uuid", "observed_at", "snapshot"])
           .where(sql<boolean>`migration_uuid in (select value from ${database.driver.jsonTexts(migrationUuids)})`)
           .execute(),
       );
-      return new Map(rows.map((row) => [row.migration_uuid, fromJson<MigrationProgress>(row.snapshot)]));
+      const nowMs = database.now().getTime();
+      return new Map(rows.map((row) => [row.migration_uuid, agedProgress(row, nowMs)]));
     },
   };
 }
 
-async function flush(database: Database, progress: readonly MigrationProgress[]): Promise<void> {
+async function flush(database: Database, progress: readonly AgedProgress[]): Promise<void> {
   const newest = newestOfEach(progress);
   if (newest.length === 0) return;
+  const nowMs = database.now().getTime();
   const rows = database.driver.jsonObjects(
-    newest.map((snapshot) => ({
+    newest.map(({ snapshot, ageMs }) => ({
       migrationUuid: snapshot.migrationUuid,
       sequence: snapshot.sequence,
-      observedAtMs: snapshot.observedAtMs,
+      observedAtMs: nowMs - ageMs,
       snapshot: JSON.stringify(snapshot),
     })),
   );
@@ -60,11 +63,21 @@ async function flush(database: Database, progress: readonly MigrationProgress[])
  * One row per migration, since one statement may not write a row twice; in the order of uuids, so that two conductors
  * that flush at once lock rows in one order.
  */
-function newestOfEach(progress: readonly MigrationProgress[]): readonly MigrationProgress[] {
-  const newest = new Map<string, MigrationProgress>();
-  for (const snapshot of progress) {
-    const other = newest.get(snapshot.migrationUuid);
-    if (other === undefined || snapshot.sequence > other.sequence) newest.set(snapshot.migrationUuid, snapshot);
+function newestOfEach(progress: readonly AgedProgress[]): readonly AgedProgress[] {
+  const newest = new Map<string, AgedProgress>();
+  for (const aged of progress) {
+    const { migrationUuid, sequence } = aged.snapshot;
+    if (sequence > (newest.get(migrationUuid)?.snapshot.sequence ?? -1)) newest.set(migrationUuid, aged);
   }
-  return [...newest.values()].sort((a, b) => (a.migrationUuid < b.migrationUuid ? -1 : 1));
+  return [...newest.values()].sort((a, b) => (a.snapshot.migrationUuid < b.snapshot.migrationUuid ? -1 : 1));
+}
+
+function agedProgress(
+  row: Pick<Selectable<Tables["migration_progress"]>, "observed_at" | "snapshot">,
+  nowMs: number,
+): AgedProgress {
+  return {
+    snapshot: fromJson<MigrationProgress>(row.snapshot),
+    ageMs: Math.max(0, nowMs - Number(row.observed_at)),
+  };
 }

@@ -1,11 +1,11 @@
 import type {
   AccessToken,
+  AgedProgress,
   Aggregate,
   AuditEntry,
   GuestSighting,
   Host,
   HostFacts,
-  MigrationProgress,
   MigrationState,
   ObservedGuest,
   ProgressPoint,
@@ -233,8 +233,9 @@ export interface ProgressStore {
    */
   underWay(): Promise<readonly { readonly migrationUuid: string; readonly host: string }[]>;
   /** One statement for all; a row with the same or a newer sequence stays as it is. */
-  flush(progress: readonly MigrationProgress[]): Promise<void>;
-  read(migrationUuids: readonly string[]): Promise<ReadonlyMap<string, MigrationProgress>>;
+  flush(progress: readonly AgedProgress[]): Promise<void>;
+  /** What was flushed, older by the time since then. */
+  read(migrationUuids: readonly string[]): Promise<ReadonlyMap<string, AgedProgress>>;
 }
 
 /** How the copies of migrations that are over went. */

@@ -1,5 +1,6 @@
 import { viewChange, viewProgress } from "@drover/fleet";
 import {
+  type AgedProgress,
   type Clock,
   DroverError,
   errorChain,
@@ -8,7 +9,7 @@ import {
   pause,
   TERMINAL,
 } from "@drover/model";
-import type { CachedProgress, ProgressCache } from "@drover/progress";
+import type { ProgressCache } from "@drover/progress";
 import type { Store } from "@drover/store";
 import type { HttpMetrics } from "../http-metrics.ts";
 import type { EventStream } from "./event-stream.ts";
@@ -235,7 +236,7 @@ export class EventHub {
 }
 
 /** Of what was heard of over the feed; it is as old as that. */
-function progressFrame(heard: readonly CachedProgress[]): Buffer {
+function progressFrame(heard: readonly AgedProgress[]): Buffer {
   const progress = heard.map(({ snapshot, ageMs }) =>
     viewProgress({ progress: snapshot, source: "cache", ageMs: Math.round(ageMs), stale: false }),
   );

@@ -164,7 +164,7 @@ describe("/v1/migrations", () => {
 
   it("shows the store's numbers, marked stale, when the cache is away", async () => {
     const { id, uuid } = await api.fleet.running(S1);
-    await api.store.progress.flush([sampleSnapshot(uuid)]);
+    await api.store.progress.flush([{ snapshot: sampleSnapshot(uuid), ageMs: 0 }]);
     await api.progress.close();
     expect((await api.v1("GET", `/migrations/${id}`)).body).toMatchObject({
       migration: { progress: { source: "store", stale: true } },

@@ -1,12 +1,12 @@
-import type { MigrationProgress } from "@drover/model";
-import type { CachedProgress, MigrationPlace } from "../progress-cache.ts";
+import type { AgedProgress, MigrationProgress } from "@drover/model";
+import type { MigrationPlace } from "../progress-cache.ts";
 
 export function placesOf(host: string, ...migrationUuids: readonly string[]): readonly MigrationPlace[] {
   return migrationUuids.map((migrationUuid) => ({ migrationUuid, host }));
 }
 
 /** What was read; of one host in the order of the question. */
-export function snapshotsOf(read: ReadonlyMap<string, CachedProgress>): readonly MigrationProgress[] {
+export function snapshotsOf(read: ReadonlyMap<string, AgedProgress>): readonly MigrationProgress[] {
   return [...read.values()].map(({ snapshot }) => snapshot);
 }
 

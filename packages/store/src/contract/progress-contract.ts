@@ -6,16 +6,18 @@ import { log, newMigration, roomy, snapshotOf } from "./samples.ts";
 /** What every driver promises about the numbers of copies. */
 export function progressContract(context: () => ContractContext): void {
   describe("flushed progress", () => {
-    it("keeps the newest of each migration, whatever order flushes come in", async () => {
-      const { progress } = context().store;
+    it("keeps the newest of each migration, whatever order flushes come in, and how old it is", async () => {
+      const { store, clock } = context();
+      const { progress } = store;
       const [one, two] = [crypto.randomUUID(), crypto.randomUUID()];
-      await progress.flush([snapshotOf(one, 2), snapshotOf(two, 7)]);
-      await progress.flush([snapshotOf(one, 3), snapshotOf(one, 1), snapshotOf(two, 6)]);
-      const kept = await progress.read([one, two, crypto.randomUUID()]);
-      expect(kept).toEqual(
+      const aged = (uuid: string, sequence: number) => ({ snapshot: snapshotOf(uuid, sequence), ageMs: 400 });
+      await progress.flush([aged(one, 2), aged(two, 7)]);
+      clock.advance(1_000);
+      await progress.flush([aged(one, 3), aged(one, 1), aged(two, 6)]);
+      expect(await progress.read([one, two, crypto.randomUUID()])).toEqual(
         new Map([
-          [one, snapshotOf(one, 3)],
-          [two, snapshotOf(two, 7)],
+          [one, { snapshot: snapshotOf(one, 3), ageMs: 400 }],
+          [two, { snapshot: snapshotOf(two, 7), ageMs: 1_400 }],
         ]),
       );
       await progress.flush([]);

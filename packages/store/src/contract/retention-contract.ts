@@ -15,7 +15,7 @@ export function retentionContract(context: () => ContractContext): void {
       const { store, clock } = context();
       const { migrations } = store;
       const first = await over(await migrations.create(newMigration(), log));
-      await store.progress.flush([snapshotOf(first.uuid, 1)]);
+      await store.progress.flush([{ snapshot: snapshotOf(first.uuid, 1), ageMs: 0 }]);
       clock.advance(1_000);
       const second = await over(await migrations.create(newMigration(), log));
       clock.advance(1_000);

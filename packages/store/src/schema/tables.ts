@@ -137,6 +137,7 @@ interface DestinationClaimTable {
 interface MigrationProgressTable {
   readonly migration_uuid: string;
   readonly sequence: number;
+  /** By the clock of the conductor that flushed it, when the cache had taken it. */
   readonly observed_at: number;
   readonly snapshot: string;
 }
