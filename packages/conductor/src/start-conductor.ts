@@ -75,7 +75,7 @@ const FLUSH_DUTY = "progress-flush";
 /** A thousand that begin at once would wait for the scheduler, and for the agents of busy hosts, beyond their deadlines. */
 const CHOICES_AT_ONCE = 32;
 /** They wait for each other in the database: with a thousand at once no connection would be left for anything else. */
-const SLOTS_AT_ONCE = 2;
+const SLOTS_AT_ONCE = 4;
 
 /** Most requests of a large fleet are heartbeats, which wait to be written together: 10,000 hosts have 260 waiting. */
 const REQUESTS_AT_ONCE = 512;

@@ -26,7 +26,5 @@ it("one that others are before in the whole fleet waits for the fleet, and not f
   );
   expect(wait?.wakers).toEqual(["fleet"]);
   expect(told).toEqual([first.uuid]);
-  expect((await migrations.get(second.uuid))?.reason).toBe(
-    "waits for its turn: others are before it in the whole fleet",
-  );
+  expect((await migrations.get(second.uuid))?.reason).toBe("waits for a slot: 1 migrate at a time in the whole fleet");
 });

@@ -38,7 +38,10 @@ export async function takeSlot(context: SlotContext, migration: Migration): Prom
   }
   // Whoever is before it may be another conductor's, and need not have heard that there is a slot.
   if (answer.kind === "not-its-turn" && answer.next !== undefined) context.signals.changed(answer.next);
-  const reason = whyItWaits(migration, answer);
+  const forFleet = `waits for a slot: ${maxFleet} migrate at a time in the whole fleet`;
+  // It had been told of a slot of the fleet that its source keeps it from: that is for another one.
+  if (answer.limit === "source" && migration.reason === forFleet) context.signals.wakeFirst("fleet");
+  const reason = answer.limit === "fleet" ? forFleet : whyItWaitsAtSource(migration, answer);
   if (migration.reason !== reason || migration.waitsFor !== null) {
     // One that had waited for a destination is to have its turn again.
     const change = { reason, waitsFor: null };
@@ -50,9 +53,10 @@ export async function takeSlot(context: SlotContext, migration: Migration): Prom
 }
 
 /** Nothing in it changes with every migration that ends: the place in the queue is worked out by whoever shows it. */
-function whyItWaits({ sourceHost }: Migration, answer: Exclude<SlotAnswer, { readonly kind: "taken" }>): string {
-  const where = answer.limit === "fleet" ? "in the whole fleet" : `to leave ${sourceHost}`;
-  if (answer.kind === "not-its-turn") return `waits for its turn: others are before it ${where}`;
-  if (answer.limit === "fleet") return `waits for a slot: ${answer.max} migrate at a time in the whole fleet`;
+function whyItWaitsAtSource(
+  { sourceHost }: Migration,
+  answer: Exclude<SlotAnswer, { readonly kind: "taken" }>,
+): string {
+  if (answer.kind === "not-its-turn") return `waits for its turn: others are before it to leave ${sourceHost}`;
   return `waits for a slot: ${sourceHost} sends ${answer.max} at a time`;
 }
