@@ -1,8 +1,9 @@
 import type { Migration } from "@drover/model";
-import { sql } from "kysely";
+import { type Kysely, sql } from "kysely";
 import type { Database } from "./database.ts";
 import { isInProgress } from "./in-progress.ts";
 import { migrationFromRow } from "./rows.ts";
+import type { Tables } from "./schema/tables.ts";
 
 // A lease says who works on a migration; it is not what keeps two workers from writing (that is the generation). So a
 // conductor whose clock is wrong costs work done twice, never a wrong record. Whoever takes a lease over that was not
@@ -15,13 +16,14 @@ export async function acquireLeases(
   leaseMs: number,
   limit: number,
 ): Promise<readonly Migration[]> {
+  // Every conductor looks every few seconds, and there is hardly ever any: that takes one statement.
+  const isAnyFree = await database.query("looking for migrations without a lease", (db) =>
+    freeOfLease(db, database.now().getTime()).limit(1).executeTakeFirst(),
+  );
+  if (isAnyFree === undefined) return [];
   const rows = await database.transact("taking leases of migrations", async (transaction) => {
     const nowMs = database.now().getTime();
-    const free = transaction
-      .selectFrom("migrations")
-      .select("id")
-      .where(isInProgress())
-      .where((e) => e.or([e("lease_owner", "is", null), e("lease_expires_at", "<=", nowMs)]))
+    const free = freeOfLease(transaction, nowMs)
       // What is under way cannot wait; of what waits, the first in the queue.
       .orderBy(sql`case when state = 'queued' then 1 else 0 end`)
       .orderBy("priority", "desc")
@@ -45,6 +47,14 @@ export async function acquireLeases(
       .execute();
   });
   return rows.map(migrationFromRow).sort((a, b) => a.createdAt.getTime() - b.createdAt.getTime() || a.id - b.id);
+}
+
+function freeOfLease(db: Kysely<Tables>, nowMs: number) {
+  return db
+    .selectFrom("migrations")
+    .select("id")
+    .where(isInProgress())
+    .where((e) => e.or([e("lease_owner", "is", null), e("lease_expires_at", "<=", nowMs)]));
 }
 
 export async function renewLeases(

@@ -87,8 +87,9 @@ class WebhookDeliveries {
       this.#news = new AbortController();
       let nextTryMs = LOOK_ANYWAY_MS;
       try {
-        const isOurs = await store.duties.take(DUTY, this.#owner, LEASE_MS);
-        await this.#tellOnly(isOurs ? (await store.webhooks.list()).filter(({ enabled }) => enabled) : []);
+        const enabled = (await store.webhooks.list()).filter((webhook) => webhook.enabled);
+        const isOurs = enabled.length > 0 && (await store.duties.take(DUTY, this.#owner, LEASE_MS));
+        await this.#tellOnly(isOurs ? enabled : []);
         nextTryMs = this.#untilNextTryMs();
       } catch (error) {
         logger.debug({ problem: errorChain(error) }, "webhooks could not be looked at");
