@@ -48,7 +48,8 @@ await Promise.all(fleet.hosts.map((host, index) => startAgent(host, buses[Math.f
 
 say({ ready: true });
 for await (const line of createInterface({ input: process.stdin })) say(await answer(JSON.parse(line)));
-await rm(directory, { recursive: true, force: true });
+// The agents write to the last.
+await rm(directory, { recursive: true, force: true, maxRetries: 5 });
 process.exit();
 
 async function answer(request: HostProcessRequest): Promise<object> {
