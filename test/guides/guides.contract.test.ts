@@ -13,7 +13,7 @@ const WRITTEN_FOR = "http://127.0.0.1:8774";
 describe.concurrent("the commands of", () => {
   it.for(["moving-servers.md", "managing-a-migration.md", "openstack-clients.md", "api.md"])(
     "%s do what the guide says",
-    { timeout: 120_000 },
+    { timeout: 240_000 },
     async (page) => {
       await using folders = await standaloneFolders();
       await using drover = await folders.start();
@@ -28,7 +28,7 @@ describe.concurrent("the commands of", () => {
         LANG: "C.UTF-8",
         DROVER_URL: drover.url,
       };
-      await runCommand("bash", ["-c", script], { env, cwd: folders.data, deadlineMs: 110_000 });
+      await runCommand("bash", ["-c", script], { env, cwd: folders.data, deadlineMs: 220_000 });
     },
   );
 });

@@ -26,6 +26,7 @@ it("describes /v1 and nothing else", async () => {
     "/v1/migrations/{migration}/events",
     "/v1/migrations/{migration}/force-complete",
     "/v1/migrations/{migration}/priority",
+    "/v1/migrations/{migration}/progress-history",
     "/v1/migrations/{migration}/resume",
     "/v1/migrations/{migration}/tune",
     "/v1/server-groups",

@@ -48,6 +48,8 @@ export class Network {
 
   join(transfer: Transfer): void {
     this.#transfers.add(transfer);
+    // Also one that was not under way at the moment of the reset: at a switch-over, for instance.
+    if (this.condition(transfer.from, transfer.to) === "reset") transfer.connectionReset();
     this.#share(transfer.from, transfer.to);
   }
 
