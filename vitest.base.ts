@@ -12,9 +12,6 @@ import { defineConfig } from "vitest/config";
 const wanted = process.env.DROVER_TEST_TIERS ?? "unit";
 const tiers = new Set(wanted.split(","));
 const real = { services: "**/*.contract.test.ts", hypervisors: "**/*.lab.test.ts" };
-/** A glob of folders: of the tests with real servers or hosts, only those in them run. */
-const folders = process.env.DROVER_TEST_FOLDERS ?? "";
-const report = ["report", ...tiers, ...(folders === "" ? [] : [folders])].join("-").replace(/[^a-z-]/g, "_");
 
 /**
  * @param sources Where the tests are.
@@ -30,7 +27,7 @@ export function testsIn(sources: string, atOnce: { readonly unit?: number; reado
     .filter(([tier]) => tiers.has(tier))
     .map(([name, glob], index) => ({
       name,
-      include: [folders === "" ? glob : `${folders}/${glob}`],
+      include: [glob],
       exclude: ["**/node_modules/**", "**/dist/**"],
       groupOrder: index + 1,
     }));
@@ -40,7 +37,7 @@ export function testsIn(sources: string, atOnce: { readonly unit?: number; reado
       isolate: false,
       testTimeout: 60_000,
       hookTimeout: 120_000,
-      reporters: ["default", ["json", { outputFile: `.vitest/${report}.json` }]],
+      reporters: ["default", ["json", { outputFile: `.vitest/report-${wanted.replaceAll(",", "-")}.json` }]],
       projects: [...unit, ...others].map(({ groupOrder, ...project }) => ({
         extends: true,
         test: { ...project, maxWorkers: workers[project.name], sequence: { groupOrder } },

@@ -33,7 +33,14 @@ const outdatedPages = ["config", "metrics", "rpc"].filter((page) => {
   const script = join(root, `scripts/${page}-reference.ts`);
   return spawnSync(process.execPath, [script, "--check"], { stdio: "inherit" }).status !== 0;
 });
-const allRan = await runTests(testJobs());
+let allRan = await runTests(
+  tiers.filter((tier) => tier !== "hypervisors"),
+  { lane: ["@drover/system-tests"], packagesAtOnce: 2 },
+);
+if (tiers.includes("hypervisors")) {
+  const lane = ["@drover/system-tests", "@drover/testkit"];
+  allRan = (await runTests(["hypervisors"], { lane, packagesAtOnce: 1 })) && allRan;
+}
 const counts = countTests();
 const reasons = [
   ...(checks === 0 ? [] : ["build, types or lint failed; see above"]),
@@ -49,52 +56,18 @@ console.log(`tiers run: ${tiers.join(", ")}`);
 console.log(`${counts.passed} passed, ${counts.failed + reasons.length} failed`);
 process.exitCode = counts.failed + reasons.length === 0 ? 0 : 1;
 
-/** Tests that one of the two lanes runs without the other. */
-interface TestJob {
-  readonly tiers: readonly string[];
-  /** Of packages, as turbo has them. */
-  readonly filters: readonly string[];
-  readonly packagesAtOnce: number;
-  /** Only tests in folders that this glob names. @default all */
-  readonly folders?: string;
-}
-
 /**
- * In the order in which the lanes take them, so that both end at about the same time: the longest first. Tests with real
- * servers wait more than they work; those with real machines share two processors badly, so that a lane runs one at a time.
+ * Runs the tests of these tiers: those of the packages in `lane` beside all others, which takes both about as long. Tests
+ * with real servers wait more than they work; those with real machines share two processors badly.
  */
-function testJobs(): readonly TestJob[] {
-  const quick = tiers.filter((tier) => tier !== "hypervisors");
-  const system = "@drover/system-tests";
-  const jobs: TestJob[] = [
-    { tiers: quick, filters: [system], packagesAtOnce: 1 },
-    { tiers: quick, filters: [`!${system}`], packagesAtOnce: 2 },
-  ];
-  if (!tiers.includes("hypervisors")) return jobs;
-  const lab = { tiers: ["hypervisors"], packagesAtOnce: 1 };
-  const long = ["@drover/compute-agent", "@drover/libvirt-sim"] as const;
-  return [
-    ...jobs,
-    { ...lab, filters: [long[0]] },
-    { ...lab, filters: [system], folders: "!(chaos)" },
-    { ...lab, filters: [system], folders: "chaos" },
-    { ...lab, filters: [long[1]] },
-    { ...lab, filters: [system, ...long].map((name) => `!${name}`) },
-  ];
-}
-
-async function runTests(jobs: readonly TestJob[]): Promise<boolean> {
-  const waiting = [...jobs];
-  const codes: number[] = [];
-  const lane = async (): Promise<void> => {
-    for (let job = waiting.shift(); job !== undefined; job = waiting.shift()) {
-      const filters = job.filters.map((filter) => `--filter=${filter}`);
-      const options = [`--concurrency=${job.packagesAtOnce}`, "--continue", "--output-logs=new-only", "--ui=stream"];
-      const env = { DROVER_TEST_TIERS: job.tiers.join(","), DROVER_TEST_FOLDERS: job.folders ?? "" };
-      codes.push(await turbo(["test", ...filters, ...options], env));
-    }
-  };
-  await Promise.all([lane(), lane()]);
+async function runTests(
+  these: readonly string[],
+  { lane, packagesAtOnce }: { readonly lane: readonly string[]; readonly packagesAtOnce: number },
+): Promise<boolean> {
+  const options = [`--concurrency=${packagesAtOnce}`, "--continue", "--output-logs=new-only", "--ui=stream"];
+  const filters = [lane.map((name) => `--filter=${name}`), lane.map((name) => `--filter=!${name}`)];
+  const env = { DROVER_TEST_TIERS: these.join(",") };
+  const codes = await Promise.all(filters.map((filter) => turbo(["test", ...filter, ...options], env)));
   return codes.every((code) => code === 0);
 }
 
