@@ -31,7 +31,7 @@ export async function holdRecords(
   await waiting(`query like 'do $$%${gate}%' and wait_event = 'PgSleep'`);
   return {
     untilWriting: async (column) => {
-      await waiting(`query like 'update%${column}%' and wait_event_type = 'Lock'`);
+      await waiting(`query like '%update "migrations"%${column}%' and wait_event_type = 'Lock'`);
     },
     release: async () => {
       await postgres.sql(`insert into ${gate} values (true)`, storeUrl);

@@ -112,8 +112,10 @@ export function libvirtdContract(start: () => Promise<LibvirtdPair>): void {
       expect((await source.domain.lookupByName("inventory")).id).toBe(-1);
       await source.domain.undefine(dom);
       expect((await source.domain.listAll()).map(({ name }) => name)).not.toContain("inventory");
-      expect(log.of("inventory")).toEqual([
-        "definedAdded",
+      const [first, ...events] = log.of("inventory");
+      expect(first).toBe("definedAdded");
+      // A real one that did not boot was started once more.
+      expect(events.slice(-7)).toEqual([
         "resumedUnpaused",
         "startedBooted",
         "suspendedPaused",

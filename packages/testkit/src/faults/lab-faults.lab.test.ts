@@ -23,10 +23,10 @@ describe("faults of a lab", () => {
     expect(lab.leftovers()).toEqual([]);
   });
 
-  /** How asking the other host's libvirtd ends: "answered", "refused", or "silence" after a second. */
+  /** How asking the other host's libvirtd ends: "answered", "refused", or "silence" after some seconds. */
   const ask = (address: string, port = 16509) => {
     const script = `exec 3<>/dev/tcp/${address}/${port}`;
-    return source.exec("timeout", ["1", "bash", "-c", script]).then(
+    return source.exec("timeout", ["4", "bash", "-c", script]).then(
       () => "answered",
       (error: TestkitError) => (error.details.exitCode === 124 ? "silence" : "refused"),
     );
@@ -62,8 +62,10 @@ describe("faults of a lab", () => {
     idle.once("exit", () => {
       ended = true;
     });
-    await waitFor("a connection", async () =>
-      (await source.exec("ss", ["-Htn", "dst", destination.managementAddress])).stdout.includes("ESTAB"),
+    await waitFor(
+      "a connection",
+      async () => (await source.exec("ss", ["-Htn", "dst", destination.managementAddress])).stdout.includes("ESTAB"),
+      { deadlineMs: 40_000 },
     );
     await using _cut = await faults.cut({ between: [source, destination] }, "reset");
     await waitFor("the connection to be lost", async () => {
