@@ -22,9 +22,7 @@ describe("a part that dies under a real migration and comes back", () => {
   });
 
   for (const cell of SAMPLE) {
-    // An emulated guest's post-copy may not be resumable if it is broken early, with virsh alone too (docs/reliability.md).
-    const retry = cell.part === "network host to host" && cell.state === "post-copy" ? 1 : 0;
-    it(`leaves a true record and holds nothing: ${cellName(cell)}`, { timeout: 200_000, retry }, async () => {
+    it(`leaves a true record and holds nothing: ${cellName(cell)}`, { timeout: 200_000 }, async () => {
       await plane().untilWell();
       // Between hosts what is lost without a word is soon sent again; a reset ends the copy. From the control plane
       // silence is the worse: nobody is told.
