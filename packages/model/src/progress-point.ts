@@ -57,13 +57,18 @@ export function pointText(point: ProgressPoint): string {
 export function pointFromText(text: string): ProgressPoint | undefined {
   try {
     const values: unknown = JSON.parse(text);
-    if (!Array.isArray(values) || !FIELDS.every((field, at) => isOf(field, values[at]))) return undefined;
-    return Object.fromEntries(FIELDS.map((field, at) => [field, values[at]])) as unknown as ProgressPoint;
+    if (!Array.isArray(values)) return undefined;
+    const point: MaybePoint = Object.fromEntries(FIELDS.map((field, at) => [field, values[at]]));
+    return isPoint(point) ? point : undefined;
   } catch {
     return undefined;
   }
 }
 
-function isOf(field: keyof ProgressPoint, value: unknown): boolean {
-  return field === "phase" ? typeof value === "string" : Number.isFinite(value);
+type MaybePoint = Partial<Record<keyof ProgressPoint, unknown>>;
+
+function isPoint(point: MaybePoint): point is ProgressPoint {
+  return FIELDS.every((field) =>
+    field === "phase" ? typeof point[field] === "string" : Number.isFinite(point[field]),
+  );
 }
