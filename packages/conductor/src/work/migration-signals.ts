@@ -139,7 +139,10 @@ export class MigrationSignals {
     for (const [uuid, { hosts }] of this.#watched) if (hosts.includes(host)) this.heard(uuid);
   }
 
-  /** Resolves at the next change of `uuid`, after `ms` (then, and again after each `ms`, if it is its `turn`), when `stop` is aborted, or when one of its wakers has come. */
+  /**
+   * Resolves at the next change of `uuid`, after `ms` (then, and again after each `ms`, if it is its `turn`), when `stop` is
+   * aborted, or when one of its wakers has come.
+   */
   async wait(uuid: string, ms: number, stop: AbortSignal, waitFor: WaitFor = {}): Promise<void> {
     const watched = this.#watched.get(uuid);
     if (watched === undefined || stop.aborted) return;
