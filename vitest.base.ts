@@ -1,3 +1,4 @@
+import { fileURLToPath } from "node:url";
 import { defineConfig } from "vitest/config";
 
 /**
@@ -35,6 +36,7 @@ export function testsIn(sources: string, atOnce: { readonly unit?: number; reado
     test: {
       passWithNoTests: true,
       isolate: false,
+      setupFiles: [fileURLToPath(new URL("./vitest.setup.ts", import.meta.url))],
       testTimeout: 60_000,
       hookTimeout: 120_000,
       reporters: ["default", ["json", { outputFile: `.vitest/report-${wanted.replaceAll(",", "-")}.json` }]],

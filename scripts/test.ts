@@ -14,6 +14,8 @@ import { installDebianPackages, type Tier, tierAvailability } from "../packages/
 import { root, turbo } from "./build.ts";
 
 const inCi = process.env.CI === "true" || process.env.CI === "1";
+/** How much of a failure the summary repeats. */
+const FAILURE_LINES = 12;
 const reportGlob = "{packages/*,test}/.vitest/report-*.json";
 
 const missingTiers: string[] = [];
@@ -114,7 +116,11 @@ interface VitestReport {
     readonly name: string;
     readonly status: string;
     readonly message: string;
-    readonly assertionResults: readonly { readonly status: string; readonly fullName: string }[];
+    readonly assertionResults: readonly {
+      readonly status: string;
+      readonly fullName: string;
+      readonly failureMessages: readonly string[];
+    }[];
   }[];
 }
 
@@ -129,11 +135,17 @@ function countTests(): { passed: number; failed: number; failures: readonly stri
     passed += report.numPassedTests;
     for (const suite of report.testResults) {
       const failed = suite.assertionResults.filter((test) => test.status === "failed");
-      for (const test of failed) failures.push(`${suite.name.replace(root, "")}: ${test.fullName}`);
+      for (const test of failed) failures.push(described(`${suite.name.replace(root, "")}: ${test.fullName}`, test));
       // A file that could not even be loaded has no failed test of its own.
       if (suite.status === "failed" && failed.length === 0)
         failures.push(`${suite.name.replace(root, "")}: ${suite.message}`);
     }
   }
   return { passed, failed: failures.length, failures };
+}
+
+/** The failure with the beginning of its reason, for whoever has the end of the output alone. */
+function described(test: string, { failureMessages }: { readonly failureMessages: readonly string[] }): string {
+  const reasons = failureMessages.flatMap((message) => message.split("\n").slice(0, FAILURE_LINES));
+  return [test, ...reasons].join("\n    ");
 }

@@ -1,0 +1,10 @@
+import { vi } from "vitest";
+
+/**
+ * How long `vi.waitFor` waits where a test does not say, in milliseconds: what it waits for has often come over a real
+ * broker, on a machine that runs others of them beside it. Vitest's own 1000 has no setting.
+ */
+const PATIENCE_MS = 15_000;
+
+const waitFor = vi.waitFor;
+vi.waitFor = (callback, options = PATIENCE_MS) => waitFor(callback, options);
