@@ -34,7 +34,7 @@ interface Tracked {
 
 /**
  * Watches until `signal` is aborted, and logs each change once: a broker that goes away is in the log even when nobody
- * asks `/readyz`.
+ * asks `/readyz`. After that it still answers {@link Readiness.report}, but logs nothing.
  */
 export function watchReadiness(options: {
   readonly clock: Clock;
@@ -52,6 +52,7 @@ export function watchReadiness(options: {
       return item.entry;
     }
     item.entry = { ...before, ready: problem === null, since: clock.now().toISOString(), problem };
+    if (signal.aborted) return item.entry;
     if (problem !== null) logger.warn({ dependency: name, problem }, "a dependency is away; waiting for it");
     else if (before.since !== null) logger.info({ dependency: name, awaySince: before.since }, "a dependency is back");
     return item.entry;

@@ -94,7 +94,15 @@ export async function startService<const Sections extends ConfigSections>(
     stops.add(name, () => service.stop());
     standing = true;
     logger.info({ health: healthServer.address }, "service started");
-    return { healthAddress: healthServer.address, logger, stop: () => stops.run() };
+    return {
+      healthAddress: healthServer.address,
+      logger,
+      stop: () => {
+        // First: what the service closes itself is not missed.
+        ended.abort();
+        return stops.run();
+      },
+    };
   } catch (error) {
     await stops.run();
     throw error;

@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { request } from "node:http";
 import { fileURLToPath } from "node:url";
 import { DroverError, silentLogger } from "@drover/model";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { EXIT_CODES, startService } from "./run-service.ts";
 
 const quiet = { name: "test", sections: {}, env: {}, logger: silentLogger };
@@ -70,6 +70,32 @@ describe("startService", () => {
     });
     await Promise.all([service.stop(), service.stop()]);
     expect(stopped).toEqual(["service", "bus", "store"]);
+  });
+
+  it("does not miss what it closes itself at its stop", async () => {
+    const warn = vi.fn();
+    let closed = false;
+    const { promise: mayStop, resolve: letStop } = Promise.withResolvers<void>();
+    const service = await startService({
+      ...quiet,
+      logger: { ...silentLogger, warn },
+      start: async ({ readiness }) => {
+        readiness.add("bus", async () => {
+          if (closed) throw new DroverError("unavailable", "the bus is closed");
+        });
+        return {
+          stop: () => {
+            closed = true;
+            return mayStop;
+          },
+        };
+      },
+    });
+    const stopped = service.stop();
+    expect(await get(`${service.healthAddress}/readyz`)).toMatchObject({ status: 503 });
+    letStop();
+    await stopped;
+    expect(warn).not.toHaveBeenCalled();
   });
 
   it("stops what stands when the start fails", async () => {
