@@ -10,18 +10,16 @@ import sys
 
 import redis
 
-PATTERN = "drover:progress:2:{*}:migration:*"
+PATTERN = "drover:progress:3:*:snapshots"
 
 client = redis.Redis.from_url(sys.argv[1], decode_responses=True)
 seen = {}
 print("ready")
 while not select.select([sys.stdin], [], [], 0.1)[0]:
     keys = sorted(set(client.scan_iter(PATTERN, count=1000)))
-    pipeline = client.pipeline(transaction=False)
-    for key in keys:
-        pipeline.hget(key, "snapshot")
-    for key, text in zip(keys, pipeline.execute()):
-        snapshots = seen.setdefault(key.rpartition(":")[2], [])
-        if text is not None and text not in snapshots:
-            snapshots.append(text)
-print(json.dumps({migration: [json.loads(text) for text in texts] for migration, texts in seen.items()}))
+    for text in client.mget(keys) if keys else []:
+        for snapshot in json.loads(text)["snapshots"] if text is not None else []:
+            snapshots = seen.setdefault(snapshot["migrationUuid"], [])
+            if snapshot not in snapshots:
+                snapshots.append(snapshot)
+print(json.dumps(seen))

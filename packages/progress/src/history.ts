@@ -3,12 +3,28 @@ import { type MigrationProgress, type ProgressPoint, progressPoint } from "@drov
 /** A history that has so many points loses every second one, and takes half as many from then on. */
 export const HISTORY_POINTS = 240;
 /** Between the points of a history that never was full, ms. */
-export const FIRST_SPACING_MS = 1000;
+const FIRST_SPACING_MS = 1000;
 
-/** When the next point of a history is due, by the cache's clock, and how far apart its points are. */
+/** When the next point of a history is due, by the writer's clock, and how far apart its points are. */
 export interface HistoryPace {
   readonly nextPointAtMs: number;
   readonly pointEveryMs: number;
+}
+
+/** The first point is due at once. */
+export function beginningPace(nowMs: number): HistoryPace {
+  return { nextPointAtMs: nowMs, pointEveryMs: FIRST_SPACING_MS };
+}
+
+/** After a point that was due: one that came late puts off the next, and is not made up for. */
+export function afterPoint({ nextPointAtMs, pointEveryMs }: HistoryPace, nowMs: number): HistoryPace {
+  const onTimeMs = nextPointAtMs + pointEveryMs;
+  return { pointEveryMs, nextPointAtMs: onTimeMs > nowMs ? onTimeMs : nowMs + pointEveryMs };
+}
+
+/** After a history has lost every second point. */
+export function wider({ nextPointAtMs, pointEveryMs }: HistoryPace): HistoryPace {
+  return { nextPointAtMs, pointEveryMs: 2 * pointEveryMs };
 }
 
 /** Up to the newest numbers: the last point of a history is as old as its points are far apart. */

@@ -8,7 +8,7 @@ import {
   progressPoint,
 } from "@drover/model";
 import { EXPIRY_MS } from "./expiry.ts";
-import { FIRST_SPACING_MS, HISTORY_POINTS, type HistoryPace, upToNewest } from "./history.ts";
+import { afterPoint, beginningPace, HISTORY_POINTS, type HistoryPace, upToNewest, wider } from "./history.ts";
 import { listenerSet } from "./listener-set.ts";
 import type { ChangeNotice, MigrationPlace, ProgressCache } from "./progress-cache.ts";
 
@@ -120,25 +120,16 @@ function keyOf({ host, migrationUuid }: MigrationPlace): string {
   return `${host} ${migrationUuid}`;
 }
 
-/** The history with `snapshot`, where a point is due: as the script in Redis keeps it. */
+/** The history with `snapshot`, where a point is due: as a host's publications in Redis keep it. */
 function goneOn(
   present: Entry | undefined,
   snapshot: MigrationProgress,
   nowMs: number,
 ): Pick<Entry, "history" | "pace"> {
-  if (present === undefined) {
-    const pace = { nextPointAtMs: nowMs + FIRST_SPACING_MS, pointEveryMs: FIRST_SPACING_MS };
-    return { history: [progressPoint(snapshot)], pace };
-  }
-  const { history, pace } = present;
+  const { history, pace } = present ?? { history: [], pace: beginningPace(nowMs) };
   if (nowMs < pace.nextPointAtMs) return { history, pace };
   const longer = [...history, progressPoint(snapshot)];
-  const isFull = longer.length >= HISTORY_POINTS;
-  const pointEveryMs = isFull ? pace.pointEveryMs * 2 : pace.pointEveryMs;
-  // From the last point that stays: of a full history the newest does not.
-  const onTime = pace.nextPointAtMs + pace.pointEveryMs;
-  return {
-    history: isFull ? longer.filter((_, at) => at % 2 === 0) : longer,
-    pace: { pointEveryMs, nextPointAtMs: onTime > nowMs ? onTime : nowMs + pointEveryMs },
-  };
+  const next = afterPoint(pace, nowMs);
+  if (longer.length < HISTORY_POINTS) return { history: longer, pace: next };
+  return { history: longer.filter((_, at) => at % 2 === 0), pace: wider(next) };
 }

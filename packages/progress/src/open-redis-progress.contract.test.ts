@@ -1,12 +1,12 @@
 import { readFileSync } from "node:fs";
-import { silentLogger } from "@drover/model";
+import { silentLogger, systemClock } from "@drover/model";
 import { type Certificates, createCertificates, type RealService, startRedis } from "@drover/testkit";
 import { Redis } from "ioredis";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import { progressContract } from "./contract/progress-contract.ts";
 import { placesOf, snapshotOf, snapshotsOf } from "./contract/samples.ts";
 import { EXPIRY_MS } from "./expiry.ts";
-import { FIRST_SPACING_MS, HISTORY_POINTS } from "./history.ts";
+import { HISTORY_POINTS } from "./history.ts";
 import { openRedisProgress } from "./open-redis-progress.ts";
 import type { ProgressCache } from "./progress-cache.ts";
 
@@ -45,16 +45,13 @@ describe("progress in Redis", () => {
     raw.disconnect();
   });
 
-  const key = `drover:progress:2:{east}:migration:${uuid}`;
-  const historyKey = `drover:progress:2:{east}:history:${uuid}`;
+  const key = "drover:progress:3:{east}:snapshots";
+  const historyKey = `drover:progress:3:{east}:history:${uuid}`;
+  const other = crypto.randomUUID();
 
   it("lies as the README says, and expires", async () => {
-    const before = Date.now();
     await cache.publish("east", [snapshotOf(uuid, 7)]);
-    const { snapshot = "", nextPointAtMs, ...rest } = await raw.hgetall(key);
-    expect(rest).toEqual({ sequence: "7", pointEveryMs: String(FIRST_SPACING_MS) });
-    expect(JSON.parse(snapshot)).toEqual(snapshotOf(uuid, 7));
-    expect(Number(nextPointAtMs)).toBeGreaterThanOrEqual(before + FIRST_SPACING_MS);
+    expect(JSON.parse((await raw.get(key)) ?? "")).toEqual({ agesMs: [0], snapshots: [snapshotOf(uuid, 7)] });
     const { observedAtMs, elapsedMs, memoryProcessedBytes, memoryRemainingBytes } = snapshotOf(uuid, 7);
     const text = `[${observedAtMs},${elapsedMs},"pre-copy",${memoryProcessedBytes},${memoryRemainingBytes},117440512,4096,1,0,0,300,500,0]`;
     expect(await raw.lrange(historyKey, 0, -1)).toEqual([text]);
@@ -62,24 +59,55 @@ describe("progress in Redis", () => {
     expect((await raw.keys("*")).sort()).toEqual([historyKey, key].sort());
   });
 
-  it("takes a point when one is due, and of a full history every second one away, the first never", async () => {
-    await cache.publish("east", [snapshotOf(uuid, 1)]);
-    await cache.publish("east", [snapshotOf(uuid, 2)]);
-    expect(await raw.llen(historyKey)).toBe(1);
-    const more = Array.from({ length: HISTORY_POINTS - 2 }, (_, n) => `[${n + 1}]`);
-    await raw.rpush(historyKey, ...more);
-    await raw.persist(historyKey);
-    await raw.hset(key, "nextPointAtMs", Date.now());
-    await cache.publish("east", [snapshotOf(uuid, 3)]);
-    const kept = await raw.lrange(historyKey, 0, -1);
-    expect(kept).toHaveLength(HISTORY_POINTS / 2);
-    expect([kept[0]?.slice(0, 2), kept[1], kept.at(-1)]).toEqual(["[1", "[2]", `[${HISTORY_POINTS - 2}]`]);
-    expect(await raw.hget(key, "pointEveryMs")).toBe(String(2 * FIRST_SPACING_MS));
-    expect(await raw.pttl(historyKey)).toBeGreaterThan(EXPIRY_MS - 60_000);
-    // Of another server's clock, after a failover.
-    await raw.hset(key, "nextPointAtMs", Date.now() + 600_000);
-    await cache.publish("east", [snapshotOf(uuid, 4)]);
-    expect(await raw.llen(historyKey)).toBe(HISTORY_POINTS / 2 + 1);
+  describe("by a clock of the test's", () => {
+    let nowMs = 5_000;
+    let agent: ProgressCache;
+    beforeEach(async () => {
+      const clock = { ...systemClock, monotonicMs: () => nowMs };
+      agent = await openRedisProgress({ url: redis.url, logger: silentLogger, clock });
+    });
+    afterEach(() => agent.close());
+
+    /** Publishes every half second, as an agent does; returns the last sequence. */
+    async function copyFor(seconds: number, from: number): Promise<number> {
+      for (let tick = 0; tick < 2 * seconds; tick += 1) {
+        await agent.publish("east", [snapshotOf(uuid, from + tick)]);
+        nowMs += 500;
+      }
+      return from + 2 * seconds;
+    }
+
+    it("takes a point a second, the first few at once and then five together, and all when the guest has arrived", async () => {
+      const next = await copyFor(3, 1);
+      expect(await raw.llen(historyKey)).toBe(3);
+      const later = await copyFor(60, next);
+      expect(await raw.llen(historyKey)).toSatisfy((length: number) => length > 63 - 5 && length <= 63);
+      await agent.publish("east", [snapshotOf(uuid, later, { phase: "completed" })]);
+      const points = (await raw.lrange(historyKey, 0, -1)).map((text) => JSON.parse(text)[1]);
+      expect(points).toEqual(Array.from({ length: 64 }, (_, n) => 500 * (1 + 2 * n)));
+    });
+
+    it("takes of a full history every second point away, the first never, and half as many from then on", async () => {
+      const next = await copyFor(HISTORY_POINTS + 5, 1);
+      const kept = (await raw.lrange(historyKey, 0, -1)).map((text) => JSON.parse(text)[1]);
+      expect(kept.length).toBeLessThan(HISTORY_POINTS * 0.6);
+      expect(kept.slice(0, 3)).toEqual([500, 2_500, 4_500]);
+      expect(kept.at(-1)).toBeGreaterThan(next * 500 - 20_000);
+      const before = await raw.llen(historyKey);
+      await copyFor(20, next);
+      expect((await raw.llen(historyKey)) - before).toBeLessThanOrEqual(15);
+      expect(await raw.pttl(historyKey)).toBeGreaterThan(EXPIRY_MS);
+    });
+
+    it("keeps the numbers of a copy that is stuck for half a minute, with their age", async () => {
+      await agent.publish("east", [snapshotOf(other, 1)]);
+      const next = await copyFor(20, 1);
+      const read = await cache.read(placesOf("east", uuid, other));
+      expect(read.get(uuid)?.ageMs).toBeLessThan(5_000);
+      expect(read.get(other)?.ageMs).toSatisfy((ms: number) => ms >= 19_000 && ms < 25_000);
+      await copyFor(15, next);
+      expect([...(await cache.read(placesOf("east", uuid, other))).keys()]).toEqual([uuid]);
+    });
   });
 
   it("tells by what is left of its time how old it is", async () => {
@@ -91,12 +119,41 @@ describe("progress in Redis", () => {
 
   it("is passed over when it is not ours, or another migration's", async () => {
     await cache.publish("east", [snapshotOf(uuid, 1)]);
-    for (const text of ["{broken", JSON.stringify(snapshotOf(crypto.randomUUID(), 1))]) {
-      await raw.hset(key, "snapshot", text);
+    const others = JSON.stringify({ agesMs: [0], snapshots: [snapshotOf(other, 1)] });
+    const broken = [
+      "{broken",
+      "[]",
+      '{"agesMs":[0],"snapshots":[{"sequence":1}]}',
+      JSON.stringify({ agesMs: [], snapshots: [snapshotOf(uuid, 1)] }),
+    ];
+    for (const text of [...broken, others]) {
+      await raw.set(key, text);
       await raw.rpush(historyKey, text);
       expect(await cache.read(placesOf("east", uuid))).toEqual(new Map());
       expect((await cache.readHistories(placesOf("east", uuid))).get(uuid)).toHaveLength(1);
     }
+  });
+
+  it("of an agent that was restarted, has what the new one knows", async () => {
+    await cache.publish("east", [snapshotOf(uuid, 1), snapshotOf(other, 1)]);
+    const restarted = await open();
+    await restarted.publish("east", [snapshotOf(uuid, 2)]);
+    expect(snapshotsOf(await cache.read(placesOf("east", uuid, other)))).toEqual([snapshotOf(uuid, 2)]);
+    await restarted.publish("east", [snapshotOf(other, 2)]);
+    expect((await cache.read(placesOf("east", uuid, other))).size).toBe(2);
+    expect((await cache.readHistories(placesOf("east", uuid))).get(uuid)?.map(({ elapsedMs }) => elapsedMs)).toEqual([
+      500, 1000,
+    ]);
+    await restarted.close();
+  });
+
+  it("forgets at once a host's last, and others with the host's next publications", async () => {
+    await cache.publish("east", [snapshotOf(uuid, 1), snapshotOf(other, 1)]);
+    await cache.forget(placesOf("east", uuid));
+    expect(await raw.exists(historyKey)).toBe(0);
+    expect((await cache.read(placesOf("east", other))).size).toBe(1);
+    await cache.forget(placesOf("east", uuid, other));
+    expect(await raw.keys("*")).toEqual([]);
   });
 
   it("is there again with the next tick when Redis has lost it", async () => {
@@ -217,11 +274,11 @@ describe("progress in Redis over TLS, for users with no more rights than the REA
   });
 
   const reads =
-    "%R~drover:progress:2:* &drover:progress:2:feed:* &drover:progress:2:records +hget +pttl +lrange +ping +info +psubscribe";
+    "%R~drover:progress:3:* &drover:progress:3:feed:* &drover:progress:3:records +get +pttl +lrange +ping +info +psubscribe";
   const rightsOf = {
     agent: (host: string) =>
-      `~drover:progress:2:{${host}}:* &drover:progress:2:feed:${host} +evalsha +eval +time +hmget +hset +rpush +lrange +del +pexpire +publish +ping +info`,
-    conductor: `${reads} ~drover:progress:2:* +del +publish`,
+      `~drover:progress:3:{${host}}:* &drover:progress:3:feed:${host} +evalsha +eval +set +rpush +lrange +del +pexpire +publish +ping +info`,
+    conductor: `${reads} ~drover:progress:3:* +del +publish`,
     reader: reads,
   };
 
@@ -266,8 +323,8 @@ describe("progress in Redis over TLS, for users with no more rights than the REA
     await expect(east.announceChange()).rejects.toThrow("refused a command");
     const url = secure.url.replace(/\/\/:[^@]*@/, "//agent-east:agent-east-secret@");
     const raw = new Redis(url, { tls: { ca: readFileSync(certificates.caFile) } });
-    await expect(raw.publish("drover:progress:2:feed:west", "[]")).rejects.toThrow("NOPERM");
-    await expect(raw.del(`drover:progress:2:{west}:migration:${uuid}`)).rejects.toThrow("NOPERM");
+    await expect(raw.publish("drover:progress:3:feed:west", "[]")).rejects.toThrow("NOPERM");
+    await expect(raw.del(`drover:progress:3:{west}:snapshots`)).rejects.toThrow("NOPERM");
     raw.disconnect();
     await east.close();
   });

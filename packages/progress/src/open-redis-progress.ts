@@ -1,28 +1,32 @@
 import {
   type AgedProgress,
+  type Clock,
   DroverError,
   type Logger,
   type MigrationProgress,
   type ProgressPoint,
   pointFromText,
-  pointText,
+  systemClock,
 } from "@drover/model";
 import type { ChainableCommander, Cluster, Redis } from "ioredis";
 import { channelFeed } from "./channel-feed.ts";
 import { EXPIRY_MS } from "./expiry.ts";
-import { FIRST_SPACING_MS, HISTORY_POINTS, upToNewest } from "./history.ts";
+import { HISTORY_POINTS, upToNewest } from "./history.ts";
+import { HostPublication } from "./host-publication.ts";
 import type { ChangeNotice, MigrationPlace, ProgressCache } from "./progress-cache.ts";
+import { publicationFromText } from "./publication-text.ts";
 import { definePublishScript } from "./publish-script.ts";
 import { parseRedisAddress, type RedisAddress } from "./redis-address.ts";
 import { firstAttempt, redisCluster, redisConnection } from "./redis-connection.ts";
 import { redisFailure } from "./redis-error.ts";
 import { type RedisKeys, redisKeys } from "./redis-keys.ts";
-import { snapshotFromText, snapshotsFromText } from "./snapshot-text.ts";
 
 export interface RedisProgressOptions extends RedisAddress {
   /** First word of every key and channel, for several Drovers on one Redis. @default "drover" */
   readonly keyPrefix?: string;
   readonly logger: Logger;
+  /** @default systemClock */
+  readonly clock?: Clock;
 }
 
 type Client = Redis | Cluster;
@@ -35,7 +39,7 @@ type Client = Redis | Cluster;
  * @throws `bad-request` for a URL that is none, or does not go with `cluster`.
  */
 export async function openRedisProgress(options: RedisProgressOptions): Promise<ProgressCache> {
-  const { keyPrefix = "drover" } = options;
+  const { keyPrefix = "drover", clock = systemClock } = options;
   const address = parseRedisAddress(options);
   const { label } = address;
   const logger = options.logger.child({ redis: label });
@@ -48,6 +52,7 @@ export async function openRedisProgress(options: RedisProgressOptions): Promise<
     read: () => "records-changed",
     afterGap: "records-changed",
   });
+  const publications = new Map<string, HostPublication>();
   let closed = false;
 
   async function run<T>(doing: string, work: () => Promise<T>): Promise<T> {
@@ -63,19 +68,14 @@ export async function openRedisProgress(options: RedisProgressOptions): Promise<
   return {
     publish: (host, snapshots) =>
       run("publishing progress", async () => {
-        if (snapshots.length > 0) await publish(client, keys, host, snapshots);
+        const nowMs = clock.monotonicMs();
+        const publication = publications.get(host) ?? new HostPublication();
+        publications.set(host, publication);
+        if (publication.take(snapshots, nowMs) > 0) await publish(client, keys, host, publication, nowMs);
       }),
     read: (places) => run("reading progress", () => readSnapshots(client, keys, places)),
     readHistories: (places) => run("reading histories of progress", () => readHistories(client, keys, places)),
-    forget: (places) =>
-      run("forgetting progress", async () => {
-        await eachHost(client, places, async (pipeline, own) => {
-          for (const { host, migrationUuid } of own) {
-            pipeline.del(keys.snapshot(host, migrationUuid), keys.history(host, migrationUuid));
-          }
-          await answers(pipeline);
-        });
-      }),
+    forget: (places) => run("forgetting progress", () => forget(client, keys, places)),
     subscribe: (listener) => run("subscribing to progress", () => feed.subscribe(listener)),
     announceChange: () =>
       run("announcing a change of records", async () => {
@@ -95,26 +95,25 @@ export async function openRedisProgress(options: RedisProgressOptions): Promise<
   };
 }
 
-/** Nothing but what is no snapshot is no news. */
+/** What is no snapshot, or was told before, is no news. */
 function newsOf(text: string): readonly MigrationProgress[] | undefined {
-  const snapshots = snapshotsFromText(text);
-  return snapshots.length === 0 ? undefined : snapshots;
+  const news = publicationFromText(text).filter(({ ageMs }) => ageMs === 0);
+  return news.length === 0 ? undefined : news.map(({ snapshot }) => snapshot);
 }
 
 async function publish(
   client: Client,
   keys: RedisKeys,
   host: string,
-  snapshots: readonly MigrationProgress[],
+  publication: HostPublication,
+  nowMs: number,
 ): Promise<void> {
-  const names = snapshots.flatMap(({ migrationUuid: uuid }) => [keys.snapshot(host, uuid), keys.history(host, uuid)]);
-  const values = snapshots.flatMap((snapshot) => [
-    String(snapshot.sequence),
-    JSON.stringify(snapshot),
-    pointText(snapshot),
-  ]);
-  const settings = [keys.feed(host), String(EXPIRY_MS), String(HISTORY_POINTS), String(FIRST_SPACING_MS)];
-  await client.publishProgress(names.length, ...names, ...settings, ...values);
+  const parts = publication.takeHistories();
+  const names = [keys.snapshots(host), ...parts.map(({ migrationUuid }) => keys.history(host, migrationUuid))];
+  const settings = [keys.feed(host), publication.text(nowMs), String(EXPIRY_MS), String(HISTORY_POINTS)];
+  const points = parts.flatMap((part) => [String(part.expiryMs), String(part.points.length), ...part.points]);
+  const lengths = await client.publishProgress(names.length, ...names, ...settings, ...points);
+  for (const [at, { migrationUuid }] of parts.entries()) publication.noteLength(migrationUuid, Number(lengths[at]));
 }
 
 async function readSnapshots(
@@ -122,20 +121,19 @@ async function readSnapshots(
   keys: RedisKeys,
   places: readonly MigrationPlace[],
 ): Promise<ReadonlyMap<string, AgedProgress>> {
-  const found = new Map<string, AgedProgress>();
-  await eachHost(client, places, async (pipeline, own) => {
-    for (const { host, migrationUuid } of own) {
-      const key = keys.snapshot(host, migrationUuid);
-      pipeline.hget(key, "snapshot").pttl(key);
-    }
-    const replies = await answers(pipeline);
-    for (const [at, { migrationUuid }] of own.entries()) {
-      const snapshot = snapshotIn(replies[2 * at], migrationUuid);
-      if (snapshot === undefined) continue;
-      const ageMs = Math.max(0, EXPIRY_MS - Number(replies[2 * at + 1]));
-      found.set(migrationUuid, { snapshot, ageMs });
-    }
+  const byHost = Map.groupBy(places, ({ host }) => host);
+  const published = await askHosts(client, [...byHost.keys()], (pipeline, host) => {
+    pipeline.get(keys.snapshots(host)).pttl(keys.snapshots(host));
   });
+  const found = new Map<string, AgedProgress>();
+  for (const [host, own] of byHost) {
+    const [text, remainingMs] = published.get(host) ?? [];
+    const known = publicationOf(text, remainingMs);
+    for (const { migrationUuid } of own) {
+      const numbers = known.get(migrationUuid);
+      if (numbers !== undefined) found.set(migrationUuid, numbers);
+    }
+  }
   return found;
 }
 
@@ -144,40 +142,71 @@ async function readHistories(
   keys: RedisKeys,
   places: readonly MigrationPlace[],
 ): Promise<ReadonlyMap<string, readonly ProgressPoint[]>> {
+  const byHost = Map.groupBy(places, ({ host }) => host);
+  const kept = await askHosts(client, [...byHost.keys()], (pipeline, host) => {
+    pipeline.get(keys.snapshots(host));
+    for (const { migrationUuid } of byHost.get(host) ?? []) pipeline.lrange(keys.history(host, migrationUuid), 0, -1);
+  });
   const found = new Map<string, readonly ProgressPoint[]>();
-  await eachHost(client, places, async (pipeline, own) => {
-    for (const { host, migrationUuid } of own) {
-      pipeline.lrange(keys.history(host, migrationUuid), 0, -1);
-      pipeline.hget(keys.snapshot(host, migrationUuid), "snapshot");
-    }
-    const replies = await answers(pipeline);
+  for (const [host, own] of byHost) {
+    const [newest, ...histories] = kept.get(host) ?? [];
+    const known = publicationOf(newest, EXPIRY_MS);
     for (const [at, { migrationUuid }] of own.entries()) {
-      const [history, newest] = [replies[2 * at], replies[2 * at + 1]];
-      const points = texts(history).flatMap((text) => pointFromText(text) ?? []);
-      const whole = upToNewest(points, snapshotIn(newest, migrationUuid));
+      const points = texts(histories[at]).flatMap((text) => pointFromText(text) ?? []);
+      const whole = upToNewest(points, known.get(migrationUuid)?.snapshot);
       if (whole.length > 0) found.set(migrationUuid, whole);
     }
-  });
+  }
   return found;
 }
 
-/** What a host has written where a migration's snapshot belongs; `undefined` for another migration's, or none at all. */
-function snapshotIn(text: unknown, migrationUuid: string): MigrationProgress | undefined {
-  const snapshot = typeof text === "string" ? snapshotFromText(text) : undefined;
-  return snapshot?.migrationUuid === migrationUuid ? snapshot : undefined;
+/** Their histories, and the numbers of a host that has no others: of one that has, its agent leaves them out by itself. */
+async function forget(client: Client, keys: RedisKeys, places: readonly MigrationPlace[]): Promise<void> {
+  const byHost = Map.groupBy(places, ({ host }) => host);
+  const hosts = [...byHost.keys()];
+  const published = await askHosts(client, hosts, (pipeline, host) => pipeline.get(keys.snapshots(host)));
+  await askHosts(client, hosts, (pipeline, host) => {
+    const ended = new Set(byHost.get(host)?.map(({ migrationUuid }) => migrationUuid));
+    pipeline.del(...[...ended].map((uuid) => keys.history(host, uuid)));
+    const [text] = published.get(host) ?? [];
+    if ([...publicationOf(text, EXPIRY_MS).keys()].every((uuid) => ended.has(uuid))) pipeline.del(keys.snapshots(host));
+  });
+}
+
+/** What a host has written, by migration, with its age: that of the writing and that at the writing. */
+function publicationOf(text: unknown, remainingMs: unknown): ReadonlyMap<string, AgedProgress> {
+  if (typeof text !== "string") return new Map();
+  const writtenAgoMs = Math.max(0, EXPIRY_MS - Number(remainingMs));
+  return new Map(
+    publicationFromText(text).map(({ snapshot, ageMs }) => {
+      return [snapshot.migrationUuid, { snapshot, ageMs: ageMs + writtenAgoMs }] as const;
+    }),
+  );
 }
 
 /**
- * A pipeline for each host's migrations, all under way at once: a host's keys lie on one node, and those of several hosts
- * may not. Rejects with the first failure.
+ * What Redis answers to the commands that `ask` adds for each host, in order, all asked at once. On a cluster a host's keys lie on
+ * one node and those of several may not: each has a pipeline of its own there. Rejects with the first failure.
  */
-async function eachHost(
+async function askHosts(
   client: Client,
-  places: readonly MigrationPlace[],
-  ask: (pipeline: ChainableCommander, own: readonly MigrationPlace[]) => Promise<void>,
-): Promise<void> {
-  const byHost = Map.groupBy(places, ({ host }) => host);
-  await Promise.all([...byHost.values()].map((own) => ask(client.pipeline(), own)));
+  hosts: readonly string[],
+  ask: (pipeline: ChainableCommander, host: string) => void,
+): Promise<ReadonlyMap<string, readonly unknown[]>> {
+  const found = new Map<string, readonly unknown[]>();
+  const shares = client.isCluster ? hosts.map((host) => [host]) : [hosts];
+  await Promise.all(
+    shares.map(async (share) => {
+      const pipeline = client.pipeline();
+      const ends = share.map((host) => {
+        ask(pipeline, host);
+        return pipeline.length;
+      });
+      const replies = await answers(pipeline);
+      for (const [at, host] of share.entries()) found.set(host, replies.slice(ends[at - 1] ?? 0, ends[at]));
+    }),
+  );
+  return found;
 }
 
 /** The answers of a pipeline, in order; the first failure among them is thrown. */

@@ -8,7 +8,7 @@ export interface MigrationPlace {
 }
 
 /**
- * Called with the snapshots of each publication that were newer than what was there. It is called in the middle of other
+ * Called with the snapshots of each publication that were newer than those before. It is called in the middle of other
  * work, so it must hand over and return; what it throws is logged. While the cache is away nothing is told and nothing is
  * told later: the next snapshot of a running migration is half a second old at most.
  */
@@ -23,8 +23,10 @@ export type ChangeNotice = "records-changed";
  */
 export interface ProgressCache {
   /**
-   * Publishes one host's snapshots in one round trip; a snapshot whose sequence is not larger than the cached one's is
-   * dropped. What is not published again within an hour expires.
+   * Publishes one host's snapshots in one round trip, those of its other migrations stay; a snapshot whose sequence is not
+   * larger than that of the one before is dropped. A host is published by one process: of two, the last one's numbers are there
+   * until the other's next. What is not published again within an hour expires; in Redis after half a minute while the host
+   * publishes others.
    *
    * @throws `unavailable` when the cache is away; callers that control a migration never wait for it.
    */
@@ -42,7 +44,10 @@ export interface ProgressCache {
    * @throws `unavailable`
    */
   readHistories(migrations: readonly MigrationPlace[]): Promise<ReadonlyMap<string, readonly ProgressPoint[]>>;
-  /** Forgets migrations that ended, their histories too. @throws `unavailable` */
+  /**
+   * Forgets the histories of migrations that ended, and their numbers: in Redis those go by themselves where the host goes on
+   * publishing others. @throws `unavailable`
+   */
   forget(migrations: readonly MigrationPlace[]): Promise<void>;
   /** Live feed; returns its own end. It may be asked for while the cache is away: it flows once it is back. */
   subscribe(listener: ProgressListener): Promise<() => Promise<void>>;

@@ -1,5 +1,5 @@
 /** The layout's version: it stands in every key, so that readers of another layout never meet ours. */
-const LAYOUT = 2;
+const LAYOUT = 3;
 
 /**
  * The names of everything in Redis; the package's README documents them for others who poll Redis themselves.
@@ -8,11 +8,11 @@ const LAYOUT = 2;
  * of a fleet on all of them. It is also what an agent's rights end at: its own host's keys.
  */
 export interface RedisKeys {
-  /** Hash of one migration: `sequence`, `snapshot` (JSON), `takenAtMs`, and what the history goes by. Expires. */
-  snapshot(host: string, migrationUuid: string): string;
+  /** String: the newest numbers of all migrations of the host, JSON. Expires. */
+  snapshots(host: string): string;
   /** List of one migration: its points, the oldest first. Expires. */
   history(host: string, migrationUuid: string): string;
-  /** Channel: each accepted publication of the host as a JSON array of snapshots. */
+  /** Channel: each publication of the host, the same text. */
   feed(host: string): string;
   /** Pattern of the channels of all hosts. */
   readonly feeds: string;
@@ -23,7 +23,7 @@ export interface RedisKeys {
 export function redisKeys(prefix: string): RedisKeys {
   const family = `${prefix}:progress:${LAYOUT}`;
   return {
-    snapshot: (host, migrationUuid) => `${family}:{${host}}:migration:${migrationUuid}`,
+    snapshots: (host) => `${family}:{${host}}:snapshots`,
     history: (host, migrationUuid) => `${family}:{${host}}:history:${migrationUuid}`,
     feed: (host) => `${family}:feed:${host}`,
     feeds: `${family}:feed:*`,

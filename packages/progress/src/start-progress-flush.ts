@@ -54,7 +54,10 @@ export function startProgressFlush(options: ProgressFlushOptions): ProgressFlush
 
   /** Resolves to how many had changed. */
   async function flushChanges(): Promise<number> {
-    const migrations = await underWay();
+    // A host's together: what it has is read once.
+    const migrations = (await underWay()).toSorted(
+      (one, other) => Number(one.host > other.host) - Number(one.host < other.host),
+    );
     const uuids = new Set(migrations.map(({ migrationUuid }) => migrationUuid));
     const known = new Map([...flushed].filter(([uuid]) => uuids.has(uuid)));
     flushed = known;

@@ -29,6 +29,8 @@ export interface FilterOptions {
 /** Keeps a host, or says in one sentence why it fell out. */
 export interface HostFilter {
   readonly name: string;
+  /** False where nothing in the request has to do with it: it then rejects no host. @default true */
+  isAsked?(request: DestinationRequest): boolean;
   reject(host: HostView, request: DestinationRequest, options: FilterOptions): string | undefined;
 }
 

@@ -55,6 +55,7 @@ it("after any change is what a scheduler sees that has just begun", async () => 
   ];
   for (const change of changes) {
     await change();
+    monotonicMs += 1_000;
     const seen = await fleet.read();
     const sinceHeard = ({ lastSeenAt: _, ...rest }: (typeof seen)[number]) => rest;
     const anew = await new FleetView(store.placement, clock).read();
@@ -64,7 +65,10 @@ it("after any change is what a scheduler sees that has just begun", async () => 
 });
 
 it("counts a host as down that was not heard of for a minute, and as up with its next sign of life", async () => {
-  const up = async () => (await fleet.read()).filter((host) => host.up).map(({ name }) => name);
+  const up = async () => {
+    monotonicMs += 1_000;
+    return (await fleet.read()).filter((host) => host.up).map(({ name }) => name);
+  };
   nowMs += 60_000;
   expect(await up()).toEqual(["east", "north", "west"]);
   nowMs += 1;
@@ -76,12 +80,12 @@ it("counts a host as down that was not heard of for a minute, and as up with its
 });
 
 it("reads no more than what has changed, and everything again after ten minutes", async () => {
-  const readings: { readonly whole: boolean; readonly hosts: number }[] = [];
+  const readings: { readonly whole: boolean; readonly hosts: number; readonly about: boolean }[] = [];
   const counting = new FleetView(
     {
       read: async (question) => {
         const reading = await store.placement.read(question);
-        readings.push({ whole: reading.whole, hosts: reading.hosts.length });
+        readings.push({ whole: reading.whole, hosts: reading.hosts.length, about: reading.about !== undefined });
         return reading;
       },
     },
@@ -90,14 +94,15 @@ it("reads no more than what has changed, and everything again after ten minutes"
   await counting.read();
   await report("east");
   await counting.read();
+  monotonicMs += 1_000;
   await counting.read();
   monotonicMs += 600_000;
   await counting.read();
   expect(readings).toEqual([
-    { whole: true, hosts: 3 },
-    { whole: false, hosts: 1 },
-    { whole: false, hosts: 0 },
-    { whole: true, hosts: 3 },
+    { whole: true, hosts: 3, about: true },
+    { whole: false, hosts: 1, about: false },
+    { whole: false, hosts: 0, about: true },
+    { whole: true, hosts: 3, about: true },
   ]);
 });
 

@@ -7,16 +7,20 @@ import { sharedReading } from "./shared-reading.ts";
 const FAILURES_COUNT_MS = 10 * 60_000;
 /** So often, ms, everything is read anew: whatever was changed past the store, by hand for instance, is seen then. */
 const WHOLE_AGAIN_MS = 10 * 60_000;
+/** What comes with time alone, silence and failures that count no more, is as old as this at the most, ms. */
+const ABOUT_AGAIN_MS = 1_000;
 
 /**
  * The fleet as placement sees it, kept in memory and brought up to date for each question by what has changed since the one
- * before: what an operator has just set counts, and the database reads no more than the changes.
+ * before: what an operator has just set counts, and the database reads no more than the changes. Who is silent, and how many
+ * migrations have failed lately, is read once a second at the most.
  */
 export class FleetView {
   readonly #placement: PlacementStore;
   readonly #clock: Clock;
   #cursor: number | undefined;
   #readWholeAtMs = Number.NEGATIVE_INFINITY;
+  #readAboutAtMs = Number.NEGATIVE_INFINITY;
   #known = new Map<string, PlacementHost>();
   #views = new Map<string, HostView>();
   /** In order of name, with the place of each; undefined when a host has come or gone. */
@@ -51,13 +55,18 @@ export class FleetView {
     const nowMs = this.#clock.now().getTime();
     const startedAtMs = this.#clock.monotonicMs();
     const isWholeDue = startedAtMs - this.#readWholeAtMs >= WHOLE_AGAIN_MS;
-    const reading = await this.#placement.read({
-      since: isWholeDue ? undefined : this.#cursor,
+    const isAboutDue = startedAtMs - this.#readAboutAtMs >= ABOUT_AGAIN_MS;
+    const times = {
       silentBefore: new Date(nowMs - SERVICE_DOWN_TIME_MS),
       failedSince: new Date(nowMs - FAILURES_COUNT_MS),
+    };
+    const reading = await this.#placement.read({
+      since: isWholeDue ? undefined : this.#cursor,
+      about: isAboutDue ? times : undefined,
     });
     this.#cursor = reading.cursor;
     if (reading.whole) this.#readWholeAtMs = startedAtMs;
+    if (reading.about !== undefined) this.#readAboutAtMs = startedAtMs;
     this.#take(reading);
     this.#order ??= inOrder(this.#views);
     // Whoever has an answer keeps it as it is.
@@ -65,7 +74,8 @@ export class FleetView {
   }
 
   #take(reading: PlacementReading): void {
-    const { whole, hosts, gone, aggregates, silent, failures } = reading;
+    const { whole, hosts, gone, aggregates } = reading;
+    const { silent, failures } = reading.about ?? { silent: this.#silent, failures: this.#failures };
     if (whole) {
       this.#known.clear();
       this.#views.clear();
@@ -116,6 +126,7 @@ function differences<Value extends Date | number>(
   before: ReadonlyMap<string, Value>,
   now: ReadonlyMap<string, Value>,
 ): readonly string[] {
+  if (before === now) return [];
   const keys = new Set([...before.keys(), ...now.keys()]);
   return [...keys].filter((key) => Number(before.get(key)) !== Number(now.get(key)));
 }

@@ -4,7 +4,7 @@ import { isLoopback } from "@drover/service-kit/network-list";
 import type { PlacementHost } from "@drover/store";
 
 /** Where a host is reached: an address, or a name that means what the caller's resolver says. */
-interface ReachedAt {
+export interface ReachedAt {
   readonly address: string;
   readonly isLoopback: boolean;
   /** 4 or 6; 0 for a name. */

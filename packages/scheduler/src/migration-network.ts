@@ -1,4 +1,5 @@
 import type { HostFilter } from "./filters.ts";
+import type { HostView, ReachedAt } from "./host-view.ts";
 
 /**
  * What of a destination's addresses the source cannot use whatever the network is like; whether it can reach the others, it
@@ -6,21 +7,26 @@ import type { HostFilter } from "./filters.ts";
  */
 export const migrationNetwork: HostFilter = {
   name: "migration-network",
+  isAsked: ({ source }) => source !== undefined,
   reject: (host, { sourceHost, source }) => {
     if (source === undefined) return undefined;
-    for (const way of ["inbound", "libvirt"] as const) {
-      const { address, isLoopback, family } = host[way];
-      // All of a fleet on one machine may be on loopback.
-      if (isLoopback) {
-        if (source[way].isLoopback) continue;
-        return `it ${RELATIONS[way]} ${address}, which is another machine to ${sourceHost}`;
-      }
-      if (family === 0 || source.families.size === 0 || source.families.has(family)) continue;
-      const own = source.facts.addresses?.length ?? 0;
-      return `it ${RELATIONS[way]} ${address}, and of the ${own} addresses of ${sourceHost} none is IPv${family}`;
-    }
-    return undefined;
+    const { inbound, libvirt } = host;
+    const problem = problemOf(inbound, source.inbound, source);
+    if (problem !== undefined)
+      return `it takes memory in at ${inbound.address}, ${inWords(problem, inbound, sourceHost, source)}`;
+    const other = problemOf(libvirt, source.libvirt, source);
+    return other && `it is dialled at ${libvirt.address}, ${inWords(other, libvirt, sourceHost, source)}`;
   },
 };
 
-const RELATIONS = { inbound: "takes memory in at", libvirt: "is dialled at" } as const;
+/** Runs for every host of a fleet: it makes no words. */
+function problemOf(its: ReachedAt, own: ReachedAt, { families }: HostView): "loopback" | "family" | undefined {
+  // All of a fleet on one machine may be on loopback.
+  if (its.isLoopback) return own.isLoopback ? undefined : "loopback";
+  return its.family === 0 || families.size === 0 || families.has(its.family) ? undefined : "family";
+}
+
+function inWords(problem: "loopback" | "family", { family }: ReachedAt, sourceHost: string, source: HostView): string {
+  if (problem === "loopback") return `which is another machine to ${sourceHost}`;
+  return `and of the ${source.facts.addresses?.length ?? 0} addresses of ${sourceHost} none is IPv${family}`;
+}

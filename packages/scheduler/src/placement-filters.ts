@@ -4,6 +4,7 @@ import type { HostView } from "./host-view.ts";
 /** A server that asked for a zone stays in it (Nova's `AvailabilityZoneFilter`). */
 export const availabilityZone: HostFilter = {
   name: "availability-zone",
+  isAsked: ({ placement }) => placement.availabilityZone !== null,
   reject: (host, { placement: { availabilityZone: asked } }) =>
     asked === null || asked === host.availabilityZone
       ? undefined
@@ -13,6 +14,7 @@ export const availabilityZone: HostFilter = {
 /** What the server asks of its host's aggregates, one of them says (Nova's `AggregateInstanceExtraSpecsFilter`, equality). */
 export const aggregateFilter: HostFilter = {
   name: "aggregate",
+  isAsked: ({ placement }) => Object.keys(placement.aggregateSpecs).length > 0,
   reject: (host, { placement: { aggregateSpecs } }) => {
     const missing = Object.entries(aggregateSpecs).filter(
       ([key, value]) => !host.aggregates.some(({ metadata }) => metadata[key] === value),
@@ -28,6 +30,7 @@ export const aggregateFilter: HostFilter = {
 /** Once members run somewhere, the others follow them there (Nova's `ServerGroupAffinityFilter`). */
 export const affinity: HostFilter = {
   name: "affinity",
+  isAsked: ({ placement: { group } }) => group?.policy === "affinity",
   reject: (host, { placement: { group } }) => {
     if (group?.policy !== "affinity" || group.membersOn.size === 0 || group.membersOn.has(host.name)) return undefined;
     const others = [...group.membersOn].map(([name, members]) => `${members} on ${name}`).join(", ");
@@ -38,6 +41,7 @@ export const affinity: HostFilter = {
 /** Nova's `ServerGroupAntiAffinityFilter`, with its rule `max_server_per_host`. */
 export const antiAffinity: HostFilter = {
   name: "anti-affinity",
+  isAsked: ({ placement: { group } }) => group?.policy === "anti-affinity",
   reject: (host, { placement: { group } }) => {
     if (group?.policy !== "anti-affinity") return undefined;
     const members = group.membersOn.get(host.name) ?? 0;

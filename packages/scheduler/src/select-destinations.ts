@@ -1,5 +1,5 @@
 import type { EliminatedHost } from "@drover/model";
-import { type DestinationRequest, type FilterOptions, filters } from "./filters.ts";
+import { type DestinationRequest, type FilterOptions, filters, type HostFilter } from "./filters.ts";
 import type { HostView } from "./host-view.ts";
 import { type WeighedHost, weigh } from "./weighers.ts";
 
@@ -38,8 +38,9 @@ export function selectDestinationsFrom(
     const unknown = { host: requestedHost, by: "requested-host", reason: "no host of that name is known" };
     return { candidates: [], passed: 0, eliminated: [unknown], fellOut: 1 };
   }
+  const asked = filters.filter((filter) => filter.isAsked?.(request) ?? true);
   for (const host of meant) {
-    const rejections = rejectionsOf(host, request, options);
+    const rejections = rejectionsOf(asked, host, request, options);
     if (rejections.length === 0) passing.push(host);
     for (const rejection of rejections) {
       const rejected = rejectedBy.get(rejection.by) ?? 0;
@@ -53,9 +54,14 @@ export function selectDestinationsFrom(
 
 const NONE: readonly EliminatedHost[] = [];
 
-function rejectionsOf(host: HostView, request: DestinationRequest, options: FilterOptions): readonly EliminatedHost[] {
+function rejectionsOf(
+  asked: readonly HostFilter[],
+  host: HostView,
+  request: DestinationRequest,
+  options: FilterOptions,
+): readonly EliminatedHost[] {
   let found = NONE;
-  for (const filter of filters) {
+  for (const filter of asked) {
     const reason = filter.reject(host, request, options);
     if (reason === undefined) continue;
     found = [...found, { host: host.name, by: filter.name, reason }];

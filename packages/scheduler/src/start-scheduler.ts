@@ -54,12 +54,13 @@ export async function startScheduler({ bus, store, clock, config }: SchedulerDep
   return { stop: () => server.close() };
 }
 
-/** What the store has about one server: of guests, only those of its group are read. */
+/** What the store has about one server: of guests, only those of its group are read, where it is in one. */
 async function placementRecords(store: Store, serverUuid: string): Promise<Omit<PlacementRecords, "claims">> {
-  const [group, availabilityZone] = await Promise.all([
+  const [group, availabilityZone, own] = await Promise.all([
     store.serverGroups.ofServer(serverUuid),
     store.serverZones.of(serverUuid),
+    store.guests.byServer(serverUuid),
   ]);
-  const sightings = await store.guests.byServers([serverUuid, ...(group?.servers ?? [])]);
+  const sightings = group === undefined ? own : await store.guests.byServers([serverUuid, ...group.servers]);
   return { group, sightings, availabilityZone };
 }

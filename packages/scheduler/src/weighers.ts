@@ -119,7 +119,8 @@ function scoreOf({ values, low, range }: Column, row: number): number {
 function bestRows(totals: Float64Array, limit: number): readonly number[] {
   const best: number[] = [];
   let least = Number.NEGATIVE_INFINITY;
-  for (const [row, total] of totals.entries()) {
+  for (let row = 0; row < totals.length; row += 1) {
+    const total = totals[row] ?? 0;
     if (best.length === limit && total <= least) continue;
     best.splice(placeOf(total, best, totals), 0, row);
     if (best.length > limit) best.pop();

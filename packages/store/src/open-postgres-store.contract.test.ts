@@ -33,7 +33,7 @@ it("placement is read with a change that was begun before a reading and committe
   const store = await openPostgresStore({ url, clock: systemClock, logger: silentLogger });
   const slow = new pg.Client({ connectionString: url });
   await slow.connect();
-  const read = (since?: number) => store.placement.read({ since, silentBefore: new Date(0), failedSince: new Date(0) });
+  const read = (since?: number) => store.placement.read({ since });
   for (const name of ["east", "west"]) await store.hosts.report(hostFacts(name), "0.1.0");
   const before = await read();
   await slow.query("begin");

@@ -6,10 +6,12 @@ import { listClaims } from "./destination-claims.ts";
 import { selectHosts } from "./host-records.ts";
 import type {
   HostUsage,
+  PlacementAbout,
   PlacementHost,
   PlacementQuestion,
   PlacementReading,
   PlacementStore,
+  PlacementTimes,
 } from "./placement-store.ts";
 import { hostFromRow } from "./rows.ts";
 import type { Tables } from "./schema/tables.ts";
@@ -25,12 +27,11 @@ export function placementReading(database: Database): PlacementStore {
 async function readPlacement(
   database: Database,
   db: Kysely<Tables>,
-  { since, silentBefore, failedSince }: PlacementQuestion,
+  { since, about: times }: PlacementQuestion,
 ): Promise<PlacementReading> {
-  const [changed, silent, failures] = await Promise.all([
+  const [changed, about] = await Promise.all([
     readChanges(database, db, since ?? 0),
-    readSilent(db, silentBefore.getTime()),
-    readFailures(db, failedSince.getTime()),
+    times === undefined ? undefined : readAbout(db, times),
   ]);
   const { cursor } = changed;
   // A cursor from beyond the newest change is that of another database, of which this one is an older copy.
@@ -43,7 +44,7 @@ async function readPlacement(
   ]);
   const found = new Set(hosts.map(({ host }) => host.facts.host));
   const gone = (names ?? []).filter((name) => !found.has(name));
-  return { cursor, whole, hosts, gone, aggregates, silent, failures };
+  return { cursor, whole, hosts, gone, aggregates, about };
 }
 
 interface Changes {
@@ -95,6 +96,14 @@ async function readHosts(
     usage: usageOf.get(row.host) ?? NO_USAGE,
     claims: claimsOf.get(row.host) ?? [],
   }));
+}
+
+async function readAbout(db: Kysely<Tables>, { silentBefore, failedSince }: PlacementTimes): Promise<PlacementAbout> {
+  const [silent, failures] = await Promise.all([
+    readSilent(db, silentBefore.getTime()),
+    readFailures(db, failedSince.getTime()),
+  ]);
+  return { silent, failures };
 }
 
 async function readSilent(db: Kysely<Tables>, beforeMs: number): Promise<ReadonlyMap<string, Date>> {

@@ -17,6 +17,11 @@ export interface PlacementHost {
 export interface PlacementQuestion {
   /** `cursor` of the reading that this one is to follow. @default everything is read */
   readonly since?: number | undefined;
+  /** Who is silent and what has failed is asked as well, which the changes do not tell: it comes and goes with time. */
+  readonly about?: PlacementTimes | undefined;
+}
+
+export interface PlacementTimes {
   /** A host that was not heard of after this time is silent. */
   readonly silentBefore: Date;
   /** Failed migrations count from this time on. */
@@ -35,6 +40,11 @@ export interface PlacementReading {
   readonly gone: readonly string[];
   /** All of them where one has changed; undefined where none has. */
   readonly aggregates: readonly Aggregate[] | undefined;
+  /** Where that was asked. */
+  readonly about: PlacementAbout | undefined;
+}
+
+export interface PlacementAbout {
   /** All hosts that are silent now, and when each was last heard of. */
   readonly silent: ReadonlyMap<string, Date>;
   /** How many migrations to each host have failed; a host without any is absent. */

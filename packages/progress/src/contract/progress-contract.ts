@@ -97,7 +97,10 @@ export function progressContract(driver: string, createCache: () => Promise<Test
       await agent.publish("east", [snapshotOf(one, 1), snapshotOf(two, 1)]);
       await reader.forget(placesOf("east", one, crypto.randomUUID()));
       await reader.forget([]);
-      expect(snapshotsOf(await reader.read(placesOf("east", one, two)))).toEqual([snapshotOf(two, 1)]);
+      expect(snapshotsOf(await reader.read(placesOf("east", two)))).toEqual([snapshotOf(two, 1)]);
+      await reader.forget(placesOf("east", one, two));
+      expect(await reader.read(placesOf("east", one, two))).toEqual(new Map());
+      await agent.publish("east", [snapshotOf(two, 2)]);
       expect([...(await reader.readHistories(placesOf("east", one, two))).keys()]).toEqual([two]);
     });
 
