@@ -153,8 +153,7 @@ async function readHistories(
     const known = publicationOf(newest, EXPIRY_MS);
     for (const [at, { migrationUuid }] of own.entries()) {
       const points = texts(histories[at]).flatMap((text) => pointFromText(text) ?? []);
-      const whole = upToNewest(points, known.get(migrationUuid)?.snapshot);
-      if (whole.length > 0) found.set(migrationUuid, whole);
+      if (points.length > 0) found.set(migrationUuid, upToNewest(points, known.get(migrationUuid)?.snapshot));
     }
   }
   return found;

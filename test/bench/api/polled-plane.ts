@@ -20,6 +20,7 @@ export interface RunningMigration {
   readonly id: number;
   readonly uuid: string;
   readonly serverUuid: string;
+  readonly sourceHost: string;
 }
 
 /** One API process over PostgreSQL, Redis and a broker, and records of migrations that run; nobody runs them. */
@@ -49,7 +50,11 @@ export async function startPolledPlane(count: number): Promise<PolledPlane> {
   await store.tokens.create(admin.record);
   const migrations: RunningMigration[] = [];
   while (migrations.length < count)
-    migrations.push(...(await Promise.all(Array.from({ length: 50 }, () => record(store)))));
+    migrations.push(
+      ...(await Promise.all(
+        Array.from({ length: 50 }, (_, n) => record(store, `host-${Math.floor((migrations.length + n) / 10)}`)),
+      )),
+    );
 
   const folder = await createOwnedFolder({ kind: "drover" });
   started.defer(() => folder.remove());
@@ -74,12 +79,12 @@ export async function startPolledPlane(count: number): Promise<PolledPlane> {
   };
 }
 
-async function record(store: Store): Promise<RunningMigration> {
+async function record(store: Store, sourceHost: string): Promise<RunningMigration> {
   const serverUuid = randomUUID();
   const log = { event: "queued", message: "" };
   const created = await store.migrations.create(
     {
-      ...{ serverUuid, serverName: `vm-${serverUuid.slice(0, 8)}`, sourceHost: "alpha", requestedHost: null },
+      ...{ serverUuid, serverName: `vm-${serverUuid.slice(0, 8)}`, sourceHost, requestedHost: null },
       ...{ memoryKiB: 4_194_304, policy: defaultPolicy, step: "move-guest" },
       ...{ requestedBy: "admin", projectId: "admin", requestId: `req-${randomUUID()}` },
     },
@@ -87,7 +92,7 @@ async function record(store: Store): Promise<RunningMigration> {
   );
   const change = { state: "running", destinationHost: "beta" } as const;
   const { id, uuid } = await store.migrations.update(created.uuid, created, change, { event: "started", message: "" });
-  return { id, uuid, serverUuid };
+  return { id, uuid, serverUuid, sourceHost };
 }
 
 /** Numbers of a copy, observed now. */
@@ -104,12 +109,16 @@ export function snapshotOf({ uuid }: RunningMigration, sequence: number): Migrat
 /** Publishes the numbers of all, twice a second as agents do, until it is stopped. */
 export function keepPublishing({ progress, migrations }: PolledPlane): () => void {
   let sequence = Date.now();
+  const byHost = Map.groupBy(migrations, ({ sourceHost }) => sourceHost);
   const publish = () => {
     sequence += 1;
-    // A host's at once, of a hundred hosts.
-    for (let from = 0; from < migrations.length; from += 10) {
-      const own = migrations.slice(from, from + 10).map((migration) => snapshotOf(migration, sequence));
-      progress.publish(`host-${from}`, own).catch(() => undefined);
+    for (const [host, own] of byHost) {
+      progress
+        .publish(
+          host,
+          own.map((migration) => snapshotOf(migration, sequence)),
+        )
+        .catch(() => undefined);
     }
   };
   publish();
