@@ -69,7 +69,8 @@ describe("progress in a Redis Cluster", () => {
     );
     await cluster.nodes[0]?.start();
     await vi.waitFor(() => publish(0, sequence++), { timeout: 10_000, interval: 50 });
-    expect((await reader.read(places)).size).toBe(3);
+    // Each process finds the node again by itself.
+    await vi.waitFor(async () => expect((await reader.read(places)).size).toBe(3), { timeout: 10_000, interval: 50 });
     await Promise.all([agent.close(), reader.close()]);
   });
 
