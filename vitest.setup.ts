@@ -7,4 +7,5 @@ import { vi } from "vitest";
 const PATIENCE_MS = 15_000;
 
 const waitFor = vi.waitFor;
-vi.waitFor = (callback, options = PATIENCE_MS) => waitFor(callback, options);
+vi.waitFor = (callback, options = {}) =>
+  waitFor(callback, typeof options === "number" ? options : { timeout: PATIENCE_MS, ...options });

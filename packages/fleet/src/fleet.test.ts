@@ -51,6 +51,33 @@ it("lists servers page by page in the same order, each once, by the name that it
   expect(await fleet().serversAfter(all.at(-1), 2)).toEqual([]);
 });
 
+it("lists the servers of one host or one name as they are among all, those on their way to or from it too", async () => {
+  const running = await sample.running(S1);
+  const { guests } = sample.store;
+  await guests.replaceSightings("hostb", [
+    { ...sampleGuest(S2, "vm2"), powerState: "shutoff" },
+    sampleGuest("55555555-5555-4555-8555-555555555555", "vm9"),
+  ]);
+  const sees = async () => {
+    const all = await fleet().servers();
+    for (const host of ["hosta", "hostb", "hostx"]) {
+      expect(await fleet().servers({ host })).toEqual(all.filter((server) => server.host === host));
+    }
+    for (const name of ["vm1", "vm2", "vm"]) {
+      expect(await fleet().servers({ name })).toEqual(all.filter((server) => server.name === name));
+      expect(await fleet().servers({ name, host: "hostb" })).toEqual(
+        all.filter((server) => server.name === name && server.host === "hostb"),
+      );
+    }
+    return all.map(({ name, host }) => `${name} on ${host}`);
+  };
+  expect(await sees()).toContain("vm1 on hosta");
+  // Nobody reports it just now.
+  await sample.move(running, { state: "post-migrating", outcome: "arrived" });
+  await guests.replaceSightings("hosta", []);
+  expect(await sees()).toContain("vm1 on hostb");
+});
+
 it("shows several hosts, those that it knows", async () => {
   const hosts = await fleet().hostsNamed(["hostb", "hostx"]);
   expect(hosts.map(({ facts, up }) => ({ host: facts.host, up }))).toEqual([{ host: "hostb", up: true }]);

@@ -15,7 +15,7 @@ import {
   serverFromSightings,
   zoneBy,
 } from "@drover/model";
-import type { ServerName, Store } from "@drover/store";
+import type { MigrationFilter, ServerName, Store } from "@drover/store";
 import { readTogether } from "./read-together.ts";
 
 /** A server, and the migration that it is in. */
@@ -44,10 +44,18 @@ export interface KnownServerGroup extends ServerGroup {
   readonly members: readonly { readonly uuid: string; readonly name: string | null; readonly host: string | null }[];
 }
 
+/** Which servers are meant: all that is said must hold. */
+interface ServerChoice {
+  /** Where they are. */
+  readonly host?: string | undefined;
+  /** Their name, the whole of it. */
+  readonly name?: string | undefined;
+}
+
 /** Questions about the whole fleet, answered from the store. */
 export interface Fleet {
-  /** By name, then uuid. */
-  servers(): Promise<readonly KnownServer[]>;
+  /** By name, then uuid. With `where` those that it says, which are read without the others. */
+  servers(where?: ServerChoice): Promise<readonly KnownServer[]>;
   /**
    * A page of {@link Fleet.servers}: those that come after `last`, `limit` at most, read without the others. Names are in the order of
    * their bytes.
@@ -83,12 +91,25 @@ export function isUuid(text: string): boolean {
 }
 
 export function createFleet(store: Store, clock: Clock): Fleet {
-  async function servers(): Promise<readonly KnownServer[]> {
-    const known = await knownFrom(
-      store.guests.list(),
-      store.migrations.list({ states: [...IN_PROGRESS], limit: MAX_IN_PROGRESS }),
-    );
-    return known.sort((a, b) => compare(a.name, b.name) || compare(a.uuid, b.uuid));
+  async function servers({ host, name }: ServerChoice = {}): Promise<readonly KnownServer[]> {
+    const known = await (name !== undefined ? serversNamed(name) : host === undefined ? all() : serversOn(host));
+    return known
+      .filter((server) => (name ?? server.name) === server.name && (host ?? server.host) === server.host)
+      .sort((a, b) => compare(a.name, b.name) || compare(a.uuid, b.uuid));
+  }
+
+  const inProgress = (filter: MigrationFilter) =>
+    store.migrations.list({ ...filter, states: [...IN_PROGRESS], limit: MAX_IN_PROGRESS });
+
+  const all = () => knownFrom(store.guests.list(), inProgress({}));
+
+  const serversOf = (uuids: readonly string[]) =>
+    knownFrom(store.guests.byServers(uuids), inProgress({ serverUuids: uuids }));
+
+  /** Those that it reports, and those in a migration from or to it, whom no host may report for a moment; some are elsewhere. */
+  async function serversOn(host: string): Promise<KnownServer[]> {
+    const [sightings, migrations] = await Promise.all([store.guests.byHost(host), inProgress({ host })]);
+    return await serversOf([...new Set([...sightings.map(uuidOf), ...migrations.map(({ serverUuid }) => serverUuid)])]);
   }
 
   async function serversAfter(last: ServerName | undefined, limit: number): Promise<readonly KnownServer[]> {
@@ -97,13 +118,7 @@ export function createFleet(store: Store, clock: Clock): Fleet {
     while (found.length < limit) {
       const names = await store.guests.namesAfter(after, limit - found.length);
       const uuids = [...new Set(names.map(({ uuid }) => uuid))];
-      const migrations = store.migrations.list({
-        serverUuids: uuids,
-        states: [...IN_PROGRESS],
-        limit: MAX_IN_PROGRESS,
-      });
-      const known = await knownFrom(store.guests.byServers(uuids), migrations);
-      const byUuid = new Map(known.map((server) => [server.uuid, server]));
+      const byUuid = new Map((await serversOf(uuids)).map((server) => [server.uuid, server]));
       // A leftover's name is another place in the order, where the server is not.
       for (const { name, uuid } of names) {
         const server = byUuid.get(uuid);
@@ -118,11 +133,11 @@ export function createFleet(store: Store, clock: Clock): Fleet {
   /** The servers that these are of, in no order. */
   async function knownFrom(
     ofGuests: Promise<readonly GuestSighting[]>,
-    inProgress: Promise<readonly Migration[]>,
+    ofMigrations: Promise<readonly Migration[]>,
   ): Promise<KnownServer[]> {
     const [sightings, migrations, groups, zones, locks] = await Promise.all([
       ofGuests,
-      inProgress,
+      ofMigrations,
       store.serverGroups.list(),
       store.serverZones.list(),
       store.serverLocks.list(),
@@ -151,20 +166,19 @@ export function createFleet(store: Store, clock: Clock): Fleet {
     return knownServer(sightings, newest, { group, availabilityZone, lock }, clock);
   }
 
-  /** By uuid. What a host reports under the name may be another's leftover: a server's name is that of where it is. */
-  async function serversNamed(name: string): Promise<readonly KnownServer[]> {
-    const [sightings, migrations] = await Promise.all([
-      store.guests.byName(name),
-      store.migrations.list({ serverName: name, states: [...IN_PROGRESS], limit: MAX_IN_PROGRESS }),
-    ]);
-    const uuids = new Set([...sightings.map(({ uuid }) => uuid), ...migrations.map(({ serverUuid }) => serverUuid)]);
-    const found = await Promise.all([...uuids].sort(compare).map(server));
-    return found.filter((candidate) => candidate !== undefined).filter((candidate) => candidate.name === name);
+  /** Of all whom a host reports under the name, or who are in a migration under it; some are named otherwise where they are. */
+  async function uuidsNamed(name: string): Promise<readonly string[]> {
+    const [sightings, migrations] = await Promise.all([store.guests.byName(name), inProgress({ serverName: name })]);
+    return [...new Set([...sightings.map(uuidOf), ...migrations.map(({ serverUuid }) => serverUuid)])];
   }
+
+  const serversNamed = async (name: string) => await serversOf(await uuidsNamed(name));
 
   async function findServer(reference: string): Promise<KnownServer> {
     if (isUuid(reference)) return (await server(reference)) ?? noServer(reference);
-    const named = await serversNamed(reference);
+    const found = await Promise.all([...(await uuidsNamed(reference))].sort(compare).map(server));
+    // What a host reports under the name may be another's leftover: a server's name is that of where it is.
+    const named = found.flatMap((candidate) => (candidate?.name === reference ? [candidate] : []));
     const [only, ...others] = named;
     if (only === undefined) return noServer(reference);
     if (others.length === 0) return only;
@@ -177,8 +191,8 @@ export function createFleet(store: Store, clock: Clock): Fleet {
   }
 
   async function hosts(): Promise<readonly KnownHost[]> {
-    const [records, all, aggregates] = await Promise.all([store.hosts.list(), servers(), store.aggregates.list()]);
-    const byHost = Map.groupBy(all, (known) => known.host);
+    const [records, known, aggregates] = await Promise.all([store.hosts.list(), servers(), store.aggregates.list()]);
+    const byHost = Map.groupBy(known, (server) => server.host);
     const aggregatesOf = aggregatesByHost(aggregates);
     const now = clock.now();
     return records
@@ -242,6 +256,10 @@ function knownHost(host: Host, servers: readonly KnownServer[], its: readonly Ag
 
 function noServer(reference: string): never {
   throw new DroverError("not-found", `there is no server ${reference}`, { details: { server: reference } });
+}
+
+function uuidOf({ uuid }: GuestSighting): string {
+  return uuid;
 }
 
 function compare(a: string, b: string): number {

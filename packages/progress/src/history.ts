@@ -11,9 +11,14 @@ export interface HistoryPace {
   readonly pointEveryMs: number;
 }
 
-/** The first point is due at once. */
-export function beginningPace(nowMs: number): HistoryPace {
-  return { nextPointAtMs: nowMs, pointEveryMs: FIRST_SPACING_MS };
+/**
+ * The first point is due at once. Who takes up a copy that has run for `elapsedMs` goes on at the pace that its history has by then:
+ * a faster one would fill it up, and thin out what was before.
+ */
+export function beginningPace(nowMs: number, elapsedMs: number): HistoryPace {
+  let pointEveryMs = FIRST_SPACING_MS;
+  while (elapsedMs >= HISTORY_POINTS * pointEveryMs) pointEveryMs *= 2;
+  return { nextPointAtMs: nowMs, pointEveryMs };
 }
 
 /** After a point that was due: one that came late puts off the next, and is not made up for. */

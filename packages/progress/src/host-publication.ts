@@ -5,9 +5,9 @@ import { publicationText } from "./publication-text.ts";
 
 /** A migration of which nothing new came for so long, ms, is left out of its host's publications: it has ended, or is stuck. */
 const KEPT_MS = 30_000;
-/** Most points of a migration that are written together; of a young history fewer, so that little of it is missing. */
-const POINTS_TOGETHER = 5;
-/** Of what a history has, the part that may wait to be written. */
+/** Points that are closer together than this, ms, are written together: one waits no longer. */
+const POINTS_WAIT_MS = 5_000;
+/** Of what a history has, the part that may wait to be written: of a young one little. */
 const WAITING_SHARE = 0.1;
 
 interface Entry {
@@ -52,7 +52,12 @@ export class HostPublication {
       const before = this.#entries.get(migrationUuid);
       if (before !== undefined && before.sequence >= sequence) continue;
       newer += 1;
-      const history = before?.history ?? { migrationUuid, pace: beginningPace(nowMs), length: 0, waiting: [] };
+      const history = before?.history ?? {
+        migrationUuid,
+        pace: beginningPace(nowMs, snapshot.elapsedMs),
+        length: 0,
+        waiting: [],
+      };
       const isLast = snapshot.phase === "completed";
       this.#entries.set(migrationUuid, { sequence, text: JSON.stringify(snapshot), takenAtMs: nowMs, isLast, history });
       if (nowMs < history.pace.nextPointAtMs) continue;
@@ -69,26 +74,31 @@ export class HostPublication {
     );
   }
 
-  /** Hands out what is due of the histories; it is not handed out again. */
+  /** Hands out what is due of the histories. It is not handed out again: what cannot be written is lost, some 5 s of a copy. */
   takeHistories(): readonly HistoryPart[] {
     const parts: HistoryPart[] = [];
     for (const { history, isLast } of this.#entries.values()) {
-      const { migrationUuid, waiting, length, pace } = history;
+      const {
+        migrationUuid,
+        waiting,
+        length,
+        pace: { pointEveryMs },
+      } = history;
       if (waiting.length === 0) continue;
-      if (!isLast && waiting.length < Math.min(POINTS_TOGETHER, 1 + length * WAITING_SHARE)) continue;
+      const mayWait = Math.min(1 + length * WAITING_SHARE, POINTS_WAIT_MS / pointEveryMs);
+      if (!isLast && waiting.length < mayWait) continue;
       history.waiting = [];
-      history.length += waiting.length;
-      const expiryMs = EXPIRY_MS + 2 * POINTS_TOGETHER * pace.pointEveryMs;
-      parts.push({ migrationUuid, points: waiting, expiryMs });
+      parts.push({ migrationUuid, points: waiting, expiryMs: EXPIRY_MS + 2 * (POINTS_WAIT_MS + pointEveryMs) });
     }
     return parts;
   }
 
-  /** A history has so many points now: one that was full has lost half of them. */
-  noteLength(migrationUuid: string, length: number): void {
+  /** A part was written, and the history has so many points now: one that was full has lost half of them. */
+  noteWritten({ migrationUuid, points }: HistoryPart, length: number): void {
     const history = this.#entries.get(migrationUuid)?.history;
     if (history === undefined) return;
-    if (length < history.length && history.length >= HISTORY_POINTS) history.pace = wider(history.pace);
+    const written = history.length + points.length;
+    if (written >= HISTORY_POINTS && length < written) history.pace = wider(history.pace);
     history.length = length;
   }
 }

@@ -126,7 +126,7 @@ function goneOn(
   snapshot: MigrationProgress,
   nowMs: number,
 ): Pick<Entry, "history" | "pace"> {
-  const { history, pace } = present ?? { history: [], pace: beginningPace(nowMs) };
+  const { history, pace } = present ?? { history: [], pace: beginningPace(nowMs, snapshot.elapsedMs) };
   if (nowMs < pace.nextPointAtMs) return { history, pace };
   const longer = [...history, progressPoint(snapshot)];
   const next = afterPoint(pace, nowMs);

@@ -99,6 +99,25 @@ describe("progress in Redis", () => {
       expect(await raw.pttl(historyKey)).toBeGreaterThan(EXPIRY_MS);
     });
 
+    it("goes on at the pace of a copy that has run for an hour, and holds none of its points back", async () => {
+      const hourMs = 3_600_000;
+      for (let tick = 0; tick < 80; tick += 1) {
+        await agent.publish("east", [snapshotOf(uuid, tick + 1, { elapsedMs: hourMs + tick * 500 })]);
+        nowMs += 500;
+      }
+      const points = (await raw.lrange(historyKey, 0, -1)).map((text) => JSON.parse(text)[1] - hourMs);
+      expect(points).toEqual([0, 16_000, 32_000]);
+    });
+
+    it("is not taken for thinned after Redis was away", async () => {
+      const next = await copyFor(20, 1);
+      await raw.flushall();
+      await copyFor(HISTORY_POINTS - 10, next);
+      const kept = (await raw.lrange(historyKey, 0, -1)).map((text) => JSON.parse(text)[1]);
+      expect(kept.length).toBeGreaterThan(HISTORY_POINTS - 20);
+      expect(new Set(kept.slice(1).map((elapsedMs, at) => elapsedMs - kept[at]))).toEqual(new Set([1_000]));
+    });
+
     it("keeps the numbers of a copy that is stuck for half a minute, with their age", async () => {
       await agent.publish("east", [snapshotOf(other, 1)]);
       const next = await copyFor(20, 1);
@@ -145,6 +164,19 @@ describe("progress in Redis", () => {
       500, 1000,
     ]);
     await restarted.close();
+  });
+
+  it("forgets what is left of a host whose copies are over, whichever is archived last", async () => {
+    let monotonicMs = 0;
+    const clock = { ...systemClock, monotonicMs: () => monotonicMs };
+    const agent = await openRedisProgress({ url: redis.url, logger: silentLogger, clock });
+    await agent.publish("east", [snapshotOf(uuid, 1), snapshotOf(other, 1)]);
+    await agent.forget(placesOf("east", uuid));
+    monotonicMs += 11_000;
+    await agent.publish("east", [snapshotOf(other, 2)]);
+    await agent.forget(placesOf("east", other));
+    expect(await raw.keys("*")).toEqual([]);
+    await agent.close();
   });
 
   it("forgets at once a host's last, and others with the host's next publications", async () => {

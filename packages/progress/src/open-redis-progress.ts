@@ -113,7 +113,7 @@ async function publish(
   const settings = [keys.feed(host), publication.text(nowMs), String(EXPIRY_MS), String(HISTORY_POINTS)];
   const points = parts.flatMap((part) => [String(part.expiryMs), String(part.points.length), ...part.points]);
   const lengths = await client.publishProgress(names.length, ...names, ...settings, ...points);
-  for (const [at, { migrationUuid }] of parts.entries()) publication.noteLength(migrationUuid, Number(lengths[at]));
+  for (const [at, part] of parts.entries()) publication.noteWritten(part, Number(lengths[at]));
 }
 
 async function readSnapshots(
@@ -122,13 +122,10 @@ async function readSnapshots(
   places: readonly MigrationPlace[],
 ): Promise<ReadonlyMap<string, AgedProgress>> {
   const byHost = Map.groupBy(places, ({ host }) => host);
-  const published = await askHosts(client, [...byHost.keys()], (pipeline, host) => {
-    pipeline.get(keys.snapshots(host)).pttl(keys.snapshots(host));
-  });
+  const published = await askHosts(client, [...byHost.keys()], (pipeline, host) => askSnapshots(pipeline, keys, host));
   const found = new Map<string, AgedProgress>();
   for (const [host, own] of byHost) {
-    const [text, remainingMs] = published.get(host) ?? [];
-    const known = publicationOf(text, remainingMs);
+    const known = publicationOf(published.get(host));
     for (const { migrationUuid } of own) {
       const numbers = known.get(migrationUuid);
       if (numbers !== undefined) found.set(migrationUuid, numbers);
@@ -144,13 +141,13 @@ async function readHistories(
 ): Promise<ReadonlyMap<string, readonly ProgressPoint[]>> {
   const byHost = Map.groupBy(places, ({ host }) => host);
   const kept = await askHosts(client, [...byHost.keys()], (pipeline, host) => {
-    pipeline.get(keys.snapshots(host));
+    askSnapshots(pipeline, keys, host);
     for (const { migrationUuid } of byHost.get(host) ?? []) pipeline.lrange(keys.history(host, migrationUuid), 0, -1);
   });
   const found = new Map<string, readonly ProgressPoint[]>();
   for (const [host, own] of byHost) {
-    const [newest, ...histories] = kept.get(host) ?? [];
-    const known = publicationOf(newest, EXPIRY_MS);
+    const [text, remainingMs, ...histories] = kept.get(host) ?? [];
+    const known = publicationOf([text, remainingMs]);
     for (const [at, { migrationUuid }] of own.entries()) {
       const points = texts(histories[at]).flatMap((text) => pointFromText(text) ?? []);
       if (points.length > 0) found.set(migrationUuid, upToNewest(points, known.get(migrationUuid)?.snapshot));
@@ -159,21 +156,31 @@ async function readHistories(
   return found;
 }
 
-/** Their histories, and the numbers of a host that has no others: of one that has, its agent leaves them out by itself. */
+/** What is younger, ms, is of a copy that runs: it is published twice a second. */
+const RUNNING_MS = 10_000;
+
+/**
+ * Their histories, and the host's numbers where no copy runs: of a host that sends others its agent leaves them out by itself. A copy that
+ * begins in between is there again with its next numbers.
+ */
 async function forget(client: Client, keys: RedisKeys, places: readonly MigrationPlace[]): Promise<void> {
   const byHost = Map.groupBy(places, ({ host }) => host);
   const hosts = [...byHost.keys()];
-  const published = await askHosts(client, hosts, (pipeline, host) => pipeline.get(keys.snapshots(host)));
+  const published = await askHosts(client, hosts, (pipeline, host) => askSnapshots(pipeline, keys, host));
   await askHosts(client, hosts, (pipeline, host) => {
     const ended = new Set(byHost.get(host)?.map(({ migrationUuid }) => migrationUuid));
     pipeline.del(...[...ended].map((uuid) => keys.history(host, uuid)));
-    const [text] = published.get(host) ?? [];
-    if ([...publicationOf(text, EXPIRY_MS).keys()].every((uuid) => ended.has(uuid))) pipeline.del(keys.snapshots(host));
+    const known = [...publicationOf(published.get(host))];
+    if (known.every(([uuid, { ageMs }]) => ended.has(uuid) || ageMs > RUNNING_MS)) pipeline.del(keys.snapshots(host));
   });
 }
 
+function askSnapshots(pipeline: ChainableCommander, keys: RedisKeys, host: string): ChainableCommander {
+  return pipeline.get(keys.snapshots(host)).pttl(keys.snapshots(host));
+}
+
 /** What a host has written, by migration, with its age: that of the writing and that at the writing. */
-function publicationOf(text: unknown, remainingMs: unknown): ReadonlyMap<string, AgedProgress> {
+function publicationOf([text, remainingMs]: readonly unknown[] = []): ReadonlyMap<string, AgedProgress> {
   if (typeof text !== "string") return new Map();
   const writtenAgoMs = Math.max(0, EXPIRY_MS - Number(remainingMs));
   return new Map(

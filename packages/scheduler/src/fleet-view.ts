@@ -7,7 +7,7 @@ import { sharedReading } from "./shared-reading.ts";
 const FAILURES_COUNT_MS = 10 * 60_000;
 /** So often, ms, everything is read anew: whatever was changed past the store, by hand for instance, is seen then. */
 const WHOLE_AGAIN_MS = 10 * 60_000;
-/** What comes with time alone, silence and failures that count no more, is as old as this at the most, ms. */
+/** Which hosts are silent, and how many migrations to each have failed lately, is as old as this at the most, ms. */
 const ABOUT_AGAIN_MS = 1_000;
 
 /**

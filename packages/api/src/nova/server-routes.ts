@@ -26,13 +26,20 @@ async function listed(request: FastifyRequest, { fleet }: NovaContext) {
   const query = parseServerQuery(request.query, request.novaMinor);
   if (asksForAll(query)) return await pageOfAll(request, fleet, query);
   const [servers, aggregates] = await Promise.all([
-    fleet.servers(),
+    candidates(fleet, query),
     query.availability_zone === undefined ? [] : fleet.aggregates(),
   ]);
   const aggregatesOf = aggregatesByHost(aggregates);
   const chosen = filterServers(servers, query, (host) => zoneBy(aggregatesOf.get(host) ?? []));
   const { rows, next } = page(chosen, query, (server) => server.uuid);
   return { rows, links: next === undefined ? {} : { servers_links: [nextLink(request, next)] } };
+}
+
+/** What the filters look at: where they name a server or a host, nothing else is read. */
+async function candidates(fleet: NovaContext["fleet"], { uuid, node, host = node }: ServerQuery) {
+  if (uuid === undefined) return await fleet.servers({ host });
+  const server = await fleet.server(uuid);
+  return server === undefined ? [] : [server];
 }
 
 /** Of a fleet of any size a page costs the same. */

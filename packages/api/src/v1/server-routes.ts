@@ -33,12 +33,10 @@ export function serverRoutes(app: V1App, context: V1Context): void {
     },
     async (request) => {
       const { name, host } = request.query;
-      const servers = await fleet.servers();
+      const servers = await fleet.servers({ host });
       const all = [...new Set(servers.map((server) => server.name))];
       const names = name === undefined ? undefined : matchingNames(all, name);
-      const chosen = servers.filter(
-        (server) => (names === undefined || names.has(server.name)) && (host === undefined || server.host === host),
-      );
+      const chosen = servers.filter((server) => names === undefined || names.has(server.name));
       return { servers: chosen.map(viewServer) };
     },
   );

@@ -20,11 +20,15 @@ export function fleetHandlers(sources: {
   const migrations = createMigrationViews({ store, fleet, readProgress: progressReader(sources) });
   return [
     handle(listServers, async ({ host, name, marker, limit }) => {
-      const chosen = (await fleet.servers()).filter(
-        (server) => (name ?? server.name) === server.name && (host ?? server.host) === server.host,
-      );
+      const most = limit ?? MAX_PAGE_ROWS;
+      if (host == null && name == null) {
+        // Of a fleet of any size a page costs the same.
+        const last = marker == null ? undefined : ((await fleet.server(marker)) ?? noSuchMarker(marker));
+        return { servers: (await fleet.serversAfter(last, most)).map(viewServer) };
+      }
+      const chosen = await fleet.servers({ host: host ?? undefined, name: name ?? undefined });
       const rest = marker == null ? chosen : afterServer(chosen, marker);
-      return { servers: rest.slice(0, limit ?? MAX_PAGE_ROWS).map(viewServer) };
+      return { servers: rest.slice(0, most).map(viewServer) };
     }),
     handle(getServer, async ({ server }) => ({ server: viewServer(await fleet.findServer(server)) })),
     handle(listHosts, async ({ marker, limit }) => {
@@ -38,9 +42,15 @@ export function fleetHandlers(sources: {
 }
 
 /** What comes after the server `marker` in the same listing. */
-function afterServer<Server extends { readonly uuid: string }>(listed: readonly Server[], marker: string): Server[] {
+function afterServer<Server extends { readonly uuid: string }>(
+  listed: readonly Server[],
+  marker: string,
+): readonly Server[] {
   const at = listed.findIndex(({ uuid }) => uuid === marker);
-  if (at >= 0) return listed.slice(at + 1);
+  return at >= 0 ? listed.slice(at + 1) : noSuchMarker(marker);
+}
+
+function noSuchMarker(marker: string): never {
   throw new DroverError("bad-request", `marker: the listing has no server ${marker}; start again without a marker`, {
     details: { field: "marker", marker },
   });
