@@ -200,14 +200,13 @@ function agentHandlers(context: ConductorContext): readonly RpcHandler[] {
   const { store, signals, restored } = context;
   const heartbeats = new HeartbeatBatch(store.hosts, context.clock);
   return [
-    handle(reportHost, async ({ facts, agentVersion, guests, recordsSeenAtMs, sequence }) => {
-      const before = await store.hosts.get(facts.host);
-      const { lastSeenAt } = await store.hosts.report(facts, agentVersion);
-      const isNews = await restored.notice(facts.host, recordsSeenAtMs, before?.lastSeenAt.getTime() ?? 0);
-      if (isNews) signals.wakeThoseOf(facts.host);
-      const { taken, newest } = await store.guests.replaceSightings(facts.host, guests, sequence);
-      signals.wake(`host ${facts.host}`);
-      return { recordedAtMs: lastSeenAt.getTime(), newestSequence: taken ? sequence : Math.max(newest, sequence + 1) };
+    handle(reportHost, async ({ recordsSeenAtMs, ...report }) => {
+      const { host, heardOfBeforeMs, taken, newest } = await store.hosts.takeReport(report);
+      const { host: name } = report.facts;
+      if (await restored.notice(name, recordsSeenAtMs, heardOfBeforeMs)) signals.wakeThoseOf(name);
+      signals.wake(`host ${name}`);
+      const newestSequence = taken ? report.sequence : Math.max(newest, report.sequence + 1);
+      return { recordedAtMs: host.lastSeenAt.getTime(), newestSequence };
     }),
     handle(reportHeartbeat, async ({ host, recordsSeenAtMs }) => {
       const heard = await heartbeats.beat(host);

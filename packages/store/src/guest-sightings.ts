@@ -1,5 +1,5 @@
 import type { ObservedGuest } from "@drover/model";
-import { type RawBuilder, sql, type Transaction } from "kysely";
+import { type QueryCreator, type RawBuilder, sql, type Transaction } from "kysely";
 import type { Database } from "./database.ts";
 import { isInProgress } from "./in-progress.ts";
 import { notePlacementChange } from "./placement-changes.ts";
@@ -10,7 +10,7 @@ import type { GuestStore, ServerName } from "./store.ts";
 export function guestSightings(database: Database): GuestStore {
   const byteOrder = sql.raw(database.driver.schemaWords.byteOrder);
   return {
-    replaceSightings: (host, guests, sequence = 0) => replaceSightings(database, host, guests, sequence),
+    replaceSightings: (host, guests) => replaceSightings(database, host, guests),
     byServer: async (serverUuid) => {
       const rows = await database.query(`reading where server ${serverUuid} is`, (db) =>
         db.selectFrom("guests").selectAll().where("uuid", "=", serverUuid).orderBy("host").execute(),
@@ -71,49 +71,50 @@ async function namesAfter(
   return rows;
 }
 
-async function replaceSightings(
-  database: Database,
-  host: string,
-  guests: readonly ObservedGuest[],
-  sequence: number,
-): Promise<{ readonly taken: boolean; readonly newest: number }> {
-  return await database.transact(`recording the guests of host ${host}`, async (transaction) => {
-    // Two reports of one host, handled at once, must not be mixed.
-    await database.driver.lock(transaction, `guests ${host}`);
-    const known = await transaction
-      .selectFrom("hosts")
-      .select("report_sequence")
-      .where("host", "=", host)
-      .executeTakeFirst();
-    const newest = known?.report_sequence ?? 0;
-    if (sequence !== 0 && sequence <= newest) return { taken: false, newest };
-    if (sequence > newest) {
-      await transaction.updateTable("hosts").set({ report_sequence: sequence }).where("host", "=", host).execute();
-    }
-    await transaction.deleteFrom("guests").where("host", "=", host).execute();
-    const taken = { taken: true, newest: Math.max(newest, sequence) };
-    await insertGuests(database, transaction, host, guests);
+async function replaceSightings(database: Database, host: string, guests: readonly ObservedGuest[]): Promise<void> {
+  await database.transact(`recording the guests of host ${host}`, async (transaction) => {
+    await lockSightings(database, transaction, host);
+    await goneGuests(database, transaction, host, guests).execute();
+    await seenGuests(database, host, guests).execute(transaction);
     await notePlacementChange(database, transaction, { host });
-    return taken;
   });
 }
 
-async function insertGuests(
-  database: Database,
-  transaction: Transaction<Tables>,
+/** Two reports of one host, handled at once, must not be mixed. */
+export async function lockSightings(database: Database, transaction: Transaction<Tables>, host: string): Promise<void> {
+  await database.driver.lock(transaction, `guests ${host}`);
+}
+
+/** Forgets those that the host does not report any more. */
+export function goneGuests(
+  { driver }: Database,
+  db: QueryCreator<Tables>,
   host: string,
   guests: readonly ObservedGuest[],
-): Promise<void> {
-  if (guests.length === 0) return;
+) {
+  const uuids = guests.map(({ uuid }) => uuid);
+  const isGone = sql<boolean>`uuid not in (select value from ${driver.jsonTexts(uuids)})`;
+  return db.deleteFrom("guests").where("host", "=", host).where(isGone);
+}
+
+/** Writes those that it reports. One parameter whatever their number: no driver's limit on parameters is near. */
+export function seenGuests(
+  database: Database,
+  host: string,
+  guests: readonly ObservedGuest[],
+): RawBuilder<Record<string, never>> {
   const rows = database.driver.jsonObjects(guests.map(rowOfGuest));
-  // One parameter whatever the number of guests: no driver's limit on parameters is near.
-  await sql`insert into guests
+  // The condition keeps SQLite from taking the conflict's clause for a join's.
+  return sql`insert into guests
       (uuid, host, name, power_state, persistent, vcpus, memory_kib, migrating, seen_at, metadata)
-      select e.value ->> 'uuid', ${sql.val(host)}, e.value ->> 'name', e.value ->> 'powerState',
+      select e.value ->> 'uuid', cast(${host} as text), e.value ->> 'name', e.value ->> 'powerState',
         cast(e.value ->> 'persistent' as integer), cast(e.value ->> 'vcpus' as integer),
         cast(e.value ->> 'memoryKiB' as bigint), cast(e.value ->> 'migrating' as integer),
         cast(${database.now().getTime()} as bigint), e.value ->> 'metadata'
-      from ${rows} as e`.execute(transaction);
+      from ${rows} as e where true
+      on conflict (uuid, host) do update set
+        name = excluded.name, power_state = excluded.power_state, persistent = excluded.persistent, vcpus = excluded.vcpus,
+        memory_kib = excluded.memory_kib, migrating = excluded.migrating, seen_at = excluded.seen_at, metadata = excluded.metadata`;
 }
 
 function rowOfGuest(guest: ObservedGuest): object {

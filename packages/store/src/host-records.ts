@@ -1,7 +1,7 @@
-import { randomUUID } from "node:crypto";
-import type { Host, HostFacts } from "@drover/model";
+import type { Host } from "@drover/model";
 import { type Kysely, sql } from "kysely";
 import type { Database } from "./database.ts";
+import { reportFacts, takeReport } from "./host-report.ts";
 import { notePlacementChange } from "./placement-changes.ts";
 import { removeHost } from "./remove-host.ts";
 import { hostFromRow } from "./rows.ts";
@@ -10,7 +10,8 @@ import type { HeardOf, HostSettings, HostStore } from "./store.ts";
 
 export function hostRecords(database: Database): HostStore {
   return {
-    report: (facts, agentVersion) => reportHost(database, facts, agentVersion),
+    report: (facts, agentVersion) => reportFacts(database, facts, agentVersion),
+    takeReport: (report) => takeReport(database, report),
     heartbeat: (hosts) => heartbeat(database, hosts),
     list: async () => {
       const rows = await database.query("listing hosts", (db) => selectHosts(db).orderBy("id").execute());
@@ -58,43 +59,6 @@ export function selectHosts(db: Kysely<Tables>) {
     .innerJoin("host_beats", "host_beats.host", "hosts.host")
     .selectAll("hosts")
     .select("host_beats.last_seen_at");
-}
-
-async function reportHost(database: Database, facts: HostFacts, agentVersion: string): Promise<Host> {
-  const nowMs = database.now().getTime();
-  return await database.transact(`recording the facts of host ${facts.host}`, async (transaction) => {
-    const row = await transaction
-      .insertInto("hosts")
-      .values({
-        uuid: randomUUID(),
-        host: facts.host,
-        facts: JSON.stringify(facts),
-        agent_version: agentVersion,
-        enabled: 1,
-        registered_at: nowMs,
-      })
-      .onConflict((conflict) =>
-        conflict.column("host").doUpdateSet({
-          facts: sql`excluded.facts`,
-          agent_version: sql`excluded.agent_version`,
-        }),
-      )
-      .returningAll()
-      .executeTakeFirstOrThrow();
-    const beat = await transaction
-      .insertInto("host_beats")
-      .values({ host: facts.host, last_seen_at: nowMs })
-      .onConflict((conflict) =>
-        conflict.column("host").doUpdateSet({
-          last_seen_at: sql`case when host_beats.last_seen_at > excluded.last_seen_at
-            then host_beats.last_seen_at else excluded.last_seen_at end`,
-        }),
-      )
-      .returning("last_seen_at")
-      .executeTakeFirstOrThrow();
-    await notePlacementChange(database, transaction, { host: facts.host });
-    return hostFromRow({ ...row, ...beat });
-  });
 }
 
 async function setHost(database: Database, host: string, settings: HostSettings): Promise<Host | undefined> {

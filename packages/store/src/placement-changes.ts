@@ -1,4 +1,4 @@
-import { sql, type Transaction } from "kysely";
+import { type QueryCreator, sql, type Transaction } from "kysely";
 import type { Database } from "./database.ts";
 import type { Tables } from "./schema/tables.ts";
 
@@ -10,16 +10,20 @@ export type PlacementSubject = { readonly host: string } | "aggregates";
  * To be called last: another change of the same subject waits from here until the commit.
  */
 export async function notePlacementChange(
-  { driver }: Database,
+  database: Database,
   transaction: Transaction<Tables>,
   subject: PlacementSubject,
 ): Promise<void> {
+  await placementNote(database, transaction, subject).execute();
+}
+
+/** The statement of {@link notePlacementChange}, for one that writes more. */
+export function placementNote({ driver }: Database, db: QueryCreator<Tables>, subject: PlacementSubject) {
   const { kind, name } = subject === "aggregates" ? { kind: subject, name: "" } : { kind: "host", name: subject.host };
-  await transaction
+  return db
     .insertInto("placement_changes")
     .values({ kind, name, revision: driver.revision })
     .onConflict((conflict) =>
       conflict.columns(["kind", "name"]).doUpdateSet({ revision: sql<number>`excluded.revision` }),
-    )
-    .execute();
+    );
 }

@@ -36,7 +36,31 @@ export interface HeardOf {
   readonly nowMs: number;
 }
 
+/** All that an agent reports of its host. */
+export interface HostReport {
+  readonly facts: HostFacts;
+  readonly agentVersion: string;
+  readonly guests: readonly ObservedGuest[];
+  /** Reports may come late, or twice: the guests of one that is not above the newest are left out. 0 counts as the newest. */
+  readonly sequence: number;
+}
+
+export interface TakenReport {
+  readonly host: Host;
+  /** When it had last been heard of, ms since 1970; 0 for a host that is new. */
+  readonly heardOfBeforeMs: number;
+  /** Its guests are those of this report from now on. */
+  readonly taken: boolean;
+  /** The larger of its sequence and that of the report that counts. */
+  readonly newest: number;
+}
+
 export interface HostStore {
+  /**
+   * What a conductor does with each report: {@link HostStore.report} and {@link GuestStore.replaceSightings} in one transaction. The facts
+   * are written, and it counts as a sign of life, whether or not its guests are taken.
+   */
+  takeReport(report: HostReport): Promise<TakenReport>;
   /** Inserts or refreshes, and counts as a sign of life. */
   report(facts: HostFacts, agentVersion: string): Promise<Host>;
   /**
@@ -72,18 +96,8 @@ export interface ServerName {
 }
 
 export interface GuestStore {
-  /**
-   * Replaces what is known of `host` by `guests`; guests it no longer reports are forgotten. One transaction. A report whose
-   * `sequence` is not above that of the newest is left out, and nothing changes: reports may come late, or twice.
-   *
-   * @param sequence 0 counts as the newest. @default 0
-   * @returns whether it was taken, and the sequence of the report that counts now
-   */
-  replaceSightings(
-    host: string,
-    guests: readonly ObservedGuest[],
-    sequence?: number,
-  ): Promise<{ readonly taken: boolean; readonly newest: number }>;
+  /** Replaces what is known of `host` by `guests`, whatever its reports say; guests that are not among them are forgotten. */
+  replaceSightings(host: string, guests: readonly ObservedGuest[]): Promise<void>;
   /** Of one server, over all hosts. */
   byServer(serverUuid: string): Promise<readonly GuestSighting[]>;
   byHost(host: string): Promise<readonly GuestSighting[]>;

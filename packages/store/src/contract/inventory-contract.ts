@@ -57,18 +57,43 @@ export function inventoryContract(context: () => ContractContext): void {
   describe("guests", () => {
     it("are those of the newest report, whatever comes late", async () => {
       const { guests, hosts } = context().store;
-      await hosts.report(hostFacts("east"), "0.1.0");
       const [old, now] = [observedGuest({ name: "old" }), observedGuest({ name: "now" })];
-      const report = (names: readonly (typeof old)[], sequence?: number) =>
-        guests.replaceSightings("east", names, sequence);
+      const report = async (names: readonly (typeof old)[], sequence: number) => {
+        const facts = hostFacts("east");
+        const { taken, newest } = await hosts.takeReport({ facts, agentVersion: "0.1.0", guests: names, sequence });
+        return { taken, newest };
+      };
       expect(await report([now], 7)).toEqual({ taken: true, newest: 7 });
       expect(await report([old], 6)).toEqual({ taken: false, newest: 7 });
       expect(await report([old], 7)).toEqual({ taken: false, newest: 7 });
       expect((await guests.byHost("east")).map(({ name }) => name)).toEqual(["now"]);
       expect(await report([now, old], 8)).toEqual({ taken: true, newest: 8 });
       expect(await guests.byHost("east")).toHaveLength(2);
-      expect(await report([])).toEqual({ taken: true, newest: 8 });
+      expect(await report([], 0)).toEqual({ taken: true, newest: 8 });
       expect(await guests.byHost("east")).toEqual([]);
+      expect(await report([now], 8)).toEqual({ taken: false, newest: 8 });
+    });
+
+    it("come with the facts of their host, which count as a sign of life even where the guests are too old", async () => {
+      const { guests, hosts, placement } = context().store;
+      const firstAt = context().clock.now();
+      const seen = observedGuest({ name: "seen", memoryKiB: 10 });
+      const report = (agentVersion: string, sequence: number) =>
+        hosts.takeReport({ facts: hostFacts("east"), agentVersion, guests: [seen], sequence });
+      const first = await report("0.1.0", 5);
+      expect(first).toMatchObject({ heardOfBeforeMs: 0, taken: true, newest: 5 });
+      expect(first.host).toEqual(await hosts.get("east"));
+      expect(first.host).toMatchObject({ agentVersion: "0.1.0", lastSeenAt: firstAt });
+      await hosts.set("east", { enabled: false });
+      const { cursor } = await placement.read({});
+      context().clock.advance(1000);
+      const late = await report("0.2.0", 4);
+      expect(late).toMatchObject({ heardOfBeforeMs: firstAt.getTime(), taken: false, newest: 5 });
+      expect(late.host).toMatchObject({ agentVersion: "0.2.0", enabled: false, lastSeenAt: context().clock.now() });
+      expect(late.host).toEqual(await hosts.get("east"));
+      expect(await guests.byHost("east")).toEqual([{ ...seen, host: "east", seenAt: firstAt }]);
+      const { hosts: changed } = await placement.read({ since: cursor });
+      expect(changed).toMatchObject([{ host: { agentVersion: "0.2.0" }, usage: { memoryKiB: 10 } }]);
     });
 
     it("are what their host reported last", async () => {
@@ -120,11 +145,12 @@ export function inventoryContract(context: () => ContractContext): void {
     });
 
     it("arrive by the thousand, and reports of one host are never mixed", async () => {
-      const { guests } = context().store;
+      const { guests, hosts } = context().store;
       const other = await context().openAnother();
       const reports = [0, 1, 2, 3].map((n) => Array.from({ length: 500 }, () => observedGuest({ name: `run ${n}` })));
+      const rest = { facts: hostFacts("east"), agentVersion: "0.1.0", sequence: 0 };
       await Promise.all(
-        reports.map((report, n) => (n % 2 === 0 ? guests : other.guests).replaceSightings("east", report)),
+        reports.map((report, n) => (n % 2 === 0 ? hosts : other.hosts).takeReport({ ...rest, guests: report })),
       );
       const kept = await guests.byHost("east");
       expect(kept).toHaveLength(500);
