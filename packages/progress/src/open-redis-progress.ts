@@ -14,6 +14,7 @@ import { EXPIRY_MS } from "./expiry.ts";
 import { HISTORY_POINTS, upToNewest } from "./history.ts";
 import { HostPublication } from "./host-publication.ts";
 import type { ChangeNotice, MigrationPlace, ProgressCache } from "./progress-cache.ts";
+import { PublicationReader } from "./publication-reader.ts";
 import { publicationFromText } from "./publication-text.ts";
 import { definePublishScript } from "./publish-script.ts";
 import { parseRedisAddress, type RedisAddress } from "./redis-address.ts";
@@ -53,6 +54,7 @@ export async function openRedisProgress(options: RedisProgressOptions): Promise<
     afterGap: "records-changed",
   });
   const publications = new Map<string, HostPublication>();
+  const reader = new PublicationReader();
   let closed = false;
 
   async function run<T>(doing: string, work: () => Promise<T>): Promise<T> {
@@ -73,9 +75,9 @@ export async function openRedisProgress(options: RedisProgressOptions): Promise<
         publications.set(host, publication);
         if (publication.take(snapshots, nowMs) > 0) await publish(client, keys, host, publication, nowMs);
       }),
-    read: (places) => run("reading progress", () => readSnapshots(client, keys, places)),
-    readHistories: (places) => run("reading histories of progress", () => readHistories(client, keys, places)),
-    forget: (places) => run("forgetting progress", () => forget(client, keys, places)),
+    read: (places) => run("reading progress", () => readSnapshots(client, keys, reader, places)),
+    readHistories: (places) => run("reading histories of progress", () => readHistories(client, keys, reader, places)),
+    forget: (places) => run("forgetting progress", () => forget(client, keys, reader, places)),
     subscribe: (listener) => run("subscribing to progress", () => feed.subscribe(listener)),
     announceChange: () =>
       run("announcing a change of records", async () => {
@@ -119,16 +121,20 @@ async function publish(
 async function readSnapshots(
   client: Client,
   keys: RedisKeys,
+  publications: PublicationReader,
   places: readonly MigrationPlace[],
 ): Promise<ReadonlyMap<string, AgedProgress>> {
   const byHost = Map.groupBy(places, ({ host }) => host);
   const published = await askHosts(client, [...byHost.keys()], (pipeline, host) => askSnapshots(pipeline, keys, host));
   const found = new Map<string, AgedProgress>();
   for (const [host, own] of byHost) {
-    const known = publicationOf(published.get(host));
+    const [text, remainingMs] = published.get(host) ?? [];
+    const known = publications.read(host, text);
     for (const { migrationUuid } of own) {
       const numbers = known.get(migrationUuid);
-      if (numbers !== undefined) found.set(migrationUuid, numbers);
+      if (numbers === undefined) continue;
+      const { snapshot, ageMs } = numbers;
+      found.set(migrationUuid, { snapshot, ageMs: ageMs + writtenAgoMs(remainingMs) });
     }
   }
   return found;
@@ -137,17 +143,18 @@ async function readSnapshots(
 async function readHistories(
   client: Client,
   keys: RedisKeys,
+  publications: PublicationReader,
   places: readonly MigrationPlace[],
 ): Promise<ReadonlyMap<string, readonly ProgressPoint[]>> {
   const byHost = Map.groupBy(places, ({ host }) => host);
   const kept = await askHosts(client, [...byHost.keys()], (pipeline, host) => {
-    askSnapshots(pipeline, keys, host);
+    pipeline.get(keys.snapshots(host));
     for (const { migrationUuid } of byHost.get(host) ?? []) pipeline.lrange(keys.history(host, migrationUuid), 0, -1);
   });
   const found = new Map<string, readonly ProgressPoint[]>();
   for (const [host, own] of byHost) {
-    const [text, remainingMs, ...histories] = kept.get(host) ?? [];
-    const known = publicationOf([text, remainingMs]);
+    const [text, ...histories] = kept.get(host) ?? [];
+    const known = publications.read(host, text);
     for (const [at, { migrationUuid }] of own.entries()) {
       const points = texts(histories[at]).flatMap((text) => pointFromText(text) ?? []);
       if (points.length > 0) found.set(migrationUuid, upToNewest(points, known.get(migrationUuid)?.snapshot));
@@ -163,15 +170,22 @@ const RUNNING_MS = 10_000;
  * Their histories, and the host's numbers where no copy runs: of a host that sends others its agent leaves them out by itself. A copy that
  * begins in between is there again with its next numbers.
  */
-async function forget(client: Client, keys: RedisKeys, places: readonly MigrationPlace[]): Promise<void> {
+async function forget(
+  client: Client,
+  keys: RedisKeys,
+  publications: PublicationReader,
+  places: readonly MigrationPlace[],
+): Promise<void> {
   const byHost = Map.groupBy(places, ({ host }) => host);
   const hosts = [...byHost.keys()];
   const published = await askHosts(client, hosts, (pipeline, host) => askSnapshots(pipeline, keys, host));
   await askHosts(client, hosts, (pipeline, host) => {
     const ended = new Set(byHost.get(host)?.map(({ migrationUuid }) => migrationUuid));
     pipeline.del(...[...ended].map((uuid) => keys.history(host, uuid)));
-    const known = [...publicationOf(published.get(host))];
-    if (known.every(([uuid, { ageMs }]) => ended.has(uuid) || ageMs > RUNNING_MS)) pipeline.del(keys.snapshots(host));
+    const [text, remainingMs] = published.get(host) ?? [];
+    const runs = ([uuid, { ageMs }]: readonly [string, AgedProgress]) =>
+      !ended.has(uuid) && ageMs + writtenAgoMs(remainingMs) <= RUNNING_MS;
+    if (![...publications.read(host, text)].some(runs)) pipeline.del(keys.snapshots(host));
   });
 }
 
@@ -179,15 +193,9 @@ function askSnapshots(pipeline: ChainableCommander, keys: RedisKeys, host: strin
   return pipeline.get(keys.snapshots(host)).pttl(keys.snapshots(host));
 }
 
-/** What a host has written, by migration, with its age: that of the writing and that at the writing. */
-function publicationOf([text, remainingMs]: readonly unknown[] = []): ReadonlyMap<string, AgedProgress> {
-  if (typeof text !== "string") return new Map();
-  const writtenAgoMs = Math.max(0, EXPIRY_MS - Number(remainingMs));
-  return new Map(
-    publicationFromText(text).map(({ snapshot, ageMs }) => {
-      return [snapshot.migrationUuid, { snapshot, ageMs: ageMs + writtenAgoMs }] as const;
-    }),
-  );
+/** How long ago a host's snapshots were written, ms, by what is left of their time. */
+function writtenAgoMs(remainingMs: unknown): number {
+  return Math.max(0, EXPIRY_MS - Number(remainingMs));
 }
 
 /**
