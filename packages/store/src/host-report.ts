@@ -3,7 +3,7 @@ import type { Host, HostFacts } from "@drover/model";
 import { type QueryCreator, sql, type Transaction } from "kysely";
 import type { Database } from "./database.ts";
 import { goneGuests, lockSightings, seenGuests } from "./guest-sightings.ts";
-import { notePlacementChange, placementNote } from "./placement-changes.ts";
+import { placementNote } from "./placement-changes.ts";
 import { hostFromRow } from "./rows.ts";
 import type { HostRow, Tables } from "./schema/tables.ts";
 import type { HostReport, TakenReport } from "./store.ts";
@@ -69,15 +69,12 @@ async function write(
   return { ...row, last_seen_at };
 }
 
-/** The facts alone. */
+/** The facts alone: the guests stay as they are. */
 export async function reportFacts(database: Database, facts: HostFacts, agentVersion: string): Promise<Host> {
-  const nowMs = database.now().getTime();
-  return await database.transact(`recording the facts of host ${facts.host}`, async (transaction) => {
-    const row = await upsertHost(transaction, facts, agentVersion, nowMs, undefined).executeTakeFirstOrThrow();
-    const beat = await signOfLife(transaction, facts.host, nowMs).executeTakeFirstOrThrow();
-    await notePlacementChange(database, transaction, { host: facts.host });
-    return hostFromRow({ ...row, ...beat });
-  });
+  const report = { facts, agentVersion, guests: [], sequence: 0 };
+  return await database.transact(`recording the facts of host ${facts.host}`, async (transaction) =>
+    hostFromRow(await write(database, transaction, report, undefined)),
+  );
 }
 
 /** @param reportSequence undefined leaves it as it is */

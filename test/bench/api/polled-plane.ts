@@ -118,6 +118,7 @@ export function keepPublishing({ progress, migrations }: PolledPlane): () => voi
           host,
           own.map((migration) => snapshotOf(migration, sequence)),
         )
+        // Redis is stopped for one of the rounds: what cannot be published then is not missed.
         .catch(() => undefined);
     }
   };
