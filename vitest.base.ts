@@ -1,5 +1,6 @@
 import { fileURLToPath } from "node:url";
 import { defineConfig } from "vitest/config";
+import { Failures } from "./vitest.failures.ts";
 
 /**
  * One configuration for every package. Which files run depends on what this machine can do: `*.contract.test.ts` needs
@@ -20,6 +21,7 @@ const real = { services: "**/*.contract.test.ts", hypervisors: "**/*.lab.test.ts
  *   as many unit tests as there are processors but one. Those with real hosts have the machine for themselves.
  */
 export function testsIn(sources: string, atOnce: { readonly unit?: number; readonly services?: number } = {}) {
+  const report = wanted.replaceAll(",", "-");
   const workers: Readonly<Record<string, number | undefined>> = { services: 1, hypervisors: 1, ...atOnce };
   const unit = tiers.has("unit")
     ? [{ name: "unit", include: [`${sources}/*.test.ts`], exclude: Object.values(real), groupOrder: 0 }]
@@ -39,7 +41,11 @@ export function testsIn(sources: string, atOnce: { readonly unit?: number; reado
       setupFiles: [fileURLToPath(new URL("./vitest.setup.ts", import.meta.url))],
       testTimeout: 60_000,
       hookTimeout: 120_000,
-      reporters: ["default", ["json", { outputFile: `.vitest/report-${wanted.replaceAll(",", "-")}.json` }]],
+      reporters: [
+        "default",
+        ["json", { outputFile: `.vitest/report-${report}.json` }],
+        new Failures(`.vitest/failures-${report}.json`),
+      ],
       projects: [...unit, ...others].map(({ groupOrder, ...project }) => ({
         extends: true,
         test: { ...project, maxWorkers: workers[project.name], sequence: { groupOrder } },

@@ -6,21 +6,23 @@
  * reason; with CI=true that is a failure. The last line counts: `123 passed, 0 failed`.
  */
 import { spawnSync } from "node:child_process";
-import { existsSync, globSync, readFileSync, rmSync } from "node:fs";
-import { join } from "node:path";
+import { globSync, readFileSync, rmSync } from "node:fs";
+import { join, relative } from "node:path";
 import { createInterface } from "node:readline/promises";
 // From its sources: the test kit has no dependencies, and is needed before anything is built.
 import { installDebianPackages, type Tier, tierAvailability } from "../packages/testkit/src/index.ts";
+import type { Failure } from "../vitest.failures.ts";
 import { root, turbo } from "./build.ts";
 
 const inCi = process.env.CI === "true" || process.env.CI === "1";
 /** How much of a failure the summary repeats. */
 const FAILURE_LINES = 12;
 const reportGlob = "{packages/*,test}/.vitest/report-*.json";
+const failuresGlob = "{packages/*,test}/.vitest/failures-*.json";
 
 const missingTiers: string[] = [];
 const tiers: readonly string[] = ["unit", ...(await provideTiers())];
-for (const report of globSync(reportGlob, { cwd: root })) rmSync(join(root, report));
+for (const report of globSync([reportGlob, failuresGlob], { cwd: root })) rmSync(join(root, report));
 
 const checks = await turbo([
   "build",
@@ -109,43 +111,20 @@ async function install(tier: string, packages: readonly string[]): Promise<boole
   }
 }
 
-interface VitestReport {
-  readonly numPassedTests: number;
-  readonly numFailedTests: number;
-  readonly testResults: readonly {
-    readonly name: string;
-    readonly status: string;
-    readonly message: string;
-    readonly assertionResults: readonly {
-      readonly status: string;
-      readonly fullName: string;
-      readonly failureMessages: readonly string[];
-    }[];
-  }[];
-}
-
 /** Adds up the packages' reports, those that came from the cache among them. */
 function countTests(): { passed: number; failed: number; failures: readonly string[] } {
-  let passed = 0;
-  const failures: string[] = [];
-  for (const path of globSync(reportGlob, { cwd: root })) {
-    const file = join(root, path);
-    if (!existsSync(file)) continue;
-    const report: VitestReport = JSON.parse(readFileSync(file, "utf8"));
-    passed += report.numPassedTests;
-    for (const suite of report.testResults) {
-      const failed = suite.assertionResults.filter((test) => test.status === "failed");
-      for (const test of failed) failures.push(described(`${suite.name.replace(root, "")}: ${test.fullName}`, test));
-      // A file that could not even be loaded has no failed test of its own.
-      if (suite.status === "failed" && failed.length === 0)
-        failures.push(`${suite.name.replace(root, "")}: ${suite.message}`);
-    }
-  }
+  const reports = readAll<{ readonly numPassedTests: number }>(reportGlob);
+  const passed = reports.reduce((sum, { numPassedTests }) => sum + numPassedTests, 0);
+  const failures = readAll<readonly Failure[]>(failuresGlob).flat().map(described);
   return { passed, failed: failures.length, failures };
 }
 
+function readAll<Content>(glob: string): readonly Content[] {
+  return globSync(glob, { cwd: root }).map((path): Content => JSON.parse(readFileSync(join(root, path), "utf8")));
+}
+
 /** The failure with the beginning of its reason, for whoever has the end of the output alone. */
-function described(test: string, { failureMessages }: { readonly failureMessages: readonly string[] }): string {
-  const reasons = failureMessages.flatMap((message) => message.split("\n").slice(0, FAILURE_LINES));
-  return [test, ...reasons].join("\n    ");
+function described({ file, name, errors }: Failure): string {
+  const reasons = errors.flatMap((error) => error.split("\n").slice(0, FAILURE_LINES));
+  return [`${relative(root, file)}: ${name}`, ...reasons].join("\n    ");
 }

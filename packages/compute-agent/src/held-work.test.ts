@@ -6,6 +6,8 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { type AgentBed, startAgentBed } from "./agent-bed.test.support.ts";
 
 const DISK = "/var/lib/libvirt/images/web.raw";
+/** A copy over such a link outlasts the restart of an agent, MiB/s. */
+const SLOW_MIBPS = 10;
 const content = randomBytes(2 * 1_048_576);
 
 let bed: AgentBed;
@@ -96,7 +98,11 @@ describe("an agent that returns", () => {
     const uuid = await bed.addGuest({ name: "forgotten" });
     const command = bed.startCommand(uuid, "forgotten");
     bed.conductor.unknown.add(command.migrationUuid);
+    bed.fleet.faults.setLinkBandwidth("h1", "h2", SLOW_MIBPS);
     await bed.bus.cast(liveMigration, command, { server: "h1" });
+    await waitFor("libvirt to copy", async () =>
+      (await bed.progress.read([{ migrationUuid: command.migrationUuid, host: "h1" }])).get(command.migrationUuid),
+    );
     const held = await waitFor("the agent to tell", () =>
       bed.conductor.held.flatMap((report) => report.held).find((one) => one.migrationUuid === command.migrationUuid),
     );
@@ -107,6 +113,7 @@ describe("an agent that returns", () => {
     });
     bed.conductor.unknown.clear();
     await comeBack("h1");
+    bed.fleet.faults.setLinkBandwidth("h1", "h2", 1_000);
     await waitFor("the outcome", () => bed.conductor.outcome(command.migrationUuid)?.outcome === "arrived");
   });
 });

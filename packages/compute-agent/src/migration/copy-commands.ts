@@ -42,6 +42,8 @@ export class CopyCommands {
   /** An abort was asked for and was not refused: its answer is given or on its way. */
   #aborting = false;
   #calledOff = false;
+  /** libvirt's answers that are still to come. */
+  readonly #unanswered = new Set<Promise<void>>();
 
   constructor(copy: CommandedCopy) {
     this.#copy = copy;
@@ -49,12 +51,20 @@ export class CopyCommands {
 
   /** Calls the copy off. Only the copy's end tells whether libvirt could. Never rejects. */
   async abort(by: CommandedBy): Promise<void> {
-    const { link, entry, phase } = this.#copy;
+    const { phase } = this.#copy;
     this.#aborting = true;
     if (phase === "post-copy") {
       return this.#done("abort-refused", "the guest already runs on the destination (post-copy)");
     }
     if (phase === "ended") return this.#done("abort-refused", "the migration has already ended");
+    const answer = this.#askToAbort(by);
+    this.#unanswered.add(answer);
+    await answer;
+    this.#unanswered.delete(answer);
+  }
+
+  async #askToAbort(by: CommandedBy): Promise<void> {
+    const { link, entry } = this.#copy;
     try {
       await link.control.domain.abortJob(domainOf(entry));
     } catch (error) {
@@ -67,8 +77,20 @@ export class CopyCommands {
       "abort-sent",
       by === "request" ? "libvirt was asked to abort" : "libvirt was asked to abort, by the policy",
     );
-    // After the call: an abort must not wait for a disk. Lost in a crash between the two, only the cause's name is lost.
-    await this.#copy.note({ stopped: by === "request" ? "requested" : "time-limit" });
+    // After the call: an abort must not wait for a disk. Lost in a crash between the two, the repeated command tells it.
+    await this.#copy.note({ stopped: stoppedBy(by) });
+  }
+
+  /**
+   * Resolves when libvirt has answered every abort: the end of a copy that it calls off may be seen before that. Never rejects.
+   */
+  async answered(): Promise<void> {
+    await Promise.all(this.#unanswered);
+  }
+
+  /** An abort that libvirt may have obeyed although its answer was lost, or that an agent which then died had sent. */
+  get abortInDoubt(): JournalEntry["stopped"] {
+    return this.#waiting?.command === "abort" ? stoppedBy(this.#waiting.by) : null;
   }
 
   /**
@@ -127,9 +149,17 @@ export class CopyCommands {
     await (command === "abort" ? this.abort(by) : this.forceComplete(by, method));
   }
 
-  /** Answers a command that still waits when the copy has ended. */
-  end(): void {
+  /**
+   * Answers a command that still waits when the copy has ended.
+   *
+   * @param stopped Why it was called off, if it was.
+   */
+  end(stopped: JournalEntry["stopped"]): void {
     if (this.#waiting === undefined) return;
+    if (this.#waiting.command === "abort" && stopped !== null) {
+      this.#done("abort-sent", "libvirt has called the copy off");
+      return;
+    }
     const answer = this.#waiting.command === "abort" ? "abort-refused" : "force-complete-refused";
     this.#done(answer, "the migration ended before libvirt could be asked");
   }
@@ -163,6 +193,10 @@ export class CopyCommands {
     if (event === "abort-refused") this.#aborting = false;
     this.#copy.answer(event, message);
   }
+}
+
+function stoppedBy(by: CommandedBy): NonNullable<JournalEntry["stopped"]> {
+  return by === "request" ? "requested" : "time-limit";
 }
 
 function waitsForJob(error: unknown): boolean {

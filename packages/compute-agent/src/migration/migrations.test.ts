@@ -176,6 +176,16 @@ describe("a migration", () => {
     expect(await outcomeOf(command)).toMatchObject({ outcome: "stayed", cause: "never-started" });
   });
 
+  test("whose abort libvirt answers after the copy has ended was aborted on request", async () => {
+    const uuid = await addBusyGuest("answered-late");
+    const command = bed.startCommand(uuid, "answered-late");
+    await startAndSeeIt(command);
+    bed.fleet.faults.onCall("h1", "domainAbortJob", { kind: "delay", delayMs: 1_000 });
+    await bed.bus.cast(liveMigrationAbort, control(command), { server: "h1" });
+    expect(await outcomeOf(command)).toMatchObject({ outcome: "stayed", cause: "aborted" });
+    expect(bed.conductor.eventNames(command.migrationUuid)).toEqual(["started", "abort-sent"]);
+  });
+
   test("ends at the policy's time limit, once", async () => {
     const uuid = await addBusyGuest("slow");
     // 0.5 s per GiB, and at least 2 GiB are counted: 1 s.
@@ -370,6 +380,22 @@ describe("a restarted agent", () => {
     const again = await eventOf(command, "started");
     expect(again.sequence).toBeGreaterThan(1_000_000);
     await bed.bus.cast(liveMigrationAbort, control(command), { server: "h1" });
+    expect(await outcomeOf(command)).toMatchObject({ outcome: "stayed", cause: "aborted" });
+    expect(await runsOn(uuid)).toEqual(["h1"]);
+  });
+
+  test("calls aborted what was called off by an abort whose answer it did not live to see", async () => {
+    const uuid = await addBusyGuest("called-off");
+    const command = bed.startCommand(uuid, "called-off");
+    await startAndSeeIt(command);
+    bed.fleet.faults.onCall("h1", "domainAbortJob", { kind: "delay", delayMs: 60_000 });
+    await bed.bus.cast(liveMigrationAbort, control(command), { server: "h1" });
+    await using connection = await LibvirtConnection.open(bed.fleet.host("h1").uri);
+    const domain = await connection.domain.lookupByUUID(uuid);
+    await waitFor("the job to end", async () => (await connection.domain.getJobStats(domain)).type === "none");
+    await bed.stopAgent("h1");
+    await bed.startAgent("h1");
+    await bed.bus.cast(liveMigrationAbort, control(command, 2), { server: "h1" });
     expect(await outcomeOf(command)).toMatchObject({ outcome: "stayed", cause: "aborted" });
     expect(await runsOn(uuid)).toEqual(["h1"]);
   });

@@ -14,6 +14,8 @@ export type Performed =
 
 export interface EndingCopy {
   readonly entry: JournalEntry;
+  /** Why it was to be aborted, where libvirt's answer to that is not known. */
+  readonly abortInDoubt: JournalEntry["stopped"];
   readonly performed: Performed;
   /** libvirt was seen copying. */
   readonly seen: boolean;
@@ -26,6 +28,8 @@ export interface EndingCopy {
 }
 
 export interface SettledEnd extends DecidedOutcome {
+  /** What this agent did to end it, if anything. */
+  readonly stopped: EndFacts["stopped"];
   readonly guest: GuestHere;
   /** Why it did not arrive; null when it did. */
   readonly error: SerializedError | null;
@@ -48,16 +52,13 @@ const ASK_AGAIN_MS = 250;
 export async function settleEnd(copy: EndingCopy): Promise<SettledEnd> {
   const guest = await askWhereabouts(copy);
   const stats = await lastStats(copy, guest);
-  const facts: EndFacts = {
-    perform: copy.performed.kind,
-    job: endOf(stats),
-    guest,
-    stopped: copy.entry.stopped,
-  };
+  const job = endOf(stats);
+  const stopped = copy.entry.stopped ?? (saidFailed(copy.performed, job) ? null : copy.abortInDoubt);
+  const facts: EndFacts = { perform: copy.performed.kind, job, guest, stopped };
   const decided = decideOutcome(facts);
   copy.logger.info({ ...facts, outcome: decided.outcome, cause: decided.cause }, "the migration has ended");
   if (decided.outcome === "stayed" && copy.entry.suspended && wasCalledOff(copy.performed)) await resumeGuest(copy);
-  return { ...decided, guest, error: errorOf(copy, decided), stats };
+  return { ...decided, guest, stopped, error: errorOf(copy, decided), stats };
 }
 
 async function askWhereabouts({ entry, link, clock, signal }: EndingCopy): Promise<GuestHere> {
@@ -96,6 +97,11 @@ function endOf(stats: JobStats | undefined): EndFacts["job"] {
   if (stats === undefined) return "not-seen";
   const standing = jobStanding(stats);
   return standing === "completed" || standing === "failed" || standing === "cancelled" ? standing : "not-seen";
+}
+
+/** libvirt named another reason than an abort: it is not to be taken for one that it may not have obeyed. */
+function saidFailed(performed: Performed, job: EndFacts["job"]): boolean {
+  return performed.kind === "refused" ? !wasCalledOff(performed) : job === "failed";
 }
 
 /** "canceled by client": QEMU was stopped before it had sent everything. */

@@ -337,8 +337,10 @@ export class SteeredMigration {
 
   async #conclude(): Promise<void> {
     const { clock, link, signal } = this.#dependencies;
+    await this.#commands.answered();
     const end = await settleEnd({
       entry: this.#entry,
+      abortInDoubt: this.#commands.abortInDoubt,
       performed: this.#performed ?? { kind: "not-seen" },
       seen: this.#seen,
       completed: this.#completed.promise,
@@ -351,7 +353,7 @@ export class SteeredMigration {
     if (this.#phase === "starting" && end.outcome !== "stayed") this.#reportStarted();
     if (end.guest === "left-in-post-copy") this.#report("post-copy-paused", end.reason);
     this.#phase = "ended";
-    this.#commands.end();
+    this.#commands.end(end.stopped);
     await this.#setWaitingLimits();
     if (end.stats !== undefined && end.outcome === "arrived") this.#publish(end.stats, "running");
     await this.#reportOutcome(end);
