@@ -19,6 +19,7 @@ import {
   waitFor,
 } from "@drover/testkit";
 import { type OtlpReceiver, startOtlpReceiver } from "../observability/otlp-receiver.ts";
+import { startAgentOf } from "./agent-of.ts";
 import { type Broker, type BusDriver, startBroker } from "./broker.ts";
 import { mintAdmin } from "./mint-admin.ts";
 
@@ -114,19 +115,8 @@ export async function startProcessPlane(options: ProcessPlaneOptions): Promise<P
     const env = { ...shared, DROVER_BUS_URL: urlFor({ role: "control-plane", name: service }) };
     return startDroverProcess({ service, label, folder, env });
   };
-  const startAgent = (name: HostName) => {
-    const { uri } = fleet.host(name);
-    const env = {
-      ...shared,
-      DROVER_BUS_URL: urlFor({ role: "agent", host: name }),
-      DROVER_COMPUTE_HOST: name,
-      DROVER_COMPUTE_LIBVIRT_URI: uri,
-      // By its socket: no network knows the simulated hosts' names.
-      DROVER_COMPUTE_LIBVIRT_MIGRATION_URI: uri,
-      DROVER_COMPUTE_LIVE_MIGRATION_INBOUND_ADDR: "127.0.0.1",
-    };
-    return startDroverProcess({ service: "compute-agent", label: `agent-${name}`, folder, env });
-  };
+  const startAgent = (host: HostName) =>
+    startAgentOf(fleet, host, { folder, env: { ...shared, DROVER_BUS_URL: urlFor({ role: "agent", host }) } });
   const [api, scheduler, first, second] = await Promise.all([
     start("api", "api"),
     start("scheduler", "scheduler"),
@@ -179,7 +169,7 @@ export async function startProcessPlane(options: ProcessPlaneOptions): Promise<P
     },
     addGuest: async (guest) => {
       const uuid = fleet.addGuest({ host: "alpha", memoryMiB: 1024, touchedMiB: 800, dirtyMiBps: 2, ...guest });
-      await waitFor(`${guest.name} to be shown`, () => client.server(uuid), { deadlineMs: 20_000 });
+      await waitFor(`${guest.name} to be shown`, () => client.server(uuid), { deadlineMs: 30_000 });
       return uuid;
     },
     holdBack: () => fleet.faults.setLinkBandwidth("alpha", "beta", HELD_BACK_MIBPS),

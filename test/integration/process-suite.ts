@@ -230,7 +230,7 @@ export function outlivesItsAgents(planeOf: PlaneOf): void {
         const { progress } = (await plane.client.migration(migration.id)).migration;
         return (progress?.observedAtMs ?? 0) > (migration.progress?.observedAtMs ?? 0);
       },
-      { deadlineMs: 20_000 },
+      { deadlineMs: 30_000 },
     );
     await expectCompleted(plane, migration);
   });

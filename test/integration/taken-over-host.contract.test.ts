@@ -50,7 +50,7 @@ describe.each(["amqp", "nats"] as const)("where each process has credentials of 
       touchedMiB: 800,
       dirtyMiBps: 2,
     });
-    await waitFor("other to be shown", () => plane.client.server(other), { deadlineMs: 20_000 });
+    await waitFor("other to be shown", () => plane.client.server(other), { deadlineMs: 30_000 });
     const { migration } = await plane.client.migrate("other", { host: "alpha" });
     const copying = await untilMigration(plane.client, migration.id, "watched", isWatched);
     const before = await plane.store.migrations.get(copying.uuid);

@@ -39,7 +39,7 @@ export async function untilServerIsOn(client: DroverClient, name: string, host: 
       if (server.host === host && server.leftovers.length === 0 && server.runsTwice.length === 0) return true;
       throw new Error(`it is shown on ${server.host}, leftovers on ${server.leftovers.join(", ") || "no host"}`);
     },
-    { deadlineMs: 20_000, intervalMs: 100 },
+    { deadlineMs: 30_000, intervalMs: 100 },
   );
 }
 

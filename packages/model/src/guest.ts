@@ -94,7 +94,7 @@ export interface Server {
 }
 
 /**
- * Decides what a server is from the sightings of one uuid (design: "Identity"); `undefined` for none.
+ * Decides what a server is from the sightings of one uuid; `undefined` for none.
  *
  * While a guest migrates both hosts know its uuid: the destination's copy is paused and `migrating` until the
  * switch-over, so a copy that is migrating in and not running does not count as a second run.

@@ -105,7 +105,7 @@ export const HOLDS_SOURCE_SLOT = setOf("preparing", "running", "post-copy", "pos
 /** libvirt has been told to copy and nothing has said that it ended: progress is expected. */
 export const COPYING = setOf("running", "post-copy", "post-copy-paused");
 
-/** Nova's status word for each state, as the HTTP API shows it (design: "States"). */
+/** Nova's status word for each state, as the HTTP API shows it. */
 export const SHOWN_STATUS: Readonly<Record<MigrationState, string>> = {
   queued: "queued",
   preparing: "preparing",

@@ -1,5 +1,13 @@
 import { localAdminPath } from "@drover/service-kit";
 
+/** Of the simulated hosts' guests one never converges. */
+const DEMONSTRATION = [
+  "server list",
+  "server migrate web-1 --watch",
+  "server migrate busy --watch     # never converges; meanwhile:",
+  "migration force-complete busy",
+];
+
 /** What a person reads when everything is up: where things are, and what to try. */
 export function welcome(running: {
   readonly address: string;
@@ -7,7 +15,7 @@ export function welcome(running: {
   readonly hosts: readonly string[];
 }): string {
   const { address, dataDir, hosts } = running;
-  const elsewhere = address === "http://127.0.0.1:8774" ? "" : ` --url ${address}`;
+  const drover = `npx --no-install drover${address === "http://127.0.0.1:8774" ? "" : ` --url ${address}`}`;
   const lines = [
     "",
     "  Drover is up.",
@@ -20,10 +28,7 @@ export function welcome(running: {
     "",
     "  Try, in another terminal:",
     "",
-    `    npx --no-install drover${elsewhere} server list`,
-    `    npx --no-install drover${elsewhere} server migrate web-1 --watch`,
-    `    npx --no-install drover${elsewhere} server migrate busy --watch     # never converges; meanwhile:`,
-    `    npx --no-install drover${elsewhere} migration force-complete busy`,
+    ...(hosts.length === 0 ? ["host list", "server list"] : DEMONSTRATION).map((words) => `    ${drover} ${words}`),
     "",
     "  Ctrl-C stops it; the next start finds its records again.",
     "",

@@ -4,7 +4,7 @@ import { TestkitError } from "./testkit-error.ts";
 
 /** How long and how often {@link waitFor} looks. */
 export interface WaitOptions {
-  /** Give up after this many milliseconds. @default 10000 */
+  /** Give up after this many milliseconds. @default 30000 */
   readonly deadlineMs?: number;
   /** Pause between two looks, in milliseconds. @default 50 */
   readonly intervalMs?: number;
@@ -26,7 +26,7 @@ export async function waitFor<T>(
   condition: () => T | Promise<T>,
   options: WaitOptions = {},
 ): Promise<Exclude<T, false | undefined | null>> {
-  const { deadlineMs = 10_000, intervalMs = 50, signal } = options;
+  const { deadlineMs = 30_000, intervalMs = 50, signal } = options;
   const startMs = performance.now();
   for (;;) {
     let last: unknown;

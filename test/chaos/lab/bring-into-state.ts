@@ -153,7 +153,7 @@ async function rollingBack(moving: Moving): Promise<Brought> {
   return { ...copy, letGo: frozen.undo };
 }
 
-const HELD = { deadlineMs: 20_000, intervalMs: 20 };
+const HELD = { deadlineMs: 30_000, intervalMs: 20 };
 
 async function ask({ chaos, guest, destination }: Moving): Promise<MigrationView> {
   return (await chaos.plane.client.migrate(guest.name, { host: destination.name })).migration;

@@ -12,7 +12,7 @@ export interface Truth {
 }
 
 /** What libvirt may still be doing at the moment in which a record is over, ms. */
-const FINISHING_MS = 3_000;
+const FINISHING_MS = 10_000;
 
 /** Looks once all around. Rejects only if libvirt does not answer. */
 export async function untruths(cell: Cell, moving: Moving, migration: MigrationView): Promise<Truth> {

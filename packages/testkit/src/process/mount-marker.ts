@@ -44,7 +44,7 @@ function mountInfoOf(pid: string): string {
 /**
  * Kills the processes of {@link processesWithMount}, and what they start meanwhile, until none is left.
  *
- * @throws {TestkitError} if some are left after 10 s.
+ * @throws {TestkitError} if some are left after 30 s.
  */
 export async function killProcessesWithMount(marker: string): Promise<void> {
   await waitFor(
@@ -54,6 +54,6 @@ export async function killProcessesWithMount(marker: string): Promise<void> {
       for (const identity of identities) signalProcess(identity, "SIGKILL");
       return identities.length === 0;
     },
-    { deadlineMs: 10_000, intervalMs: 20 },
+    { deadlineMs: 30_000, intervalMs: 20 },
   );
 }

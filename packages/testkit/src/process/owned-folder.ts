@@ -127,7 +127,9 @@ export async function cleanUpFolder(path: string): Promise<void> {
   for (const link of record?.links ?? []) {
     // It goes with its other end's namespace, which the kernel removes in its own time: this is only quicker.
     await runCommand("ip", ["link", "delete", link]).catch(() => undefined);
-    await waitFor(`network interface ${link} to go`, () => !existsSync(`/sys/class/net/${link}`));
+    await waitFor(`network interface ${link} to go`, () => !existsSync(`/sys/class/net/${link}`), {
+      deadlineMs: 30_000,
+    });
   }
   await rm(path, { recursive: true, force: true, maxRetries: 3 });
 }

@@ -38,13 +38,13 @@ export function signalTree(root: ProcessIdentity, signal: NodeJS.Signals): void 
 /**
  * Kills (SIGKILL) a process and everything below it; resolves when all of them have ended.
  *
- * @throws {TestkitError} if one is left after 5 s.
+ * @throws {TestkitError} if one is left after 30 s.
  */
 export async function killTree(root: ProcessIdentity): Promise<void> {
   const tree = processTree(root);
   for (const identity of tree) signalProcess(identity, "SIGKILL");
   await waitFor(`process ${root.pid} and its children to end`, () => !tree.some((identity) => isRunning(identity)), {
-    deadlineMs: 5_000,
+    deadlineMs: 30_000,
     intervalMs: 10,
   });
 }
