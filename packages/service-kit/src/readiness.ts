@@ -26,15 +26,20 @@ export interface Readiness {
 
 const CHECK_DEADLINE_MS = 2_000;
 const CHECK_INTERVAL_MS = 5_000;
+/** What is not there yet just after a start is being connected to, ms. */
+const CONNECTING_MS = 2_000;
 
 interface Tracked {
   readonly check: () => Promise<void>;
+  readonly addedAtMs: number;
   entry: ReadinessEntry;
+  /** When it went away, where that was logged. */
+  toldAwaySince: string | undefined;
 }
 
 /**
  * Watches until `signal` is aborted, and logs each change once: a broker that goes away is in the log even when nobody
- * asks `/readyz`. After that it still answers {@link Readiness.report}, but logs nothing.
+ * asks `/readyz`, and so is one that is still away a while after the start. After that it still answers {@link Readiness.report}, but logs nothing.
  */
 export function watchReadiness(options: {
   readonly clock: Clock;
@@ -46,17 +51,22 @@ export function watchReadiness(options: {
 
   async function look(name: string, item: Tracked): Promise<ReadinessEntry> {
     const problem = await problemOf(item.check, clock);
-    const before = item.entry;
-    if (before.since !== null && before.ready === (problem === null)) {
-      item.entry = { ...before, problem };
-      return item.entry;
-    }
-    item.entry = { ...before, ready: problem === null, since: clock.now().toISOString(), problem };
+    const ready = problem === null;
+    const { since, ready: wasReady } = item.entry;
+    const isChange = since === null || ready !== wasReady;
+    item.entry = { ...item.entry, ready, problem, since: isChange ? clock.now().toISOString() : since };
     if (signal.aborted) return item.entry;
-    if (problem !== null) logger.warn({ dependency: name, problem }, "a dependency is away; waiting for it");
-    else if (before.since !== null) logger.info({ dependency: name, awaySince: before.since }, "a dependency is back");
+    if (ready && item.toldAwaySince !== undefined) {
+      logger.info({ dependency: name, awaySince: item.toldAwaySince }, "a dependency is back");
+      item.toldAwaySince = undefined;
+    } else if (!ready && item.toldAwaySince === undefined && (wasReady || !isBeingConnected(item))) {
+      logger.warn({ dependency: name, problem }, "a dependency is away; waiting for it");
+      item.toldAwaySince = item.entry.since ?? undefined;
+    }
     return item.entry;
   }
+
+  const isBeingConnected = ({ addedAtMs }: Tracked) => clock.monotonicMs() - addedAtMs < CONNECTING_MS;
 
   const report = (): Promise<ReadinessEntry[]> => Promise.all([...tracked].map(([name, item]) => look(name, item)));
 
@@ -70,7 +80,8 @@ export function watchReadiness(options: {
   let watching = false;
   return {
     add(name, check, { essential = true } = {}) {
-      tracked.set(name, { check, entry: { name, ready: false, essential, since: null, problem: null } });
+      const entry = { name, ready: false, essential, since: null, problem: null };
+      tracked.set(name, { check, entry, addedAtMs: clock.monotonicMs(), toldAwaySince: undefined });
       if (watching) return;
       watching = true;
       void watch();
