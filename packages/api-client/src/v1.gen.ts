@@ -890,7 +890,9 @@ export interface components {
       "policyOrigins": Record<string, string>;
       "requestedBy": string;
       "requestId": string;
+      /** Null again once it was refused: it may then be asked for anew. */
       "abortRequestedAt": string | null;
+      /** Null again once it was refused. */
       "forceCompleteRequestedAt": string | null;
       /** How, where the request named it. */
       "forceCompleteMethod": "post-copy" | "pause" | null;

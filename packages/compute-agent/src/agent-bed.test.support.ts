@@ -27,6 +27,8 @@ export interface AgentBed {
   startCommand(serverUuid: string, serverName: string, policy?: Partial<MigrationPolicy>): StartCommand;
   /** While it is true, nothing more can be written to any agent's state file. */
   diskFull: boolean;
+  /** What is written to any agent's state file from now on waits until the result is called. */
+  holdWrites(): () => void;
   /** By default its host has no certificates, whatever the machine has. */
   startAgent(host: string, options?: AgentOptions): Promise<ComputeAgent>;
   stopAgent(host: string): Promise<void>;
@@ -46,6 +48,7 @@ export async function startAgentBed(options: { readonly clock?: Clock } = {}): P
   const progress = openMemoryProgress({ clock, logger: silentLogger });
   const conductor = await recordConductor(bus);
   const agents = new Map<string, ComputeAgent>();
+  let heldWrites: Promise<void> | undefined;
 
   async function startAgent(host: string, options: AgentOptions = {}): Promise<ComputeAgent> {
     const handle = fleet.host(host);
@@ -54,8 +57,11 @@ export async function startAgentBed(options: { readonly clock?: Clock } = {}): P
     const config = { ...computeConfig.parse(section), state_path: join(directory, `${host}.json`) };
     const resolveAddress = async (): Promise<string[]> => [];
     const file = stateFileOnDisk(config.state_path);
-    const replace = (text: string) =>
-      bed.diskFull ? Promise.reject(new Error("ENOSPC: no space left on device, write")) : file.replace(text);
+    const replace = async (text: string) => {
+      await heldWrites;
+      if (bed.diskFull) throw new Error("ENOSPC: no space left on device, write");
+      await file.replace(text);
+    };
     const stateFile = { ...file, replace };
     const agent = await startComputeAgent({
       ...{ bus, progress, clock, config, stateFile, resolveAddress, hostFiles },
@@ -78,6 +84,14 @@ export async function startAgentBed(options: { readonly clock?: Clock } = {}): P
 
   const bed: AgentBed = {
     diskFull: false,
+    holdWrites: () => {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      heldWrites = promise;
+      return () => {
+        heldWrites = undefined;
+        resolve();
+      };
+    },
     bus,
     fleet,
     progress,

@@ -1,5 +1,11 @@
 import { randomBytes } from "node:crypto";
-import { checkCanLiveMigrateSource, findGuest, liveMigration, preLiveMigration } from "@drover/contracts";
+import {
+  checkCanLiveMigrateSource,
+  findGuest,
+  liveMigration,
+  liveMigrationForceComplete,
+  preLiveMigration,
+} from "@drover/contracts";
 import { LibvirtConnection, VIR_DOMAIN_STATE } from "@drover/libvirt";
 import { waitFor } from "@drover/testkit";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
@@ -92,6 +98,27 @@ describe("an agent that returns", () => {
     expect((await connection.domain.getState(await connection.domain.lookupByUUID(uuid))).state).toBe(
       VIR_DOMAIN_STATE.VIR_DOMAIN_RUNNING,
     );
+  });
+
+  test("keeps a guest in mind that it had suspended, and that stands still where it stayed", async () => {
+    bed.fleet.faults.setLinkBandwidth("h1", "h2", SLOW_MIBPS);
+    const uuid = await bed.addGuest({ name: "still" });
+    const command = bed.startCommand(uuid, "still");
+    await bed.bus.cast(liveMigration, command, { server: "h1" });
+    await waitFor("the start", () => bed.conductor.eventNames(command.migrationUuid).includes("started"));
+    const control = { ...command, generation: command.generation + 1 };
+    await bed.bus.cast(liveMigrationForceComplete, { ...control, method: "pause" }, { server: "h1" });
+    await waitFor("the suspend", () => bed.conductor.eventNames(command.migrationUuid).includes("force-complete-sent"));
+    bed.fleet.faults.setLink("h1", "h2", "reset");
+    const outcome = await waitFor("the outcome", () => bed.conductor.outcome(command.migrationUuid));
+    expect(outcome).toMatchObject({ outcome: "stayed", cause: "failed" });
+    // libvirt has it running again; unless the suspend reached it after that.
+    bed.fleet.suspend(uuid);
+    bed.conductor.verdict = { verdict: "over", runsElsewhere: false };
+    await comeBack("h1");
+    await comeBack("h1");
+    expect(bed.conductor.held[0]?.held).toMatchObject([{ migrationUuid: command.migrationUuid }]);
+    expect(await standingOn("h1", uuid)).toBe("paused");
   });
 
   test("tells of a migration whose record is lost, and sends its outcome once more when it is there again", async () => {

@@ -340,6 +340,10 @@ export class Preparation {
     // A guest that stayed left nothing behind: what is here of it is its own.
     const left = entry !== undefined && !entry.settled && entry.ended?.outcome !== "stayed";
     const ours = left || (entry === undefined && prepared?.definedBefore === false);
+    if (entry?.ended?.outcome === "stayed" && entry.suspended && !entry.settled && found.standing === "paused") {
+      logger.warn({ migrationId: migrationUuid, server: entry.serverName }, STANDS_STILL);
+      return;
+    }
     let isHere = found.standing !== "absent";
     if (ours && !active && isHere) {
       // What a person has stopped here is a person's to end, whoever runs the guest.
@@ -395,6 +399,11 @@ export class Preparation {
     );
   }
 }
+
+/** Nobody has said that the destination has no copy which could run. */
+const STANDS_STILL =
+  "a guest that was suspended to complete its migration stands still here, and its migration is over: make sure that its " +
+  "destination does not run it, and resume it (virsh resume)";
 
 /** What the conductor's word on a definition says of the disks that were made with it. */
 const MADE_FOR = { remove: "surplus", keep: "needed", undecided: "undecided" } as const satisfies Record<

@@ -265,6 +265,44 @@ describe("an abort", () => {
     expect(migration).toMatchObject({ outcome: "stayed", requestAnswer: "abort-sent" });
   });
 
+  it("that was refused may be asked for again, and forbids nothing meanwhile", async () => {
+    let refusals = 1;
+    const uuid = await start({
+      alpha: {
+        ...copies,
+        abort: async ({ migrationUuid }, agent) => {
+          refusals -= 1;
+          if (refusals >= 0) return await agent.report(migrationUuid, "abort-refused");
+          await agent.report(migrationUuid, "abort-sent");
+          await agent.outcome(migrationUuid, { outcome: "stayed", cause: "aborted" });
+        },
+      },
+    });
+    await plane.until(uuid, "running");
+    const asked = { migrationUuid: uuid, requestedBy: "olga" };
+    await plane.bus.call(abortMigration, asked);
+    await expect
+      .poll(() => plane.store.migrations.get(uuid))
+      .toMatchObject({ requestAnswer: "abort-refused", abortRequestedAt: null });
+    await plane.bus.call(tuneMigration, { ...asked, bandwidthMiBps: 200, downtimeMs: null });
+    expect(await plane.bus.call(abortMigration, asked)).toEqual({ answer: "accepted" });
+    expect(await plane.until(uuid, "cancelled")).toMatchObject({ requestAnswer: "abort-sent" });
+  });
+
+  it("is not answered by what the agent says of a force-complete that was asked for before", async () => {
+    const uuid = await start({ alpha: copies });
+    await plane.until(uuid, "running");
+    const asked = { migrationUuid: uuid, requestedBy: "olga" };
+    await plane.bus.call(forceCompleteMigration, asked);
+    await plane.bus.call(abortMigration, asked);
+    await plane.alpha.report(uuid, "force-complete-sent");
+    expect((await plane.store.migrations.get(uuid))?.requestAnswer).toBeNull();
+    await plane.alpha.report(uuid, "abort-sent");
+    expect((await plane.store.migrations.get(uuid))?.requestAnswer).toBe("abort-sent");
+    await plane.alpha.outcome(uuid, { outcome: "stayed", cause: "aborted" });
+    await plane.until(uuid, "cancelled");
+  });
+
   it("keeps its answer and its reason when the agent has more to tell while it is taken back", async () => {
     const uuid = await start({
       alpha: {

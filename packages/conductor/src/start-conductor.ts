@@ -46,7 +46,7 @@ import { webhookHandlers } from "./webhooks/webhook-handlers.ts";
 import { announcingStore } from "./work/announcing-store.ts";
 import { changeAnnouncer } from "./work/change-announcer.ts";
 import { startHistoryArchive } from "./work/history-archive.ts";
-import { MigrationSignals } from "./work/migration-signals.ts";
+import { MigrationSignals, type News } from "./work/migration-signals.ts";
 import { MigrationWork } from "./work/migration-work.ts";
 import { startPruning } from "./work/pruning.ts";
 import { RestoredDatabase } from "./work/restored-database.ts";
@@ -89,8 +89,8 @@ export async function startConductor(dependencies: ConductorDependencies): Promi
   const { bus, clock, logger } = dependencies;
   const store = announcingStore(dependencies.store, changeAnnouncer(dependencies.progress, logger));
   const metrics = conductorMetrics(dependencies.metrics ?? unscrapedMetrics());
-  const announce = (migrationUuid: string) =>
-    bus.cast(migrationChanged, { migrationUuid }, { fanout: true }).catch((error: unknown) => {
+  const announce = (migrationUuid: string, news: News) =>
+    bus.cast(migrationChanged, { migrationUuid, news }, { fanout: true }).catch((error: unknown) => {
       logger.debug({ migrationId: migrationUuid, problem: errorChain(error) }, "a change could not be announced");
     });
   const signals = new MigrationSignals(clock, announce);
@@ -155,7 +155,7 @@ export async function startConductor(dependencies: ConductorDependencies): Promi
       await server.close();
       const handedOver = await work.stop();
       // Others look for work by themselves every few seconds; told, they go on at once.
-      if (handedOver !== undefined) await announce(handedOver);
+      if (handedOver !== undefined) await announce(handedOver, "changed");
       await webhooks.stop();
       await pruning.stop();
       await archive.stop();
@@ -228,7 +228,8 @@ function agentHandlers(context: ConductorContext): readonly RpcHandler[] {
 
 /** What another conductor recorded may also be new work that nobody holds yet. */
 function changeHandler(signals: MigrationSignals, work: MigrationWork): RpcHandler {
-  return handle(migrationChanged, async ({ migrationUuid }) => {
-    if (!signals.heard(migrationUuid)) work.lookForWork();
+  return handle(migrationChanged, async ({ migrationUuid, news }) => {
+    const isRunHere = news === "has-its-turn" ? signals.heardOfItsTurn(migrationUuid) : signals.heard(migrationUuid);
+    if (!isRunHere) work.lookForWork();
   });
 }

@@ -8,7 +8,8 @@
  * both sides say what they have for TLS; 1.3 limits of a running copy are changed, a broken post-copy is resumed, and a
  * force-complete may name how, and a destination says where guests' consoles
  * listen and what it calls networks; 1.4 hosts are proved to see the same storage, and disks on it stay where they are; a source
- * tries to reach a destination, and says what its libvirt is; guests are paused and unpaused. Agents are upgraded before conductors.
+ * tries to reach a destination, and says what its libvirt is; guests are paused and unpaused; an abort and a force-complete say when
+ * they were asked for, so that one that was refused can be asked for again. Agents are upgraded before conductors.
  */
 import { defineCall, defineCast } from "@drover/bus";
 import { z } from "zod";
@@ -362,12 +363,17 @@ export const rollbackLiveMigration = defineCall({
 
 const timedCommand = migrationCommand.extend({ notAfterMs });
 
+/** What is sent again until it is answered is the same request; asked for once more after a refusal it is another. */
+const askedCommand = timedCommand.extend({
+  requestedAtMs: count.optional().describe("When it was asked for, ms since 1970. Since 1.4."),
+});
+
 export const liveMigrationAbort = defineCast({
   ...control,
   method: "live_migration_abort",
   access: "command",
   description: "Calls the copy off. Answered by the event `abort-sent` or `abort-refused`; sent again until then.",
-  request: timedCommand,
+  request: askedCommand,
 });
 
 export const liveMigrationForceComplete = defineCast({
@@ -377,7 +383,7 @@ export const liveMigrationForceComplete = defineCast({
   description:
     "Completes the copy whatever the standstill: post-copy where permitted, otherwise by suspending the guest. Answered by " +
     "the event `force-complete-sent` or `force-complete-refused`; sent again until then.",
-  request: timedCommand.extend({ method: forceCompleteMethod.optional() }),
+  request: askedCommand.extend({ method: forceCompleteMethod.optional() }),
 });
 
 /** Which request of its migration a command carries: the answering event names it. */

@@ -278,5 +278,13 @@ export const migrationChanged = defineCast({
   description:
     "Told by one conductor to all: a record has changed that another may be working on. Sent as a fanout, which reaches each " +
     "conductor that is there at most once: losing it costs a delay, no more.",
-  request: z.object({ migrationUuid: uuid }),
+  request: z.object({
+    migrationUuid: uuid,
+    news: z
+      .enum(["changed", "has-its-turn"])
+      .optional()
+      .describe(
+        "`changed` unless said otherwise. `has-its-turn`: a slot that it waits for may be free; what it is doing goes on. Since 1.4.",
+      ),
+  }),
 });

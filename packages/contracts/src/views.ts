@@ -158,8 +158,8 @@ export const migrationView = z
     policyOrigins: policyOrigins.describe("Where each value of the policy came from."),
     requestedBy: z.string(),
     requestId: z.string(),
-    abortRequestedAt: time.nullable(),
-    forceCompleteRequestedAt: time.nullable(),
+    abortRequestedAt: time.nullable().describe("Null again once it was refused: it may then be asked for anew."),
+    forceCompleteRequestedAt: time.nullable().describe("Null again once it was refused."),
     forceCompleteMethod: forceCompleteMethod.describe("How, where the request named it."),
     expectedStandstill: expectedStandstillView
       .nullable()

@@ -155,6 +155,7 @@ export interface Migration {
   readonly requestId: string;
   /** W3C trace context of the request that it was asked for by; null where nobody traced it. */
   readonly traceparent: string | null;
+  /** Null again once the agent refused it, as a force-complete is: then it forbids nothing, and may be asked for anew. */
   readonly abortRequestedAt: Date | null;
   readonly abortRequestedBy: string | null;
   readonly forceCompleteRequestedAt: Date | null;

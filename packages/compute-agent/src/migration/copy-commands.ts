@@ -17,6 +17,8 @@ export interface CommandedCopy {
   readonly phase: CopyPhase;
   /** Memory has begun to move: before, QEMU refuses the switch to post-copy. */
   readonly memoryMoves: boolean;
+  /** libvirt has nothing under way any more: what became of the guest is being found out. */
+  readonly isOver: boolean;
   /** Changes the entry; resolves true when it is on disk, false when it could not be written. */
   note(change: Partial<JournalEntry>): Promise<boolean>;
   /** Reports what became of a command. */
@@ -43,49 +45,57 @@ export class CopyCommands {
   #aborting = false;
   #calledOff = false;
   /** libvirt's answers that are still to come. */
-  readonly #unanswered = new Set<Promise<void>>();
+  readonly #unanswered = new Set<Promise<boolean>>();
 
   constructor(copy: CommandedCopy) {
     this.#copy = copy;
   }
 
-  /** Calls the copy off. Only the copy's end tells whether libvirt could. Never rejects. */
-  async abort(by: CommandedBy): Promise<void> {
+  /** Calls the copy off. Only the copy's end tells whether libvirt could. Resolves false when it was refused. Never rejects. */
+  async abort(by: CommandedBy): Promise<boolean> {
     const { phase } = this.#copy;
     this.#aborting = true;
     if (phase === "post-copy") {
-      return this.#done("abort-refused", "the guest already runs on the destination (post-copy)");
+      return this.#refuse("abort", "the guest already runs on the destination (post-copy)");
     }
-    if (phase === "ended") return this.#done("abort-refused", "the migration has already ended");
-    const answer = this.#askToAbort(by);
-    this.#unanswered.add(answer);
-    await answer;
-    this.#unanswered.delete(answer);
+    if (phase === "ended") return this.#refuse("abort", "the migration has already ended");
+    return await this.#untilAnswered(this.#askToAbort(by));
   }
 
-  async #askToAbort(by: CommandedBy): Promise<void> {
+  async #askToAbort(by: CommandedBy): Promise<boolean> {
     const { link, entry } = this.#copy;
     try {
       await link.control.domain.abortJob(domainOf(entry));
     } catch (error) {
       // No job: it has not begun, or it is over and the start call's answer is on its way.
-      if (waitsForJob(error)) this.#waiting = { command: "abort", by, method: null };
-      else this.#done("abort-refused", `libvirt refused: ${errorChain(error)}`);
-      return;
+      if (!waitsForJob(error)) return this.#refuse("abort", `libvirt refused: ${errorChain(error)}`);
+      this.#waiting = { command: "abort", by, method: null };
+      return true;
     }
+    // After the call: an abort must not wait for a disk. Before its answer: lost in a crash between, the command comes again.
+    await this.#copy.note({ stopped: stoppedBy(by) });
     this.#done(
       "abort-sent",
       by === "request" ? "libvirt was asked to abort" : "libvirt was asked to abort, by the policy",
     );
-    // After the call: an abort must not wait for a disk. Lost in a crash between the two, the repeated command tells it.
-    await this.#copy.note({ stopped: stoppedBy(by) });
+    return true;
+  }
+
+  async #untilAnswered(answer: Promise<boolean>): Promise<boolean> {
+    this.#unanswered.add(answer);
+    try {
+      return await answer;
+    } finally {
+      this.#unanswered.delete(answer);
+    }
   }
 
   /**
-   * Resolves when libvirt has answered every abort: the end of a copy that it calls off may be seen before that. Never rejects.
+   * Resolves when libvirt has answered what it was asked: the end of a copy that it calls off may be seen before that. Never
+   * rejects.
    */
   async answered(): Promise<void> {
-    await Promise.all(this.#unanswered);
+    await Promise.allSettled(this.#unanswered);
   }
 
   /** An abort that libvirt may have obeyed although its answer was lost, or that an agent which then died had sent. */
@@ -111,7 +121,7 @@ export class CopyCommands {
   async forceComplete(by: CommandedBy, method: ForceCompleteMethod | null): Promise<boolean> {
     const { entry, phase } = this.#copy;
     const refused = this.#whyNotForced(method);
-    if (refused !== undefined) return this.#refuseForce(refused);
+    if (refused !== undefined) return this.#refuse("force-complete", refused);
     if (phase === "post-copy") {
       this.#done("force-complete-sent", "the copy is in post-copy already");
       return true;
@@ -122,23 +132,23 @@ export class CopyCommands {
     }
     try {
       const how = method ?? (permitsPostCopy(entry.flags) ? "post-copy" : "pause");
-      return await (how === "post-copy" ? this.#switchToPostCopy() : this.#suspend());
+      return await this.#untilAnswered(how === "post-copy" ? this.#switchToPostCopy() : this.#suspend());
     } catch (error) {
-      return this.#refuseForce(`libvirt refused: ${errorChain(error)}`);
+      return this.#refuse("force-complete", `libvirt refused: ${errorChain(error)}`);
     }
   }
 
   #whyNotForced(method: ForceCompleteMethod | null): string | undefined {
-    const { entry, phase } = this.#copy;
-    if (phase === "ended") return "the migration has already ended";
-    if (this.#waiting?.command === "abort" || entry.stopped !== null) return "the migration is being aborted";
+    const { entry, phase, isOver } = this.#copy;
+    if (phase === "ended" || isOver) return "the migration has already ended";
+    if (this.#aborting || entry.stopped !== null) return "the migration is being aborted";
     if (method === "pause" && phase === "post-copy") return "the guest already runs on the destination (post-copy)";
     if (method !== "post-copy" || permitsPostCopy(entry.flags)) return undefined;
     return "the copy was not started so that it can be switched to post-copy";
   }
 
-  #refuseForce(reason: string): false {
-    this.#done("force-complete-refused", reason);
+  #refuse(command: WaitingCommand["command"], reason: string): false {
+    this.#done(`${command}-refused`, reason);
     return false;
   }
 
@@ -160,8 +170,7 @@ export class CopyCommands {
       this.#done("abort-sent", "libvirt has called the copy off");
       return;
     }
-    const answer = this.#waiting.command === "abort" ? "abort-refused" : "force-complete-refused";
-    this.#done(answer, "the migration ended before libvirt could be asked");
+    this.#refuse(this.#waiting.command, "the migration ended before libvirt could be asked");
   }
 
   async #switchToPostCopy(): Promise<true> {
@@ -181,7 +190,13 @@ export class CopyCommands {
     // On disk first: a guest that we suspended must run again if it stays, whatever happens to us meanwhile.
     if (!(await this.#copy.note({ suspended: true }))) {
       await this.#copy.note({ suspended: false });
-      return this.#refuseForce("the agent's state file cannot be written: is its disk full?");
+      return this.#refuse("force-complete", "the agent's state file cannot be written: is its disk full?");
+    }
+    // Called off meanwhile, or over: it would stand still for nothing.
+    const refused = this.#whyNotForced("pause");
+    if (refused !== undefined) {
+      await this.#copy.note({ suspended: false });
+      return this.#refuse("force-complete", refused);
     }
     await link.control.domain.suspend(domainOf(entry));
     this.#done("force-complete-sent", "the guest is suspended until its memory has arrived");
@@ -189,8 +204,9 @@ export class CopyCommands {
   }
 
   #done(event: CommandAnswer, message: string): void {
-    this.#waiting = undefined;
-    if (event === "abort-refused") this.#aborting = false;
+    if (this.#waiting !== undefined && event.startsWith(this.#waiting.command)) this.#waiting = undefined;
+    // Whoever wants it all the same may ask again.
+    if (event === "abort-refused") this.#aborting = this.#calledOff = false;
     this.#copy.answer(event, message);
   }
 }

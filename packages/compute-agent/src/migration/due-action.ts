@@ -6,12 +6,12 @@ export interface CopyFacts {
   readonly memoryKiB: number;
   /** The guest already runs on the destination. */
   readonly postCopy: boolean;
-  /** The action was taken before, by the limit or by a person. */
+  /** The action was taken before, by the limit or by a person; or refused, and is not to be tried again yet. */
   readonly acted: boolean;
 }
 
 /**
- * What the policy's time limit asks for now: nothing, or its action. Once: Nova's
+ * What the policy's time limit asks for now: nothing, or its action. Once, unless libvirt refuses it: Nova's
  * `should_trigger_timeout_action` (nova/virt/libvirt/migration.py) fires on every poll after the limit, which repeats
  * a suspend or an abort that is already under way. Never in post-copy, where neither can be done.
  *

@@ -5,7 +5,7 @@ import {
   liveMigrationForceComplete,
   rollbackLiveMigration,
 } from "@drover/contracts";
-import { LibvirtConnection, VIR_DOMAIN_STATE } from "@drover/libvirt";
+import { LibvirtConnection, LibvirtError, VIR_DOMAIN_STATE } from "@drover/libvirt";
 import { waitFor } from "@drover/testkit";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { type AgentBed, startAgentBed } from "../agent-bed.test.support.ts";
@@ -186,6 +186,23 @@ describe("a migration", () => {
     expect(bed.conductor.eventNames(command.migrationUuid)).toEqual(["started", "abort-sent"]);
   });
 
+  test("is not suspended any more to complete it once it is called off", async () => {
+    const uuid = await addBusyGuest("overtaken");
+    const command = bed.startCommand(uuid, "overtaken");
+    await startAndSeeIt(command);
+    const letGo = bed.holdWrites();
+    await bed.bus.cast(liveMigrationForceComplete, { ...control(command), method: "pause" }, { server: "h1" });
+    await bed.bus.cast(liveMigrationAbort, control(command, 2), { server: "h1" });
+    await using connection = await LibvirtConnection.open(bed.fleet.host("h1").uri);
+    const domain = await connection.domain.lookupByUUID(uuid);
+    await waitFor("the job to end", async () => (await connection.domain.getJobStats(domain)).type === "none");
+    letGo();
+    expect(await outcomeOf(command)).toMatchObject({ outcome: "stayed", cause: "aborted" });
+    expect(await runsOn(uuid)).toEqual(["h1"]);
+    const refused = await eventOf(command, "force-complete-refused");
+    expect(refused.message).toBe("the migration is being aborted");
+  });
+
   test("ends at the policy's time limit, once", async () => {
     const uuid = await addBusyGuest("slow");
     // 0.5 s per GiB, and at least 2 GiB are counted: 1 s.
@@ -193,6 +210,40 @@ describe("a migration", () => {
     await start(command);
     expect(await outcomeOf(command)).toMatchObject({ outcome: "stayed", cause: "timed-out" });
     expect(bed.conductor.eventNames(command.migrationUuid)).toEqual(["started", "decision", "abort-sent"]);
+    expect(await runsOn(uuid)).toEqual(["h1"]);
+  });
+});
+
+/** As of a monitor that does not answer. */
+function refuseAborts(times: number): void {
+  const error = LibvirtError.refusal("VIR_ERR_INTERNAL_ERROR", "internal error: QEMU does not answer");
+  bed.fleet.faults.onCall("h1", "domainAbortJob", { kind: "refuse", error }, times);
+}
+
+describe("what libvirt has refused", () => {
+  test("may be asked for again: the same request is refused once, a newer one is obeyed", async () => {
+    const uuid = await addBusyGuest("insisted");
+    const command = bed.startCommand(uuid, "insisted");
+    await startAndSeeIt(command);
+    refuseAborts(1);
+    const first = { ...control(command), requestedAtMs: 1 };
+    await bed.bus.cast(liveMigrationAbort, first, { server: "h1" });
+    await eventOf(command, "abort-refused");
+    await bed.bus.cast(liveMigrationAbort, first, { server: "h1" });
+    await bed.bus.cast(liveMigrationAbort, { ...first, requestedAtMs: 2 }, { server: "h1" });
+    expect(await outcomeOf(command)).toMatchObject({ outcome: "stayed", cause: "aborted" });
+    expect(bed.conductor.eventNames(command.migrationUuid)).toEqual(["started", "abort-refused", "abort-sent"]);
+  });
+
+  test("the time limit asks for again, also in an agent that has come back", async () => {
+    const uuid = await addBusyGuest("limited");
+    const command = bed.startCommand(uuid, "limited", { completionTimeoutSPerGiB: 0.5 });
+    refuseAborts(1);
+    await start(command);
+    await eventOf(command, "abort-refused");
+    await bed.stopAgent("h1");
+    await bed.startAgent("h1");
+    expect(await outcomeOf(command)).toMatchObject({ outcome: "stayed", cause: "timed-out" });
     expect(await runsOn(uuid)).toEqual(["h1"]);
   });
 });
@@ -449,6 +500,20 @@ test("reports of a host carry its guests, and follow them", async () => {
 });
 
 describe("a disk that is full", () => {
+  test("keeps no outcome from being told, and no agent from going on", async () => {
+    const uuid = await bed.addGuest({ name: "untold" });
+    const command = bed.startCommand(uuid, "untold");
+    bed.conductor.failures = 1_000;
+    await start(command);
+    await waitFor("the guest to have left", async () => (await runsOn(uuid)).includes("h2"));
+    await bed.stopAgent("h1");
+    bed.diskFull = true;
+    bed.conductor.failures = 0;
+    const agent = await bed.startAgent("h1");
+    expect(await outcomeOf(command)).toMatchObject({ outcome: "arrived" });
+    await agent.pingLibvirt();
+  });
+
   test("keeps a copy from beginning, and nothing else happens to the guest", async () => {
     const uuid = await addBusyGuest("unwritten");
     const command = bed.startCommand(uuid, "unwritten");

@@ -72,9 +72,9 @@ export interface MigrationsOptions {
 /** What is remembered of a migration while the agent runs, also of one that it never started. */
 interface Known {
   /**
-   * The newest request that its copy was given, by its refusal's name. Sent again it is the same one, under whatever
-   * generation: the record is written meanwhile, by each decision of the policy for instance. A second answer would hide the
-   * first.
+   * The newest request that its copy was given, by its refusal's name: when it was asked for, its number. Sent again it is the same
+   * one, under whatever generation: the record is written meanwhile, by each decision of the policy for instance. A second
+   * answer would hide the first.
    */
   readonly obeyed: Map<Refusal, string | number>;
   readonly reports: MigrationReports;
@@ -152,22 +152,22 @@ export class Migrations {
 
   /** The `live_migration_abort` command; answered by a report. */
   async abort(command: ControlCommand): Promise<void> {
-    await this.#control(command, "abort-refused", "abort", (migration) => migration.abort());
+    const { requestedAtMs = 0 } = command;
+    await this.#control(command, "abort-refused", requestedAtMs, (migration) => migration.abort());
   }
 
   /** The `live_migration_force_complete` command; answered by a report. */
   async forceComplete(command: ForceCommand): Promise<void> {
-    const { method = null } = command;
-    await this.#control(command, "force-complete-refused", method ?? "any", (migration) =>
-      migration.forceComplete(method),
-    );
+    const { method = null, requestedAtMs = 0 } = command;
+    const request = `${method ?? "any"} at ${requestedAtMs}`;
+    await this.#control(command, "force-complete-refused", request, (migration) => migration.forceComplete(method));
   }
 
   /** The `live_migration_tune` command; answered by a report that has its number. */
   async tune(command: TuneCommand): Promise<void> {
     const { number, bandwidthMiBps, downtimeMs } = command;
     const limits = { bandwidthMiBps, downtimeMs };
-    await this.#control(command, "tune-refused", number, (migration) => migration.tune(number, limits));
+    await this.#control(command, "tune-refused", number, (migration) => migration.tune(number, limits), number);
   }
 
   /**
@@ -357,9 +357,14 @@ export class Migrations {
     return migration;
   }
 
+  /** What fails in it, such as a write to a full disk, ends no more than itself: it is done again by whoever asks again. */
   #track(work: Promise<void>): void {
-    this.#running.add(work);
-    void work.finally(() => this.#running.delete(work));
+    const tracked = work
+      .catch((err: unknown) => {
+        this.#options.logger.error({ err }, "what became of a migration could not be settled");
+      })
+      .finally(() => this.#running.delete(tracked));
+    this.#running.add(tracked);
   }
 
   /** A repeated start of a migration that ended: its outcome answers it, once more. */
@@ -393,12 +398,14 @@ export class Migrations {
     refusal: Refusal,
     request: string | number,
     run: (migration: SteeredMigration) => Promise<void>,
+    answers?: number,
   ): Promise<void> {
     const { migrationUuid, generation } = command;
     const migration = this.#steered.get(migrationUuid);
     const starting = this.#starting.get(migrationUuid);
     const late = this.#tooLate(command);
-    const { reports, obeyed } = this.#remember(migrationUuid, generation);
+    const incarnation = this.#options.journal.get(migrationUuid)?.incarnation;
+    const { reports, obeyed } = this.#remember(migrationUuid, generation, incarnation);
     if (obeyed.get(refusal) === request) return;
     if (late === undefined && (migration ?? starting) !== undefined) {
       obeyed.set(refusal, request);
@@ -410,8 +417,7 @@ export class Migrations {
     this.#options.logger.info({ migrationId: migrationUuid, generation, problem: message }, "a command was refused");
     // The report belongs to the start that it is about, where that is known.
     const about = this.#options.journal.get(migrationUuid)?.generation ?? generation;
-    const answers = typeof request === "number" ? { answers: request } : {};
-    reports.event({ generation: about, event: refusal, message, ...answers });
+    reports.event({ generation: about, event: refusal, message, ...(answers === undefined ? {} : { answers }) });
   }
 
   #tooLate({ migrationUuid, generation, notAfterMs }: ControlCommand): string | undefined {

@@ -31,6 +31,9 @@ export interface AskedLimits {
   readonly downtimeMs: number | null;
 }
 
+/** What the time limit asks for and libvirt refuses is tried again after this, ms of the copy's own time. */
+const LIMIT_AGAIN_MS = 10_000;
+
 /** What libvirt takes for "no limit": its own default (QEMU_DOMAIN_MIG_BANDWIDTH_MAX, 9.0); 0 is no number of QEMU's for it. */
 const NO_LIMIT_MIBPS = 8_796_093_022_207;
 
@@ -45,6 +48,8 @@ export class PolicyKeeper {
   #stall = nothingSeen;
   #downtimeLimitMs = 0;
   #diskBytes = 0;
+  /** Of the copy's own time; infinite once the time limit's action was taken by this process of the agent, 0 before. */
+  #limitAgainAtMs = 0;
 
   constructor(copy: KeptCopy) {
     this.#copy = copy;
@@ -74,6 +79,16 @@ export class PolicyKeeper {
     await this.#setDowntime(dueMs).catch((err: unknown) => {
       this.#copy.logger.warn({ err, downtimeMs: dueMs }, "libvirt did not take the allowed standstill");
     });
+  }
+
+  /**
+   * Why the policy has called it off, as far as the journal tells: an agent that died with the call may not have had libvirt's
+   * answer to it.
+   */
+  get abortInDoubt(): JournalEntry["stopped"] {
+    const { limitActed, policy, stepsTaken } = this.#copy.entry;
+    const byLimit = limitActed && policy.timeoutAction === "abort";
+    return byLimit || policy.schedule[stepsTaken - 1]?.do === "abort" ? "time-limit" : null;
   }
 
   /** Does what the schedule and the time limit ask for now. */
@@ -163,25 +178,26 @@ export class PolicyKeeper {
         await this.#setBandwidth(step.bandwidthMiBps ?? entry.policy.bandwidthMiBps);
         return "done";
       case "abort":
-        await commands.abort("policy");
-        return "settled";
+        return (await commands.abort("policy")) ? "settled" : "refused";
       default:
         return (await commands.forceComplete("policy", step.do)) ? "settled" : "refused";
     }
   }
 
   async #keepTimeLimit(stats: JobStats): Promise<void> {
-    const { policy, limitActed, stopped, suspended } = this.#copy.entry;
+    const { policy, stopped, suspended } = this.#copy.entry;
     const memoryKiB = copiedKiB(this.#copy.entry);
     const elapsedMs = stats.elapsedMs ?? 0;
-    const acted = limitActed || stopped !== null || suspended;
+    // What the journal has of it an earlier process may have died with before libvirt heard of it: both can be repeated.
+    const acted = elapsedMs < this.#limitAgainAtMs || stopped !== null || suspended;
     const postCopy = this.#copy.phase === "post-copy";
     const action = dueAction(policy, { elapsedMs, memoryKiB, postCopy, acted });
     if (action === "none") return;
     this.#decided(`the policy's time limit has passed after ${Math.round(elapsedMs / 1000)} s: ${action}`, stats);
     await this.#copy.note({ limitActed: true });
-    if (action === "abort") await this.#copy.commands.abort("policy");
-    else await this.#copy.commands.forceComplete("policy", null);
+    const { commands } = this.#copy;
+    const taken = await (action === "abort" ? commands.abort("policy") : commands.forceComplete("policy", null));
+    this.#limitAgainAtMs = taken ? Number.POSITIVE_INFINITY : elapsedMs + LIMIT_AGAIN_MS;
   }
 
   async #setDowntime(downtimeMs: number): Promise<string> {

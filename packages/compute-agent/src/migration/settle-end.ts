@@ -101,6 +101,7 @@ function endOf(stats: JobStats | undefined): EndFacts["job"] {
 
 /** libvirt named another reason than an abort: it is not to be taken for one that it may not have obeyed. */
 function saidFailed(performed: Performed, job: EndFacts["job"]): boolean {
+  if (job === "cancelled") return false;
   return performed.kind === "refused" ? !wasCalledOff(performed) : job === "failed";
 }
 

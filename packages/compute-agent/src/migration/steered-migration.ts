@@ -69,6 +69,7 @@ export class SteeredMigration {
   #phase: CopyPhase = "starting";
   #performed: Performed | undefined;
   #seen = false;
+  #isOver = false;
   #memoryMoves = false;
   /** Disks are copied before memory, and for longer: nobody needs them polled as a start is. */
   #disksMove = false;
@@ -126,8 +127,8 @@ export class SteeredMigration {
   }
 
   /** Calls the copy off; what became of it is reported. Never rejects. */
-  abort(): Promise<void> {
-    return this.#commands.abort("request");
+  async abort(): Promise<void> {
+    await this.#commands.abort("request");
   }
 
   /** Calls the copy off for a rollback: once, however often it is asked, and not when it has ended. Never rejects. */
@@ -158,7 +159,12 @@ export class SteeredMigration {
   }
 
   #makeCommands(): CopyCommands {
-    const current = { entry: () => this.#entry, phase: () => this.#phase, moves: () => this.#memoryMoves };
+    const current = {
+      entry: () => this.#entry,
+      phase: () => this.#phase,
+      moves: () => this.#memoryMoves,
+      isOver: () => this.#isOver,
+    };
     return new CopyCommands({
       link: this.#dependencies.link,
       get entry() {
@@ -169,6 +175,9 @@ export class SteeredMigration {
       },
       get memoryMoves() {
         return current.moves();
+      },
+      get isOver() {
+        return current.isOver();
       },
       note: (change) => this.#note(change),
       answer: (event, message) => this.#report(event, message),
@@ -337,10 +346,11 @@ export class SteeredMigration {
 
   async #conclude(): Promise<void> {
     const { clock, link, signal } = this.#dependencies;
+    this.#isOver = true;
     await this.#commands.answered();
     const end = await settleEnd({
       entry: this.#entry,
-      abortInDoubt: this.#commands.abortInDoubt,
+      abortInDoubt: this.#commands.abortInDoubt ?? this.#policy.abortInDoubt,
       performed: this.#performed ?? { kind: "not-seen" },
       seen: this.#seen,
       completed: this.#completed.promise,

@@ -124,7 +124,7 @@ async function claimOneOf(
       }
       if (claim?.details.limit === "maxIncoming") tried.waitsForHosts.push(host);
       // Whoever is before it may be another conductor's, and need not have heard that there is a slot.
-      if (typeof claim?.details.next === "string") context.signals.changed(claim.details.next);
+      if (typeof claim?.details.next === "string") context.signals.hasItsTurn(claim.details.next);
       tried.eliminated.push(...(failed ?? [{ host, by: "claim", reason: errorChain(claim) }]));
     }
   }

@@ -110,11 +110,14 @@ async function accompany(context: StepContext, migration: Migration): Promise<St
     }
   }
   if (migration.requestAnswer === null) {
-    if (migration.abortRequestedAt !== null)
-      return await sendRequest(context, migration, liveMigrationAbort, (command) => command);
-    if (migration.forceCompleteRequestedAt !== null) {
-      const method = migration.forceCompleteMethod;
-      return await sendRequest(context, migration, liveMigrationForceComplete, (command) => ({ ...command, method }));
+    const { abortRequestedAt, forceCompleteRequestedAt, forceCompleteMethod } = migration;
+    if (abortRequestedAt !== null) {
+      const asked = { requestedAtMs: abortRequestedAt.getTime() };
+      return await sendRequest(context, migration, liveMigrationAbort, (command) => ({ ...command, ...asked }));
+    }
+    if (forceCompleteRequestedAt !== null) {
+      const asked = { requestedAtMs: forceCompleteRequestedAt.getTime(), method: forceCompleteMethod };
+      return await sendRequest(context, migration, liveMigrationForceComplete, (command) => ({ ...command, ...asked }));
     }
   }
   const { tuning } = migration;

@@ -37,7 +37,7 @@ export async function takeSlot(context: SlotContext, migration: Migration): Prom
     return undefined;
   }
   // Whoever is before it may be another conductor's, and need not have heard that there is a slot.
-  if (answer.kind === "not-its-turn" && answer.next !== undefined) context.signals.changed(answer.next);
+  if (answer.kind === "not-its-turn" && answer.next !== undefined) context.signals.hasItsTurn(answer.next);
   const forFleet = `waits for a slot: ${maxFleet} migrate at a time in the whole fleet`;
   // It had been told of a slot of the fleet that its source keeps it from: that is for another one.
   if (answer.limit === "source" && migration.reason === forFleet) context.signals.wakeFirst("fleet");

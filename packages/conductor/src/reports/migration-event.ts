@@ -14,8 +14,9 @@ export async function takeInEvent(context: ConductorContext, report: EventReport
   await decideOnFreshRecord(context.store, report.migrationUuid, async (migration) => {
     if (!isNews(migration, report)) return;
     const event = transitionFor(migration, report.event);
-    // What is told of a copy that is being taken back, or settled, changes nothing any more.
-    if (event === undefined && !COPYING.has(migration.state)) return;
+    // What is told of a copy that is being taken back, or settled, changes nothing any more. In doubt, an answer counts: the
+    // agent gives it once.
+    if (event === undefined && !COPYING.has(migration.state) && migration.state !== "unknown") return;
     const news = { agentSequence: report.sequence, ...(event === undefined ? {} : { reason: null }) };
     const change: MigrationChange = { ...news, ...changeFor(migration, report) };
     const log = {
@@ -58,16 +59,20 @@ function transitionFor(migration: Migration, event: EventReport["event"]): Migra
   }
 }
 
-function changeFor({ tuning, resume }: Migration, report: EventReport): MigrationChange {
+function changeFor(migration: Migration, report: EventReport): MigrationChange {
+  const { tuning, resume } = migration;
   const answer = report.message;
   switch (report.event) {
     case "started":
       return report.flags === undefined ? {} : { flags: report.flags };
     case "abort-sent":
+      return migration.abortRequestedAt === null ? {} : { requestAnswer: answer };
     case "abort-refused":
+      return migration.abortRequestedAt === null ? {} : { requestAnswer: answer, ...NO_ABORT };
     case "force-complete-sent":
+      return isForced(migration) ? { requestAnswer: answer } : {};
     case "force-complete-refused":
-      return { requestAnswer: answer };
+      return isForced(migration) ? { requestAnswer: answer, ...NO_FORCE } : {};
     case "tuned":
     case "tune-refused":
       return tuning !== null && report.answers === tuning.number ? { tuning: { ...tuning, answer } } : {};
@@ -77,4 +82,17 @@ function changeFor({ tuning, resume }: Migration, report: EventReport): Migratio
     default:
       return {};
   }
+}
+
+/** A refused request is none any more: it may be made again, and forbids no other. The log has who made it. */
+const NO_ABORT: MigrationChange = { abortRequestedAt: null, abortRequestedBy: null };
+const NO_FORCE: MigrationChange = {
+  forceCompleteRequestedAt: null,
+  forceCompleteRequestedBy: null,
+  forceCompleteMethod: null,
+};
+
+/** An abort that was asked for later is what is to be answered then. */
+function isForced({ abortRequestedAt, forceCompleteRequestedAt }: Migration): boolean {
+  return abortRequestedAt === null && forceCompleteRequestedAt !== null;
 }

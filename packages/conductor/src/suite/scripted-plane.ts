@@ -113,7 +113,7 @@ class ScriptedAgent {
 
   async report(
     migrationUuid: string,
-    event: "started" | "post-copy" | "abort-sent" | "abort-refused" | "tuned",
+    event: "started" | "post-copy" | "abort-sent" | "abort-refused" | "force-complete-sent" | "tuned",
     answers?: number,
   ): Promise<void> {
     const named = answers === undefined ? {} : { answers };

@@ -78,3 +78,24 @@ it("time alone ends only the first one's wait for its turn", async () => {
   signals.heard("old");
   await expect.poll(() => ended).toEqual(["old", "young"]);
 });
+
+it("a turn ends a wait and no call, a change ends both", async () => {
+  signals.watch("old");
+  const { promise: over, resolve: end } = Promise.withResolvers<void>();
+  let call: AbortSignal | undefined;
+  const work = signals.interruptible("old", stop.signal, async (signal) => {
+    call = signal;
+    await over;
+  });
+  signals.hasItsTurn("old");
+  expect(call?.aborted).toBe(false);
+  signals.changed("old");
+  expect(call?.aborted).toBe(true);
+  end();
+  await work;
+  // What was told while it was at work counts for its next wait.
+  await signals.wait("old", 60_000, stop.signal);
+  const waiting = signals.wait("old", 60_000, stop.signal);
+  signals.hasItsTurn("old");
+  await waiting;
+});

@@ -6,6 +6,9 @@ export type SlotWaker = `outgoing of ${string}` | "fleet";
 /** What a runner may wait for beside its record: a slot, an incoming one anywhere, word of a host. */
 export type Waker = SlotWaker | "incoming" | `host ${string}`;
 
+/** What is announced of a migration to its runner. */
+export type News = "changed" | "has-its-turn";
+
 /** What orders those that wait: the larger priority first, then the older. */
 export interface Precedence {
   readonly priority: number;
@@ -45,12 +48,12 @@ interface Watched {
  */
 export class MigrationSignals {
   readonly #clock: Clock;
-  readonly #announce: (uuid: string) => void;
+  readonly #announce: (uuid: string, news: News) => void;
   readonly #watched = new Map<string, Watched>();
   /** Records that this conductor wrote first and does not work on yet. */
   readonly #created = new Set<string>();
 
-  constructor(clock: Clock, announce: (uuid: string) => void) {
+  constructor(clock: Clock, announce: (uuid: string, news: News) => void) {
     this.#clock = clock;
     this.#announce = announce;
   }
@@ -87,15 +90,27 @@ export class MigrationSignals {
 
   /** The record of `uuid` has changed: ends its runner's wait and the call of its step, wherever it runs. */
   changed(uuid: string): void {
-    if (!this.heard(uuid)) this.#announce(uuid);
+    if (!this.heard(uuid)) this.#announce(uuid, "changed");
+  }
+
+  /** A slot that `uuid` waits for may be free: ends its runner's wait, wherever it runs, and no call of its step. */
+  hasItsTurn(uuid: string): void {
+    if (!this.heardOfItsTurn(uuid)) this.#announce(uuid, "has-its-turn");
   }
 
   /** As `changed`, for this conductor alone; false when `uuid` is not run here. */
   heard(uuid: string): boolean {
     const watched = this.#watched.get(uuid);
     if (watched === undefined) return false;
-    watched.pending = true;
     watched.interrupt?.abort(new Error("the migration's record has changed"));
+    return this.heardOfItsTurn(uuid);
+  }
+
+  /** As `hasItsTurn`, for this conductor alone; false when `uuid` is not run here. */
+  heardOfItsTurn(uuid: string): boolean {
+    const watched = this.#watched.get(uuid);
+    if (watched === undefined) return false;
+    watched.pending = true;
     watched.wait?.abort();
     return true;
   }
