@@ -84,3 +84,23 @@ test("who has heard enough leaves nothing open, and a signal ends it with its re
   stop.abort(new Error("enough"));
   await expect(asked).rejects.toThrow("enough");
 });
+
+test("waits for an API that was lost after a long quiet as long as for any other, also where it has too much to do", async () => {
+  let nowMs = 0;
+  const sleep = async () => {
+    nowMs += 1_000;
+  };
+  const clock = { monotonicMs: () => nowMs, sleep };
+  const { drover, asked } = await serve(
+    stream(change(1), (response) => {
+      nowMs = 60_000;
+      response.end(": nothing happens\n\n");
+    }),
+    (response) => response.destroy(),
+    refuse(429),
+    stream(change(2), (response) => response.end()),
+    over,
+  );
+  expect(await ids(drover, { clock, patienceMs: 30_000 })).toEqual([1, 2]);
+  expect(asked).toHaveLength(5);
+});

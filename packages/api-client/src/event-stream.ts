@@ -46,7 +46,10 @@ export async function* eventStream<Event extends { readonly event: string; reado
   const { signal, patienceMs = 30_000, onTrouble, clock = machineClock } = options;
   let { lastEventId = "" } = options;
   let retryMs = DEFAULT_RETRY_MS;
-  let heardAtMs = clock.monotonicMs();
+  let awaySinceMs: number | undefined;
+  const onSignOfLife = () => {
+    awaySinceMs = undefined;
+  };
   for (;;) {
     try {
       const headers = { accept: "text/event-stream", ...(lastEventId !== "" && { "last-event-id": lastEventId }) };
@@ -56,8 +59,12 @@ export async function* eventStream<Event extends { readonly event: string; reado
       try {
         const response = await open(headers, either);
         if (response.status === 204) return;
-        for await (const message of messagesOf(response, () => silence.refresh())) {
-          heardAtMs = clock.monotonicMs();
+        onSignOfLife();
+        const onText = () => {
+          silence.refresh();
+          onSignOfLife();
+        };
+        for await (const message of messagesOf(response, onText)) {
           if (typeof message === "number") {
             retryMs = message;
             continue;
@@ -75,7 +82,8 @@ export async function* eventStream<Event extends { readonly event: string; reado
       if (!isPassing(error)) throw error;
       const cut = new ApiUnreachableError(url, `the event stream of ${url} was cut`, { cause: error });
       const trouble = error instanceof ApiError || error instanceof ApiUnreachableError ? error : cut;
-      if (clock.monotonicMs() - heardAtMs >= patienceMs) throw trouble;
+      awaySinceMs ??= clock.monotonicMs();
+      if (clock.monotonicMs() - awaySinceMs >= patienceMs) throw trouble;
       onTrouble?.(trouble);
     }
     await clock.sleep(retryMs * (0.75 + Math.random() / 2), signal).catch((error: unknown) => {
@@ -105,9 +113,9 @@ function received<Event>({ event, data }: EventSourceMessage, lastEventId: strin
   return of as Received<Event>;
 }
 
-/** May be over in a moment: nobody there, a connection that was cut, or a part of Drover that starts again. */
+/** May be over in a moment: nobody there, a connection that was cut, a part of Drover that starts again, too much at once. */
 function isPassing(error: unknown): boolean {
-  return !(error instanceof ApiError) || error.status >= 502;
+  return !(error instanceof ApiError) || error.status >= 502 || error.status === 429;
 }
 
 const machineClock: StreamClock = {

@@ -21,6 +21,7 @@ import { healthRoutes } from "./health-routes.ts";
 import { httpMetrics } from "./http-metrics.ts";
 import { KEEP_ALIVE_MS, REQUEST_TIMEOUT_MS, tlsServer } from "./listening.ts";
 import { logAnswer } from "./log-answer.ts";
+import { namePatterns } from "./name-filter.ts";
 import { baseUrl } from "./nova/links.ts";
 import { novaApi } from "./nova/nova-api.ts";
 import { faultBody, NovaFault } from "./nova/nova-fault.ts";
@@ -55,7 +56,7 @@ export async function createApi(dependencies: ApiDependencies): Promise<FastifyI
     requestTimeout: REQUEST_TIMEOUT_MS,
     keepAliveTimeout: KEEP_ALIVE_MS,
     routerOptions: { ignoreTrailingSlash: true, maxParamLength: 300 },
-    forceCloseConnections: true,
+    forceCloseConnections: "idle",
     frameworkErrors: answerUnroutable,
     trustProxy: config.trusted_proxies.length > 0 && [...config.trusted_proxies],
     ...(serverFactory === undefined ? {} : { serverFactory }),
@@ -116,7 +117,8 @@ export async function createApi(dependencies: ApiDependencies): Promise<FastifyI
   await docsPage(app);
   const fleet = createFleet(store, clock);
   const readProgress = progressReader(dependencies);
-  const context = { dependencies, fleet, readProgress, audit };
+  const patterns = namePatterns(clock);
+  const context = { dependencies, fleet, readProgress, audit, patterns };
   const migrations = createMigrationViews({ store, fleet, readProgress });
   const readHistory = progressHistoryReader(dependencies);
   const hub = new EventHub({ ...{ store, progress, clock, logger, metrics }, maxStreams: config.max_event_streams });
@@ -126,11 +128,8 @@ export async function createApi(dependencies: ApiDependencies): Promise<FastifyI
   app.get("/", async (request) => versionList(baseUrl(request)));
   await app.register(async (scope) => novaApi(scope, context), { prefix: "/v2.1" });
   await app.register(
-    async (scope) =>
-      v1Api(scope.withTypeProvider<ZodTypeProvider>(), { dependencies, fleet, migrations, readHistory, events, audit }),
-    {
-      prefix: "/v1",
-    },
+    async (scope) => v1Api(scope.withTypeProvider<ZodTypeProvider>(), { ...context, migrations, readHistory, events }),
+    { prefix: "/v1" },
   );
   await app.ready();
   return app;

@@ -10,6 +10,8 @@ let fixture: ApiFixture;
 let running: RunningApi[];
 let checks: ReadinessEntry[];
 let looks: number;
+/** Looks are over when it is. */
+let holdLooks: Promise<void> | undefined;
 let monotonicMs: number;
 let metrics: ReturnType<typeof createMetrics>;
 beforeEach(async () => {
@@ -17,6 +19,7 @@ beforeEach(async () => {
   running = [];
   checks = [];
   looks = 0;
+  holdLooks = undefined;
   monotonicMs = 0;
   metrics = createMetrics("api");
 });
@@ -30,6 +33,7 @@ async function start(settings: Partial<ApiConfig>): Promise<RunningApi> {
   const { bus, store, progress } = fixture;
   const report = async () => {
     looks += 1;
+    await holdLooks;
     return [...checks];
   };
   const clock = { ...systemClock, monotonicMs: () => monotonicMs };
@@ -129,6 +133,18 @@ it("looks at what it needs once in a second, however often it is asked whether i
   monotonicMs = 1_000;
   await ask();
   expect(looks).toBe(2);
+});
+
+it("answers what it was asked before its stop", async () => {
+  const api = await start({ host: "127.0.0.1", port: 0 });
+  const { promise, resolve: letGo } = Promise.withResolvers<void>();
+  holdLooks = promise;
+  const asked = get(`${api.address}/readyz`);
+  await expect.poll(() => looks).toBe(1);
+  const stopped = api.stop();
+  letGo();
+  expect((await asked).status).toBe(200);
+  await stopped;
 });
 
 it("counts requests by route, not by url", async () => {

@@ -93,9 +93,9 @@ export function isUuid(text: string): boolean {
 export function createFleet(store: Store, clock: Clock): Fleet {
   async function servers({ host, name }: ServerChoice = {}): Promise<readonly KnownServer[]> {
     const known = await (name !== undefined ? serversNamed(name) : host === undefined ? all() : serversOn(host));
-    return known
-      .filter((server) => (name ?? server.name) === server.name && (host ?? server.host) === server.host)
-      .sort((a, b) => compare(a.name, b.name) || compare(a.uuid, b.uuid));
+    return inOrderOfName(
+      known.filter((server) => (name ?? server.name) === server.name && (host ?? server.host) === server.host),
+    );
   }
 
   const inProgress = (filter: MigrationFilter) =>
@@ -252,6 +252,13 @@ export function createFleet(store: Store, clock: Clock): Fleet {
 function knownHost(host: Host, servers: readonly KnownServer[], its: readonly Aggregate[], now: Date): KnownHost {
   const placement = { availabilityZone: zoneBy(its), aggregates: its.map((aggregate) => aggregate.name) };
   return { ...host, ...placement, up: isHostUp(host, now), servers };
+}
+
+/** As {@link Fleet.servers} has them: by name, of equal ones by uuid. */
+export function inOrderOfName<Named extends { readonly name: string; readonly uuid: string }>(
+  servers: readonly Named[],
+): readonly Named[] {
+  return servers.toSorted((a, b) => compare(a.name, b.name) || compare(a.uuid, b.uuid));
 }
 
 function noServer(reference: string): never {

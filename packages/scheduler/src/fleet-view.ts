@@ -7,13 +7,15 @@ import { sharedReading } from "./shared-reading.ts";
 const FAILURES_COUNT_MS = 10 * 60_000;
 /** So often, ms, everything is read anew: whatever was changed past the store, by hand for instance, is seen then. */
 const WHOLE_AGAIN_MS = 10 * 60_000;
-/** Which hosts are silent, and how many migrations to each have failed lately, is as old as this at the most, ms. */
+/** Which hosts are silent, and how many migrations to each have failed lately, is read again behind an answer when older, ms. */
 const ABOUT_AGAIN_MS = 1_000;
+/** When it is older than this, ms, the question waits for it. */
+const ABOUT_WAITED_FOR_MS = 2_000;
 
 /**
  * The fleet as placement sees it, kept in memory and brought up to date for each question by what has changed since the one
  * before: what an operator has just set counts, and the database reads no more than the changes. Who is silent, and how many
- * migrations have failed lately, is read once a second at the most.
+ * migrations have failed lately, is read once a second at the most, and is two seconds old at the most.
  */
 export class FleetView {
   readonly #placement: PlacementStore;
@@ -21,6 +23,7 @@ export class FleetView {
   #cursor: number | undefined;
   #readWholeAtMs = Number.NEGATIVE_INFINITY;
   #readAboutAtMs = Number.NEGATIVE_INFINITY;
+  #isReadingBehind = false;
   #known = new Map<string, PlacementHost>();
   #views = new Map<string, HostView>();
   /** In order of name, with the place of each; undefined when a host has come or gone. */
@@ -34,7 +37,13 @@ export class FleetView {
    *
    * @throws {DroverError} `unavailable` while the database is away; what was known before is kept.
    */
-  readonly read: () => Promise<readonly HostView[]> = sharedReading(() => this.#read());
+  async read(): Promise<readonly HostView[]> {
+    const views = await this.#readShared();
+    if (this.#clock.monotonicMs() - this.#readAboutAtMs >= ABOUT_AGAIN_MS) void this.#readBehind();
+    return views;
+  }
+
+  readonly #readShared = sharedReading(() => this.#read());
 
   constructor(placement: PlacementStore, clock: Clock) {
     this.#placement = placement;
@@ -51,11 +60,19 @@ export class FleetView {
     return [...this.#known.values()].flatMap(({ claims }) => claims);
   }
 
+  /** What nobody waits for; where it fails, the next question finds out for itself. */
+  async #readBehind(): Promise<void> {
+    if (this.#isReadingBehind) return;
+    this.#isReadingBehind = true;
+    await this.#readShared().catch(() => {});
+    this.#isReadingBehind = false;
+  }
+
   async #read(): Promise<readonly HostView[]> {
     const nowMs = this.#clock.now().getTime();
     const startedAtMs = this.#clock.monotonicMs();
     const isWholeDue = startedAtMs - this.#readWholeAtMs >= WHOLE_AGAIN_MS;
-    const isAboutDue = startedAtMs - this.#readAboutAtMs >= ABOUT_AGAIN_MS;
+    const isAboutDue = this.#isReadingBehind || startedAtMs - this.#readAboutAtMs >= ABOUT_WAITED_FOR_MS;
     const times = {
       silentBefore: new Date(nowMs - SERVICE_DOWN_TIME_MS),
       failedSince: new Date(nowMs - FAILURES_COUNT_MS),

@@ -3,7 +3,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import type { ApiDependencies } from "../api-dependencies.ts";
 import type { ApiAudit } from "../audit/api-audit.ts";
 import { decorateWithIdentity, type Identity } from "../identity.ts";
-import { Allowance } from "./allowance.ts";
+import { Allowance, tooMany } from "./allowance.ts";
 import type { IdentitySource } from "./identity-source.ts";
 import { KeystoneClient } from "./keystone/keystone-client.ts";
 import { KeystoneVerifier } from "./keystone/keystone-verifier.ts";
@@ -26,6 +26,8 @@ const MAX_TOKENS = 10_000;
 export interface AccessControl {
   /** False once the token of an answer that lasts has expired or was revoked; undefined while that cannot be found out. */
   isStillLetIn(request: FastifyRequest): Promise<boolean | undefined>;
+  /** Its token is one of Drover's own, of which no other service is asked. */
+  isOwn(request: FastifyRequest): boolean;
 }
 
 /**
@@ -73,6 +75,7 @@ export function controlAccess(app: FastifyInstance, dependencies: ApiDependencie
         return isDroverError(error, "unauthenticated") || isDroverError(error, "forbidden") ? false : undefined;
       }
     },
+    isOwn: (request) => isOwnToken(tokenOf(request) ?? ""),
   };
 }
 
@@ -156,12 +159,6 @@ function strictest(levels: readonly RouteAccess[]): RouteAccess {
 function tokenOf({ headers }: FastifyRequest): string | undefined {
   const [openStack] = [headers["x-auth-token"] ?? []].flat();
   return openStack ?? /^Bearer +(\S+) *$/i.exec(headers.authorization ?? "")?.[1];
-}
-
-function tooMany(what: string, waitSeconds: number): DroverError {
-  const retryAfterSeconds = Math.max(1, Math.ceil(waitSeconds));
-  const message = `${what}: ask again in ${retryAfterSeconds} s`;
-  return new DroverError("too-many-requests", message, { details: { retryAfterSeconds } });
 }
 
 function sayHowToGoOn(reply: FastifyReply, error: unknown, keystone: ApiDependencies["keystone"]): void {

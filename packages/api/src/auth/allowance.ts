@@ -1,4 +1,4 @@
-import type { Clock } from "@drover/model";
+import { type Clock, DroverError } from "@drover/model";
 
 export interface AllowanceOptions {
   /** So many at once. */
@@ -62,4 +62,11 @@ export class Allowance {
     const [quietest] = this.#buckets.keys();
     if (quietest !== undefined) this.#buckets.delete(quietest);
   }
+}
+
+/** The refusal of what there is no allowance for. */
+export function tooMany(what: string, waitSeconds: number): DroverError {
+  const retryAfterSeconds = Math.max(1, Math.ceil(waitSeconds));
+  const message = `${what}: ask again in ${retryAfterSeconds} s`;
+  return new DroverError("too-many-requests", message, { details: { retryAfterSeconds } });
 }

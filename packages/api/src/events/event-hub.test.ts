@@ -15,7 +15,7 @@ it("beats to every stream, and ends that of a token which does not count any mor
   await using fleet = await openSampleFleet();
   const logger = silentLogger;
   const hub = new EventHub({ ...fleet, clock: quickClock, logger, metrics: undefined, maxStreams: 2 });
-  const rejoin = { migrationUuid: undefined, progress: false };
+  const rejoin = { migrationUuid: undefined, progress: false, hasOwnToken: true };
   const [kept, ended] = [new PassThrough(), new PassThrough()];
   const [keptStream, endedStream] = [kept, ended].map((output) => new EventStream(output, () => undefined));
   if (keptStream === undefined || endedStream === undefined) throw new Error("no streams");
@@ -41,13 +41,55 @@ it("goes on beating while nobody can say whether tokens still count, and asks fo
       asked.push(index);
       return new Promise<boolean>(() => undefined);
     };
-    stream.goLive(await hub.join({ migrationUuid: undefined, progress: false, stream, isStillLetIn }));
+    const wanted = { migrationUuid: undefined, progress: false, hasOwnToken: true };
+    stream.goLive(await hub.join({ ...wanted, stream, isStillLetIn }));
   }
   await vi.waitFor(() => {
     for (const output of outputs) expect(output.readableLength).toBeGreaterThan(3 * ":\n\n".length);
   });
   expect(asked).toEqual([0]);
   await hub.close();
+});
+
+it("ends a stream of Drover's own token also while nobody can be asked about those of others", async () => {
+  await using fleet = await openSampleFleet();
+  const hub = new EventHub({ ...fleet, clock: quickClock, logger: silentLogger, metrics: undefined, maxStreams: 2 });
+  const join = async (hasOwnToken: boolean, isLetIn: boolean | undefined) => {
+    const stream = new EventStream(new PassThrough(), () => undefined);
+    const wanted = { migrationUuid: undefined, progress: false, hasOwnToken, isStillLetIn: async () => isLetIn };
+    stream.goLive(await hub.join({ ...wanted, stream }));
+    return stream;
+  };
+  const [others, own] = [await join(false, undefined), await join(true, false)];
+  await vi.waitFor(() => expect(own.isOpen).toBe(false));
+  expect(others.isOpen).toBe(true);
+  await hub.close();
+});
+
+it("does not count a reader that was gone before it joined", async () => {
+  await using fleet = await openSampleFleet();
+  const hub = new EventHub({ ...fleet, clock: quickClock, logger: silentLogger, metrics: undefined, maxStreams: 1 });
+  const wanted = { migrationUuid: undefined, progress: false, hasOwnToken: true, isStillLetIn: async () => true };
+  for (const isGone of [true, true, false]) {
+    const output = new PassThrough();
+    if (isGone) output.destroy();
+    await hub.join({ ...wanted, stream: new EventStream(output, () => undefined) });
+  }
+  await hub.close();
+});
+
+it("keeps a reader that takes what was before in small parts", async () => {
+  const output = new PassThrough({ highWaterMark: 10 });
+  const stream = new EventStream(output, () => undefined);
+  const opened = stream.opening(Buffer.alloc(1024 * 1024));
+  for (let part = 0; part < 16; part++) {
+    stream.heartbeat();
+    expect(stream.isOpen).toBe(true);
+    await vi.waitFor(() => expect(output.read()?.length).toBeGreaterThan(0));
+  }
+  output.resume();
+  await opened;
+  expect(stream.isOpen).toBe(true);
 });
 
 it.each(["opening", "ended"])("gives a stream up whose reader takes nothing while it is %s", (mode) => {

@@ -28,6 +28,8 @@ export interface Subscription {
   readonly progress: boolean;
   /** Its token is still good; undefined while that cannot be found out. */
   readonly isStillLetIn: () => Promise<boolean | undefined>;
+  /** Its token is Drover's own: who is let in by others, who may be away, is looked at after it. */
+  readonly hasOwnToken: boolean;
 }
 
 export interface EventHubOptions {
@@ -152,15 +154,13 @@ export class EventHub {
     }
   }
 
-  /** What a token opened ends with it. One after the other, and no further once it cannot be found out. Never rejects. */
+  /** What a token opened ends with it. Never rejects. */
   async #endRefused(signal: AbortSignal): Promise<void> {
     this.#isLookingAtTokens = true;
-    for (const { stream, isStillLetIn } of this.#all()) {
-      if (!stream.isOpen) continue;
-      const isLetIn = await isStillLetIn().catch(() => undefined);
-      if (isLetIn === undefined || signal.aborted) break;
-      if (!isLetIn) stream.end();
-    }
+    const [own = [], others = []] = [true, false].map((isOwn) =>
+      this.#all().filter(({ hasOwnToken }) => hasOwnToken === isOwn),
+    );
+    for (const subscriptions of [own, others]) await endRefusedOf(subscriptions, signal);
     this.#isLookingAtTokens = false;
   }
 
@@ -241,4 +241,14 @@ function progressFrame(heard: readonly AgedProgress[]): Buffer {
     viewProgress({ progress: snapshot, source: "cache", ageMs: Math.round(ageMs), stale: false }),
   );
   return sseFrame("progress", { progress });
+}
+
+/** One after the other, and no further once it cannot be found out. */
+async function endRefusedOf(subscriptions: readonly Subscription[], signal: AbortSignal): Promise<void> {
+  for (const { stream, isStillLetIn } of subscriptions) {
+    if (!stream.isOpen) continue;
+    const isLetIn = await isStillLetIn().catch(() => undefined);
+    if (isLetIn === undefined || signal.aborted) return;
+    if (!isLetIn) stream.end();
+  }
 }

@@ -1,6 +1,8 @@
 import type { Writable } from "node:stream";
 import { HEARTBEAT } from "./sse-frame.ts";
 
+/** What was before is written in parts: a reader that takes them slowly is seen to take them. */
+const OPENING_PART_BYTES = 64 * 1024;
 /** Of changes, what one reader may leave unread, bytes; beyond it the stream is cut. */
 const MAX_UNREAD_BYTES = 1024 * 1024;
 
@@ -42,8 +44,10 @@ export class EventStream {
     return !this.#response.destroyed && !this.#response.writableEnded;
   }
 
+  /** Calls it once; at once for a reader that has already gone. */
   onClose(listener: () => void): void {
-    this.#response.once("close", listener);
+    if (this.#response.destroyed) listener();
+    else this.#response.once("close", listener);
   }
 
   /** A change: none is left out. */
@@ -72,7 +76,14 @@ export class EventStream {
 
   /** What was before, of any length: resolves when the reader can take more, or is gone. */
   async opening(frame: Buffer): Promise<void> {
-    if (!this.isOpen || this.#response.write(frame)) return;
+    for (let from = 0; from < frame.length; from += OPENING_PART_BYTES) {
+      if (!this.isOpen) return;
+      if (!this.#response.write(frame.subarray(from, from + OPENING_PART_BYTES))) await this.#untilItReads();
+    }
+  }
+
+  async #untilItReads(): Promise<void> {
+    if (this.#response.destroyed) return;
     await new Promise<void>((resolve) => {
       const done = () => {
         this.#response.off("drain", done);

@@ -42,7 +42,9 @@ export function eventOpener(sources: EventSources): EventOpener {
 
   async function join(reply: FastifyReply, wanted: Pick<Subscription, "migrationUuid" | "progress">) {
     const stream = new EventStream(reply.raw, () => metrics?.streamCut());
-    const subscription = { ...wanted, stream, isStillLetIn: () => access.isStillLetIn(reply.request) };
+    const { request } = reply;
+    const token = { isStillLetIn: () => access.isStillLetIn(request), hasOwnToken: access.isOwn(request) };
+    const subscription = { ...wanted, ...token, stream };
     return { subscription, stream, upToId: await hub.join(subscription) };
   }
 

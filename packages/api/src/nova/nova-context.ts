@@ -2,6 +2,7 @@ import type { Fleet, ProgressReader } from "@drover/fleet";
 import type { FastifyInstance } from "fastify";
 import type { ApiDependencies } from "../api-dependencies.ts";
 import type { ApiAudit } from "../audit/api-audit.ts";
+import type { NamePatterns } from "../name-filter.ts";
 
 declare module "fastify" {
   interface FastifyRequest {
@@ -16,6 +17,7 @@ export interface NovaContext {
   readonly fleet: Fleet;
   readonly readProgress: ProgressReader;
   readonly audit: ApiAudit;
+  readonly patterns: NamePatterns;
 }
 
 /** Adds the routes of one resource. */

@@ -1,6 +1,5 @@
 import type { KnownServer } from "@drover/fleet";
 import { z } from "zod";
-import { matchingNames } from "../name-filter.ts";
 import { flavorId, flavorSize } from "./flavor-view.ts";
 import { SINCE } from "./microversion.ts";
 import { NovaFault } from "./nova-fault.ts";
@@ -64,13 +63,18 @@ export function asksForAll(query: ServerQuery): boolean {
 export function filterServers(
   servers: readonly KnownServer[],
   query: ServerQuery,
-  zoneOf: (host: string) => string,
+  {
+    zoneOf,
+    namesLike,
+  }: {
+    readonly zoneOf: (host: string) => string;
+    readonly namesLike: (names: readonly string[], pattern: string) => ReadonlySet<string>;
+  },
 ): readonly KnownServer[] {
   if (asksForWhatIsNot(query)) return sortServers([], query);
   const { name, host = query.node, uuid, "changes-since": since, "changes-before": before } = query;
   const statuses = query.status?.map((status) => status.toUpperCase());
-  const names =
-    name === undefined ? undefined : matchingNames([...new Set(servers.map((server) => server.name))], name);
+  const names = name === undefined ? undefined : namesLike([...new Set(servers.map((server) => server.name))], name);
   const chosen = servers.filter((server) => {
     const state = novaServerState(server);
     return (
@@ -130,8 +134,12 @@ const SAME_FOR_ALL = new Set(
   ).split(" "),
 );
 
-/** @throws {NovaFault} 400 for a key or a direction that Nova does not have */
-function sortServers(servers: readonly KnownServer[], query: ServerQuery): readonly KnownServer[] {
+/**
+ * In the order that the query asks for; where it asks for none, and among equals, in the order that they have.
+ *
+ * @throws {NovaFault} 400 for a key or a direction that Nova does not have
+ */
+export function sortServers(servers: readonly KnownServer[], query: ServerQuery): readonly KnownServer[] {
   const directions = query.sort_dir ?? [];
   for (const direction of directions) {
     if (direction !== "asc" && direction !== "desc") throw notAllowed("sort_dir", direction, "asc or desc");

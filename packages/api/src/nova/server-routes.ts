@@ -1,4 +1,4 @@
-import type { KnownServer } from "@drover/fleet";
+import { inOrderOfName, type KnownServer } from "@drover/fleet";
 import { aggregatesByHost, zoneBy } from "@drover/model";
 import type { FastifyRequest } from "fastify";
 import { baseUrl, nextLink } from "./links.ts";
@@ -12,6 +12,7 @@ import {
   page,
   parseServerQuery,
   type ServerQuery,
+  sortServers,
 } from "./server-filter.ts";
 import { serverAlone, serverDetail, serverSummary } from "./server-view.ts";
 
@@ -22,7 +23,7 @@ export async function requireServer(context: NovaContext, id: string): Promise<K
   return server;
 }
 
-async function listed(request: FastifyRequest, { fleet }: NovaContext) {
+async function listed(request: FastifyRequest, { fleet, patterns }: NovaContext) {
   const query = parseServerQuery(request.query, request.novaMinor);
   if (asksForAll(query)) return await pageOfAll(request, fleet, query);
   const [servers, aggregates] = await Promise.all([
@@ -30,9 +31,24 @@ async function listed(request: FastifyRequest, { fleet }: NovaContext) {
     query.availability_zone === undefined ? [] : fleet.aggregates(),
   ]);
   const aggregatesOf = aggregatesByHost(aggregates);
-  const chosen = filterServers(servers, query, (host) => zoneBy(aggregatesOf.get(host) ?? []));
-  const { rows, next } = page(chosen, query, (server) => server.uuid);
+  const chosen = filterServers(servers, query, {
+    zoneOf: (host) => zoneBy(aggregatesOf.get(host) ?? []),
+    namesLike: (names, pattern) => patterns.matching(names, pattern, request.identity.tokenId),
+  });
+  const { rows, next } = page(await withMarker(chosen, query, fleet), query, (server) => server.uuid);
   return { rows, links: next === undefined ? {} : { servers_links: [nextLink(request, next)] } };
+}
+
+/** The last of the page before may be what the filters ask for no longer: the next page begins where it would be. */
+async function withMarker(
+  chosen: readonly KnownServer[],
+  query: ServerQuery,
+  fleet: NovaContext["fleet"],
+): Promise<readonly KnownServer[]> {
+  const { marker } = query;
+  if (marker === undefined || chosen.some(({ uuid }) => uuid === marker)) return chosen;
+  const last = await fleet.server(marker);
+  return last === undefined ? chosen : sortServers(inOrderOfName([...chosen, last]), query);
 }
 
 /** What the filters look at: where they name a server or a host, nothing else is read. */

@@ -37,6 +37,10 @@ describe("GET /servers", () => {
     ["vm_state=stopped", ["vm3"]],
     [`uuid=${S2}`, ["vm2"]],
     [`marker=${S1}`, ["vm2", "vm3"]],
+    // The last of a page that the filter does not find any more.
+    [`status=shutoff&marker=${S1}`, ["vm3"]],
+    [`status=ACTIVE&marker=${S3}`, []],
+    [`status=ACTIVE&sort_key=display_name&sort_dir=desc&marker=${S3}`, ["vm2", "vm1"]],
   ])("filters by ?%s", async (query, expected) => {
     expect(names((await api.nova("GET", `/servers?${query}`, 80)).body)).toEqual(expected);
     expect(names((await api.nova("GET", `/servers/detail?${query}`, 80)).body)).toEqual(expected);
@@ -107,6 +111,17 @@ describe("GET /servers/{id}", () => {
     }
     expect((await api.nova("GET", "/flavors/1c-512m", 1)).body).toMatchObject({ flavor: { ram: 512, vcpus: 1 } });
     expect((await api.nova("GET", "/flavors/m1.tiny", 1)).status).toBe(404);
+    const larger = sampleGuest(crypto.randomUUID(), "large", { vcpus: 2 });
+    await api.store.guests.replaceSightings("hostb", [larger]);
+    const page = (query: string) => api.nova("GET", `/flavors${query}`, 80);
+    expect((await page("/detail?limit=1")).body).toMatchObject({
+      flavors: [{ id: "1c-512m" }],
+      flavors_links: [{ rel: "next", href: "http://localhost/v2.1/flavors/detail?limit=1&marker=1c-512m" }],
+    });
+    expect((await page("?limit=1&marker=1c-512m")).body).toEqual({
+      flavors: [expect.objectContaining({ id: "2c-512m" })],
+    });
+    expect((await page("?marker=nope")).status).toBe(400);
   });
 
   it("is MIGRATING with the copy's percentage while it migrates, from the first moment", async () => {

@@ -12,13 +12,12 @@ import { DroverError, type Migration, mayAct } from "@drover/model";
 import { z } from "zod";
 import { askConductor } from "../ask-conductor.ts";
 import { rpcContext } from "../identity.ts";
-import { matchingNames } from "../name-filter.ts";
 import { migrateRequest, preflightQuery, serverParams, serverQuery } from "./schemas.ts";
 import { errorAnswers, type V1App, type V1Context } from "./v1-context.ts";
 
 /** `/v1/servers` */
 export function serverRoutes(app: V1App, context: V1Context): void {
-  const { fleet, dependencies } = context;
+  const { fleet, dependencies, patterns } = context;
 
   app.get(
     "/servers",
@@ -35,7 +34,7 @@ export function serverRoutes(app: V1App, context: V1Context): void {
       const { name, host } = request.query;
       const servers = await fleet.servers({ host });
       const all = [...new Set(servers.map((server) => server.name))];
-      const names = name === undefined ? undefined : matchingNames(all, name);
+      const names = name === undefined ? undefined : patterns.matching(all, name, request.identity.tokenId);
       const chosen = servers.filter((server) => names === undefined || names.has(server.name));
       return { servers: chosen.map(viewServer) };
     },

@@ -5,6 +5,7 @@ import type { ZodTypeProvider } from "fastify-type-provider-zod";
 import type { ApiDependencies } from "../api-dependencies.ts";
 import type { ApiAudit } from "../audit/api-audit.ts";
 import type { EventOpener } from "../events/open-events.ts";
+import type { NamePatterns } from "../name-filter.ts";
 import { errorBody } from "./schemas.ts";
 
 /** What the routes of `/v1` work with. */
@@ -15,6 +16,7 @@ export interface V1Context {
   readonly readHistory: ProgressHistoryReader;
   readonly events: EventOpener;
   readonly audit: ApiAudit;
+  readonly patterns: NamePatterns;
 }
 
 /** A Fastify instance whose routes take their types from zod. */

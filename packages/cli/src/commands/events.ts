@@ -1,3 +1,4 @@
+import { once } from "node:events";
 import type { FleetEvent } from "@drover/api-client";
 import type { Command } from "commander";
 import type { CommandContext, CommandHost } from "../command-context.ts";
@@ -38,7 +39,9 @@ async function showEvents(
   try {
     const asked = { ...from, progress: forPrograms && progress, signal: stop.signal, clock: io.clock, onTrouble };
     for await (const event of context.client(stop.signal).events(asked)) {
-      io.stdout.write(forPrograms ? document(event) : linesOf(event));
+      const isTaken = io.stdout.write(forPrograms ? document(event) : linesOf(event));
+      // Who reads slowly is not read for: the API keeps what it does not have, or cuts it, and it goes on where it was.
+      if (!isTaken) await once(io.stdout, "drain", { signal: stop.signal });
       if (!forPrograms && event.event === "snapshot" && event.data.missed) {
         io.stderr.write("drover: what happened before is not known any more; this is how things stand\n");
       }

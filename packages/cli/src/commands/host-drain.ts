@@ -41,10 +41,14 @@ export function addDrainCommand(group: Command, host: CommandHost): void {
       runCommand<DrainOptions>(host, async (context, name, { reason = "drained", priority = 0 }) => {
         const client = context.client();
         await client.updateHost(name, { maintenanceReason: reason });
-        const { servers } = await client.servers({ host: name });
+        const [{ servers }, { migrations }] = await Promise.all([
+          client.servers({ host: name }),
+          client.migrations({ host: name, active: true }),
+        ]);
+        const arriving = migrations.filter(({ destinationHost }) => destinationHost === name);
         const departures: Departure[] = [];
         for (const server of servers) departures.push(await depart(client, server, priority));
-        return answer(context, name, departures);
+        return answer(context, name, departures, arriving);
       }),
     );
 }
@@ -53,21 +57,39 @@ export function addDrainCommand(group: Command, host: CommandHost): void {
 async function depart(client: DroverClient, server: ServerView, priority: number): Promise<Departure> {
   const { uuid, name, powerState, migration } = server;
   const about = { server: { uuid, name }, migrationId: migration?.id ?? null, reason: null };
+  if (migration?.status === "error") {
+    const reason = `migration ${migration.id} is in error and waits for a person`;
+    return { ...about, outcome: "refused", reason };
+  }
   if (migration !== null) return { ...about, outcome: "moving" };
   if (powerState === "shutoff") return { ...about, outcome: "off" };
   try {
     const started = await client.migrate(uuid, { host: null, priority });
     return { ...about, outcome: "asked", migrationId: started.migration.id };
   } catch (error) {
-    if (!(error instanceof ApiError) || error.status === 401 || error.status >= 500) throw error;
+    if (!(error instanceof ApiError) || [401, 429].includes(error.status) || error.status >= 500) throw error;
     return { ...about, outcome: "refused", reason: error.message };
   }
 }
 
-function answer(context: CommandContext, host: string, departures: readonly Departure[]): number {
-  context.answer({ host, departures }, () => {
-    if (departures.length === 0) return `${printable(`${host} is empty, and no guest comes to it any more`)}\n`;
-    return formatTable(
+/** @param arriving What was on its way to the host before, which nothing stops. */
+function answer(
+  context: CommandContext,
+  host: string,
+  departures: readonly Departure[],
+  arriving: readonly MigrationView[],
+): number {
+  const coming = arriving.map(({ id, server }) => ({ migrationId: id, server }));
+  context.answer({ host, departures, arriving: coming }, () => {
+    const still = coming.map(
+      ({ migrationId, server }) => `${server.name} is on its way to it (migration ${migrationId})`,
+    );
+    const notes = still.map((note) => `${printable(note)}\n`).join("");
+    if (departures.length === 0 && still.length === 0) {
+      return `${printable(`${host} is empty, and no guest comes to it any more`)}\n`;
+    }
+    if (departures.length === 0) return notes;
+    const table = formatTable(
       ["SERVER", "MIGRATION", "OUTCOME", "WHY"],
       departures.map(({ server, migrationId, outcome, reason }) => [
         server.name,
@@ -76,6 +98,7 @@ function answer(context: CommandContext, host: string, departures: readonly Depa
         reason ?? "",
       ]),
     );
+    return `${table}${notes}`;
   });
   return departures.some(({ outcome }) => outcome === "refused") ? EXIT.refused : EXIT.ok;
 }

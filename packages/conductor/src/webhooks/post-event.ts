@@ -49,12 +49,13 @@ export async function postEvent(
   requireAllowedHost(url, rules);
   const send = url.protocol === "https:" ? httpsRequest : httpRequest;
   const { promise, resolve, reject } = Promise.withResolvers<number>();
+  const timeout = AbortSignal.timeout(TIMEOUT_MS);
   const request = send(url, {
     method: "POST",
     // A connection of its own: an address is looked at each time.
     agent: false,
     lookup: guardedLookup(rules),
-    signal: AbortSignal.any([signal, AbortSignal.timeout(TIMEOUT_MS)]),
+    signal: AbortSignal.any([signal, timeout]),
     headers: {
       "content-type": "application/json",
       "content-length": Buffer.byteLength(body),
@@ -66,6 +67,8 @@ export async function postEvent(
     },
   });
   request.on("error", reject);
+  // After any other end too: one that answers by changing the protocol ends without a word.
+  request.on("close", () => reject(new Error("it closed the connection without an answer")));
   request.on("response", (response) => {
     // What it says beside the status is of no use, and may be of any length.
     response.destroy();
@@ -75,7 +78,7 @@ export async function postEvent(
   const status = await promise.catch((error: unknown) => {
     signal.throwIfAborted();
     if (error instanceof DroverError) throw error;
-    const timedOut = error instanceof Error && error.name === "TimeoutError";
+    const timedOut = timeout.aborted;
     const what = timedOut ? `there was no answer within ${TIMEOUT_MS / 1000} s` : "it cannot be reached";
     throw new DroverError("unavailable", what, { cause: timedOut ? undefined : error });
   });

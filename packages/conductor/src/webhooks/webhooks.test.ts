@@ -1,5 +1,5 @@
 import { createServer, type IncomingHttpHeaders, type Server } from "node:http";
-import type { AddressInfo } from "node:net";
+import { type AddressInfo, createServer as createRawServer } from "node:net";
 import { openSampleFleet, S1, type SampleFleet } from "@drover/fleet/testing";
 import { type Clock, type Migration, silentLogger, systemClock } from "@drover/model";
 import type { RunningService } from "@drover/service-kit";
@@ -74,6 +74,21 @@ async function note(migration: Migration, event: string): Promise<void> {
 }
 
 const events = () => heard.map(({ body }) => JSON.parse(body).event);
+
+it("a receiver that answers by changing the protocol has not taken it", async () => {
+  await using sockets = new AsyncDisposableStack();
+  const raw = createRawServer((socket) => {
+    socket.once("data", () =>
+      socket.write("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n"),
+    );
+  });
+  await new Promise<void>((resolve) => raw.listen(0, "127.0.0.1", resolve));
+  sockets.defer(() => new Promise((resolve) => raw.close(() => resolve())));
+  const receiver = { id: "wh_1", url: `http://127.0.0.1:${(raw.address() as AddressInfo).port}/`, secret };
+  const { signal } = new AbortController();
+  const sent = postEvent(receiver, { event: "test", id: "1", body: "{}" }, { rules, now: new Date(), signal });
+  await expect(sent).rejects.toMatchObject({ code: "unavailable" });
+});
 
 describe("deliveries to webhooks", () => {
   it("tell every change in order, signed, and remember how far they are", async () => {
@@ -154,7 +169,9 @@ describe("deliveries to webhooks", () => {
     for (const event of ["a", "b"]) await note(migration, event);
     await vi.waitFor(() => expect(events()).toEqual(["queued"]));
     await fleet.store.webhooks.remove("wh_1");
+    const looks = vi.spyOn(fleet.store.webhooks, "list");
     await fleet.progress.announceChange();
+    await vi.waitFor(() => expect(looks.mock.settledResults.at(-1)?.value).toEqual([]));
     held.resolve();
     await hook({ id: "wh_2", position: 1 });
     await fleet.progress.announceChange();
