@@ -2,9 +2,12 @@ import { DroverError } from "@drover/model";
 import type { PostgresCursor, PostgresPool, PostgresPoolClient, PostgresQueryResult } from "kysely";
 import pg from "pg";
 
+/** SQLSTATE with which a standby, as which a former primary is there again after a failover, refuses to write. */
+const READ_ONLY = "25006";
+
 /**
  * A pool that does not take back a connection on which we gave up an answer: the server may still be at work on it, and
- * the next query would wait behind.
+ * the next query would wait behind. Nor one to a server that only reads: after a failover the name leads to another one.
  */
 export function discardingPool(pool: PostgresPool): PostgresPool {
   return {
@@ -41,7 +44,7 @@ class DiscardingClient implements PostgresPoolClient {
       return await this.#client.query<R>(text, parameters);
     } catch (error) {
       // What the server answers leaves the connection usable, everything else does not.
-      this.#broken ||= !(error instanceof pg.DatabaseError);
+      this.#broken ||= !(error instanceof pg.DatabaseError) || error.code === READ_ONLY;
       throw error;
     }
   }

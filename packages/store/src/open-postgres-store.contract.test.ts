@@ -214,6 +214,25 @@ describe("a PostgreSQL database", () => {
     }
   });
 
+  it("that became a standby is left: the next connection may lead to the new primary", async () => {
+    const url = await postgres.createDatabase();
+    const name = new URL(url).pathname.slice(1);
+    const store = await openPostgresStore({ url, poolSize: 1, clock: systemClock, logger: silentLogger });
+    const reconnect = `select pg_terminate_backend(pid) from pg_stat_activity where datname = '${name}'`;
+    try {
+      await postgres.sql(`alter database ${name} set default_transaction_read_only = on`);
+      await postgres.sql(reconnect);
+      await vi.waitFor(() => store.ping(), soon);
+      // What connects from now on may write; a connection that is there may not.
+      await postgres.sql(`alter database ${name} reset default_transaction_read_only`);
+      await expect(store.migrations.create(newMigration(), log)).rejects.toMatchObject({ code: "unavailable" });
+      expect((await store.migrations.create(newMigration(), log)).id).toBe(1);
+    } finally {
+      await store.close();
+      await dropDatabase(url);
+    }
+  });
+
   it("lets a store close that never reached it", async () => {
     const url = "postgres://drover:secret@127.0.0.1:1/nowhere";
     const store = await openPostgresStore({ url, clock: systemClock, logger: silentLogger });
