@@ -136,6 +136,31 @@ describe("around a migration", () => {
     expect(await guestOn("h2", uuid)).toBe("running");
   });
 
+  test("a guest on its way takes no memory from others on its destination: its claim does, until it has arrived", async () => {
+    const other = bed.startCommand(await bed.addGuest({ name: "other" }), "other");
+    const { requirements } = await bed.bus.call(
+      checkCanLiveMigrateSource,
+      { ...other, blockMigration: null },
+      to.source,
+    );
+    if (requirements === null) throw new Error("the guest is here");
+    const offer = { ...other, sourceHost: "h1", requirements };
+    const available = async () =>
+      (await bed.bus.call(checkCanLiveMigrateDestination, offer, to.destination)).memoryAvailableKiB;
+    const before = await available();
+    const uuid = await bed.addGuest({ name: "web" });
+    const command = bed.startCommand(uuid, "web");
+    bed.fleet.faults.setLinkBandwidth("h1", "h2", 10);
+    await bed.bus.call(preLiveMigration, { ...command, sourceHost: "h1", disks: [] }, to.destination);
+    await bed.bus.cast(liveMigration, command, to.source);
+    await waitFor("the coming guest", () => bed.conductor.guests("h2").some((guest) => guest.uuid === uuid));
+    expect(await available()).toBe(before);
+    bed.fleet.faults.setLinkBandwidth("h1", "h2", 5_000);
+    await waitFor("the outcome", () => bed.conductor.outcome(command.migrationUuid));
+    await bed.bus.call(postLiveMigrationAtDestination, command, to.destination);
+    await waitFor("the memory to be used", async () => (await available()) === before - command.memoryKiB);
+  });
+
   test("clean-up never touches a guest that runs", async () => {
     const uuid = await bed.addGuest({ name: "alive" });
     const command = bed.startCommand(uuid, "alive");

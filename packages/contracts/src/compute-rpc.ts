@@ -169,7 +169,7 @@ export const checkCanLiveMigrateDestination = defineCall({
     memoryAvailableKiB: z
       .number()
       .int()
-      .describe("Memory that guests could still be given, less what migrations hold: the upper bound for claims."),
+      .describe("Memory less what guests have, those on their way here aside: the upper bound for all claims."),
   }),
 });
 

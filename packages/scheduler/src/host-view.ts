@@ -30,7 +30,7 @@ export interface HostView {
   readonly availabilityZone: string;
   /** Those that it is in. */
   readonly aggregates: readonly Aggregate[];
-  /** Memory of the guests that are active on it, KiB. */
+  /** Memory of the guests that are active on it and that no claim stands for, KiB. */
   readonly usedMemoryKiB: number;
   /** Processors of the guests that are active on it. */
   readonly usedVcpus: number;
@@ -50,7 +50,7 @@ export interface AboutHost {
   readonly recentFailures: number;
 }
 
-/** Joins them. A guest on its way counts once: by its claim, until the host itself reports it active. */
+/** Joins them. A guest on its way counts once: by its claim as long as that stands, then as one that is active here. */
 export function viewHost({ host, usage, claims }: PlacementHost, about: AboutHost): HostView {
   const { facts, forcedDown, enabled, disabledReason, maintenance } = host;
   const { aggregates, silentSince, recentFailures } = about;

@@ -18,6 +18,11 @@ import type { Tables } from "./schema/tables.ts";
 
 const NO_USAGE: HostUsage = { memoryKiB: 0, vcpus: 0 };
 
+/** libvirt has a guest that is on its way here active, and paused, while its claim stands for its memory. */
+const hasNoClaim = sql<boolean>`(guests.host, guests.uuid) not in (
+  select claims.host, migrations.server_uuid from destination_claims as claims
+    join migrations on migrations.uuid = claims.migration_uuid)`;
+
 export function placementReading(database: Database): PlacementStore {
   return {
     read: (question) => database.query("reading where guests could go", (db) => readPlacement(database, db, question)),
@@ -80,7 +85,11 @@ async function readHosts(
     selectHosts(db).where(named("hosts.host")).orderBy("hosts.host").execute(),
     db
       .selectFrom("guests")
-      .select((e) => ["host", e.fn.sum("memory_kib").as("memory_kib"), e.fn.sum("vcpus").as("vcpus")])
+      .select((e) => [
+        "host",
+        e.fn.sum("memory_kib").filterWhere(hasNoClaim).as("memory_kib"),
+        e.fn.sum("vcpus").as("vcpus"),
+      ])
       .where(named("guests.host"))
       .where("power_state", "not in", [...INACTIVE_STATES])
       .groupBy("host")

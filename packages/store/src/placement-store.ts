@@ -3,6 +3,7 @@ import type { ListedClaim } from "./migration-store.ts";
 
 /** What the active guests of a host have in all. */
 export interface HostUsage {
+  /** Without those on their way to it: their claims stand for it. */
   readonly memoryKiB: number;
   readonly vcpus: number;
 }

@@ -1,9 +1,10 @@
 import type { checkCanLiveMigrateDestination, GuestRequirements } from "@drover/contracts";
 import { type DomainCapabilitiesQuery, isLibvirtError, type LibvirtConnection, VIR_CPU_COMPARE } from "@drover/libvirt";
-import type { Clock } from "@drover/model";
+import { type Clock, isActive } from "@drover/model";
 import { type ComputeConfig, inboundEndpoint } from "../compute-config.ts";
 import { readHostCapabilities } from "../guest/host-capabilities.ts";
 import type { GuestInventory } from "../inventory/guest-inventory.ts";
+import type { Journal } from "../journal/journal.ts";
 import type { LibvirtLink } from "../libvirt/libvirt-link.ts";
 import { findInbound, type ResolveAddress } from "../network/inbound-address.ts";
 import type { Knock } from "../network/knock.ts";
@@ -21,6 +22,7 @@ type Response = ReturnType<typeof checkCanLiveMigrateDestination.response.parse>
 export interface DestinationHost {
   readonly link: LibvirtLink;
   readonly inventory: GuestInventory;
+  readonly journal: Journal;
   readonly config: ComputeConfig;
   readonly storage: HostStorage;
   readonly resolveAddress: ResolveAddress;
@@ -60,7 +62,8 @@ export async function checkDestination(host: DestinationHost, request: Request):
     storageNotReached(request.requirements.disks, host.knock),
   ]);
   const reservedKiB = host.config.reserved_host_memory_mb * 1024;
-  const memoryAvailableKiB = Number(node.memory) - reservedKiB - host.inventory.activeMemoryKiB();
+  const usedKiB = host.inventory.activeMemoryKiB() - comingMemoryKiB(host);
+  const memoryAvailableKiB = Number(node.memory) - reservedKiB - usedKiB;
   const checks = destinationChecks({
     host: host.config.host,
     serverUuid: request.serverUuid,
@@ -97,6 +100,15 @@ export async function checkDestination(host: DestinationHost, request: Request):
     destination: certificates,
   });
   return { checks: [...checks, libvirtTls, nativeTls], memoryAvailableKiB };
+}
+
+/** Memory of the guests that are active here and on their way: their claims stand for it. */
+function comingMemoryKiB({ inventory, journal }: DestinationHost): number {
+  const coming = new Set(journal.preparedEntries().map(({ serverUuid }) => serverUuid));
+  return inventory
+    .guests()
+    .filter(({ uuid, powerState }) => coming.has(uuid) && isActive(powerState))
+    .reduce((sum, { memoryKiB }) => sum + memoryKiB, 0);
 }
 
 /**

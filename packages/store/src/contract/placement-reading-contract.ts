@@ -49,6 +49,31 @@ export function placementReadingContract(context: () => ContractContext): void {
       ]);
     });
 
+    it("counts the memory of a guest on its way once: by its claim, and by the guest once that is released", async () => {
+      const { claims, guests, hosts, migrations } = context().store;
+      await hosts.report(hostFacts("west"), "0.1.0");
+      const { uuid: migrationUuid, serverUuid } = await migrations.create(newMigration(), log);
+      await migrations.takeSourceSlot(
+        migrationUuid,
+        await versionOf(migrationUuid),
+        roomy,
+        { state: "preparing" },
+        log,
+      );
+      await claims.claim({ migrationUuid, host: "west", memoryKiB: 7 }, LIMITS);
+      const coming = observedGuest({ uuid: serverUuid, memoryKiB: 7, vcpus: 2, powerState: "paused" });
+      const resident = observedGuest({ memoryKiB: 5, vcpus: 1 });
+      await guests.replaceSightings("east", [{ ...coming, powerState: "running" }]);
+      await guests.replaceSightings("west", [coming]);
+      expect((await read()).hosts).toMatchObject([
+        { usage: { memoryKiB: 0, vcpus: 2 }, claims: [{ serverUuid, memoryKiB: 7 }] },
+      ]);
+      await guests.replaceSightings("west", [coming, resident]);
+      expect((await read()).hosts).toMatchObject([{ usage: { memoryKiB: 5, vcpus: 3 } }]);
+      await claims.release(migrationUuid);
+      expect((await read()).hosts).toMatchObject([{ usage: { memoryKiB: 12, vcpus: 3 }, claims: [] }]);
+    });
+
     it("is read on by what has changed, whatever changed it, and nothing is read where nothing has", async () => {
       const { aggregates, claims, guests, hosts, migrations } = context().store;
       for (const name of ["east", "west", "north"]) await hosts.report(hostFacts(name), "0.1.0");
