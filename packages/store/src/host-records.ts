@@ -92,7 +92,8 @@ async function heartbeat(database: Database, hosts: readonly string[]): Promise<
   if (hosts.length === 0) return new Map();
   const nowMs = database.now().getTime();
   return database.transact("recording signs of life", async (transaction) => {
-    const named = sql<boolean>`host in (select value from ${database.driver.jsonTexts(hosts)})`;
+    const named = sql<boolean>`host in (
+      select hosts.host from hosts where hosts.host in (select value from ${database.driver.jsonTexts(hosts)}))`;
     const before = await transaction.selectFrom("host_beats").selectAll().where(named).execute();
     // Conductors' clocks differ: what an agent was told once must never be newer than what is here.
     await transaction

@@ -16,15 +16,18 @@ export async function takeReport(database: Database, report: HostReport): Promis
   const { host } = report.facts;
   return await database.transact(`recording what host ${host} reports`, async (transaction) => {
     await lockSightings(database, transaction, host);
+    // A host that was removed has no row any more, and was heard of all the same.
     const before = await transaction
-      .selectFrom("hosts")
-      .leftJoin("host_beats", "host_beats.host", "hosts.host")
+      .selectFrom("host_beats")
+      .leftJoin("hosts", "hosts.host", "host_beats.host")
       .select(["hosts.report_sequence", "host_beats.last_seen_at"])
-      .where("hosts.host", "=", host)
+      .where("host_beats.host", "=", host)
       .executeTakeFirst();
     const newest = before?.report_sequence ?? 0;
     const taken = report.sequence === 0 || report.sequence > newest;
-    const row = await write(database, transaction, report, taken ? Math.max(newest, report.sequence) : undefined);
+    const row = taken
+      ? await write(database, transaction, report, Math.max(newest, report.sequence))
+      : await hearOf(database, transaction, host);
     return {
       host: hostFromRow(row),
       heardOfBeforeMs: before?.last_seen_at ?? 0,
@@ -35,6 +38,13 @@ export async function takeReport(database: Database, report: HostReport): Promis
 }
 
 type WrittenHost = HostRow & { readonly last_seen_at: number };
+
+/** A report that is too old is a sign of life, and nothing else. */
+async function hearOf(database: Database, transaction: Transaction<Tables>, host: string): Promise<WrittenHost> {
+  const { last_seen_at } = await signOfLife(transaction, host, database.now().getTime()).executeTakeFirstOrThrow();
+  const row = await transaction.selectFrom("hosts").selectAll().where("host", "=", host).executeTakeFirstOrThrow();
+  return { ...row, last_seen_at };
+}
 
 /** @param sequence Of the report whose guests count from now on; undefined leaves the guests as they are. */
 async function write(

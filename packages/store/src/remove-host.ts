@@ -5,7 +5,8 @@ import { notePlacementChange } from "./placement-changes.ts";
 
 /**
  * Forgets a host, with its places in aggregates. One that has guests, or that a migration in progress comes from or goes
- * to, is not forgotten: what is known of those hangs on it.
+ * to, is not forgotten: what is known of those hangs on it. When it was heard of stays, since an agent that still runs there
+ * remembers it too: without it the database would look as if it had been restored.
  *
  * @throws {DroverError} `refused`
  */
@@ -24,7 +25,6 @@ export async function removeHost(database: Database, host: string): Promise<bool
       throw inTheWay(host, `migration ${migrations[0].id} is in progress with it: wait for its end, or abort it`);
     }
     await transaction.deleteFrom("aggregate_hosts").where("host", "=", host).execute();
-    await transaction.deleteFrom("host_beats").where("host", "=", host).execute();
     const removed = await transaction.deleteFrom("hosts").where("host", "=", host).returning("id").execute();
     await notePlacementChange(database, transaction, { host });
     await notePlacementChange(database, transaction, "aggregates");

@@ -41,15 +41,15 @@ export interface HostReport {
   readonly facts: HostFacts;
   readonly agentVersion: string;
   readonly guests: readonly ObservedGuest[];
-  /** Reports may come late, or twice: the guests of one that is not above the newest are left out. 0 counts as the newest. */
+  /** Reports may come late, or twice: one that is not above the newest is not taken. 0 counts as the newest. */
   readonly sequence: number;
 }
 
 export interface TakenReport {
   readonly host: Host;
-  /** When it had last been heard of, ms since 1970; 0 for a host that is new. */
+  /** When it had last been heard of, ms since 1970, also if it was removed since; 0 for a host that is new. */
   readonly heardOfBeforeMs: number;
-  /** Its guests are those of this report from now on. */
+  /** What it says counts from now on; otherwise it is older than what is known, and was a sign of life alone. */
   readonly taken: boolean;
   /** The larger of its sequence and that of the report that counts. */
   readonly newest: number;
@@ -57,8 +57,8 @@ export interface TakenReport {
 
 export interface HostStore {
   /**
-   * What a conductor does with each report: {@link HostStore.report} and {@link GuestStore.replaceSightings} in one transaction. The facts
-   * are written, and it counts as a sign of life, whether or not its guests are taken.
+   * What a conductor does with each report: {@link HostStore.report} and {@link GuestStore.replaceSightings} in one transaction. One that
+   * is too old counts as a sign of life alone.
    */
   takeReport(report: HostReport): Promise<TakenReport>;
   /** Inserts or refreshes, and counts as a sign of life. */
@@ -75,7 +75,8 @@ export interface HostStore {
   /** Writes what an operator sets; undefined for an unknown host. An agent's reports leave it as it is. */
   set(host: string, settings: HostSettings): Promise<Host | undefined>;
   /**
-   * Forgets a host; false when there is none. An agent that still runs there is a new host with its next report.
+   * Forgets a host, but not when it was last heard of; false when there is none. An agent that still runs there is a new host with its
+   * next report.
    *
    * @throws `refused` for one that has guests, or that a migration in progress comes from or goes to
    */

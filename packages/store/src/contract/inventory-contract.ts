@@ -34,6 +34,23 @@ export function inventoryContract(context: () => ContractContext): void {
       expect(await hosts.heartbeat([])).toEqual(new Map());
     });
 
+    it("that are removed are unknown, and are remembered to have been heard of when they report again", async () => {
+      const { hosts } = context().store;
+      const { lastSeenAt } = await hosts.report(hostFacts("east"), "0.1.0");
+      expect(await hosts.remove("east")).toBe(true);
+      context().clock.advance(1000);
+      expect(await hosts.heartbeat(["east"])).toEqual(new Map());
+      expect(await hosts.get("east")).toBeUndefined();
+      const again = await hosts.takeReport({
+        facts: hostFacts("east"),
+        agentVersion: "0.1.0",
+        guests: [],
+        sequence: 3,
+      });
+      expect(again).toMatchObject({ heardOfBeforeMs: lastSeenAt.getTime(), taken: true, newest: 3 });
+      expect(again.host.lastSeenAt).toEqual(context().clock.now());
+    });
+
     it("remember up to when writes about them may be missing, and only ever a later time", async () => {
       const { hosts } = context().store;
       await hosts.report(hostFacts("east"), "0.1.0");
@@ -74,7 +91,7 @@ export function inventoryContract(context: () => ContractContext): void {
       expect(await report([now], 8)).toEqual({ taken: false, newest: 8 });
     });
 
-    it("come with the facts of their host, which count as a sign of life even where the guests are too old", async () => {
+    it("come with the facts of their host; a report that is too old counts as a sign of life alone", async () => {
       const { guests, hosts, placement } = context().store;
       const firstAt = context().clock.now();
       const seen = observedGuest({ name: "seen", memoryKiB: 10 });
@@ -89,11 +106,13 @@ export function inventoryContract(context: () => ContractContext): void {
       context().clock.advance(1000);
       const late = await report("0.2.0", 4);
       expect(late).toMatchObject({ heardOfBeforeMs: firstAt.getTime(), taken: false, newest: 5 });
-      expect(late.host).toMatchObject({ agentVersion: "0.2.0", enabled: false, lastSeenAt: context().clock.now() });
+      expect(late.host).toMatchObject({ agentVersion: "0.1.0", enabled: false, lastSeenAt: context().clock.now() });
       expect(late.host).toEqual(await hosts.get("east"));
       expect(await guests.byHost("east")).toEqual([{ ...seen, host: "east", seenAt: firstAt }]);
+      expect((await placement.read({ since: cursor })).hosts).toEqual([]);
+      await report("0.3.0", 6);
       const { hosts: changed } = await placement.read({ since: cursor });
-      expect(changed).toMatchObject([{ host: { agentVersion: "0.2.0" }, usage: { memoryKiB: 10 } }]);
+      expect(changed).toMatchObject([{ host: { agentVersion: "0.3.0" }, usage: { memoryKiB: 10 } }]);
     });
 
     it("are what their host reported last", async () => {
