@@ -10,6 +10,7 @@ const file: GuestDisk = {
 };
 const network: GuestDisk = { ...file, type: "network", format: "raw", source: "pool/web", protocol: "rbd" };
 const block: GuestDisk = { ...file, type: "block", format: "raw" };
+const WWN = "/dev/disk/by-id/wwn-0x600140500000";
 
 const volume: GuestDisk = { ...file, type: "volume", source: "web", volume: { pool: "p", name: "web" } };
 
@@ -48,12 +49,37 @@ describe("diskNeed", () => {
     ["NBD by localhost", { ...network, protocol: "nbd", servers: ["localhost"] }, "refuse", /both hosts reach/],
     ["NBD over a unix socket", { ...network, protocol: "nbd", servers: ["/run/nbd.sock"] }, "refuse", /both hosts/],
     [
+      "NBD with a local base image",
+      { ...network, protocol: "nbd", servers: ["storage"], backing: [{ type: "file", source: "/base" }] },
+      "refuse",
+      /flatten/,
+    ],
+    ["RBD with a base in it", { ...network, backing: [{ type: "network", source: "pool/base" }] }, "stays", /rbd/],
+    [
       "an iSCSI device by its portal",
       { ...block, source: "/dev/disk/by-path/ip-10.0.0.9:3260-iscsi-iqn.2026-01.net:web-lun-1" },
       "present",
       /device name/,
     ],
-    ["a device by its WWN", { ...block, source: "/dev/disk/by-id/wwn-0x600140500000" }, "present", /which volume/],
+    ["a device by its WWN", { ...block, source: WWN }, "present", /which volume/],
+    [
+      "a device with a local base image",
+      { ...block, source: WWN, backing: [{ type: "file", source: "/base" }] },
+      "refuse",
+      /flatten/,
+    ],
+    [
+      "one with a base by the kernel's name",
+      { ...block, source: WWN, backing: [{ type: "block", source: "/dev/sdd" }] },
+      "refuse",
+      /flatten/,
+    ],
+    [
+      "one with a base by its WWN",
+      { ...block, source: WWN, backing: [{ type: "block", source: `${WWN}1` }] },
+      "present",
+      /which volume/,
+    ],
     ["a device by the kernel's name", { ...block, source: "/dev/sdc" }, "refuse", /by-path/],
     ["a logical volume", { ...block, source: "/dev/vg/web" }, "refuse", /another one may have that name/],
     ["a volume that libvirt does not find", volume, "refuse", /does not find the volume web.*start and refresh/],

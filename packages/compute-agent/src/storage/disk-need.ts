@@ -26,6 +26,9 @@ const STABLE_DEVICE = /^\/dev\/disk\/(by-path\/ip-[^/]+-iscsi-[^/]+|by-id\/(wwn-
 /** The whole file is copied, so that nothing on the destination has to be the same base image. */
 const COPIED = "it is a local file, so QEMU copies all of it while the guest runs";
 
+const BASES_OF_THIS_HOST =
+  "its base images are found by their paths on this host, where another one may have something else; flatten it into one image";
+
 /**
  * What becomes of a disk is decided by where it lies, never by a name alone: network storage and a device with a name of its
  * own are the same on both hosts; a file is another one there, also where its path is the same, unless it is proved that both
@@ -50,7 +53,7 @@ export function diskNeed(disk: GuestDisk): DiskNeed {
   }
 }
 
-function networkDisk({ protocol, servers }: GuestDisk): DiskNeed {
+function networkDisk({ protocol, servers, backing }: GuestDisk): DiskNeed {
   const own = servers.find(isOwnAddress);
   if (own !== undefined) {
     return refuse(
@@ -58,6 +61,7 @@ function networkDisk({ protocol, servers }: GuestDisk): DiskNeed {
         "hosts reach",
     );
   }
+  if (backing.some(({ type }) => type !== "network")) return refuse(BASES_OF_THIS_HOST);
   return { need: "stays", reason: `${protocol ?? "network"} storage, the same on both hosts by its address` };
 }
 
@@ -96,6 +100,9 @@ function volumeDisk({ volume, inPool, transient, backing }: GuestDisk): DiskNeed
 
 function blockDisk(disk: GuestDisk): DiskNeed {
   if (STABLE_DEVICE.test(disk.source ?? "")) {
+    const isSameThere = ({ type, source }: GuestDisk["backing"][number]) =>
+      type === "network" || (type === "block" && STABLE_DEVICE.test(source));
+    if (!disk.backing.every(isSameThere)) return refuse(BASES_OF_THIS_HOST);
     return { need: "present", reason: "its device name says which volume it is, on every host" };
   }
   return refuse(
