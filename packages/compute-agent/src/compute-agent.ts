@@ -120,7 +120,7 @@ export async function startComputeAgent(options: ComputeAgentOptions): Promise<C
   const proofs = new StorageProofs({ link, folders, journal, clock, logger });
   const pools = new PoolConnections({ link, host, journal, logger });
   const storage = new HostStorage({
-    ...{ link, host, logger, folders, proofs, pools },
+    ...{ link, host, logger, journal, folders, proofs, pools },
     ...(options.libvirt === undefined ? {} : { connection: options.libvirt }),
   });
   const preparation = new Preparation({

@@ -134,7 +134,7 @@ export class Preparation {
   async #prepareDisks(command: PreCommand, entry: PreparedEntry): Promise<readonly PreparedDisk[]> {
     const { storage, journal, fence } = this.#options;
     // What an attempt before this one made is of no use yet; it is made anew.
-    await storage.removeMade(entry.volumes, "undecided", true);
+    await storage.removeMade(entry, "undecided", true);
     const stop = new AbortController();
     this.#preparing.set(command.migrationUuid, stop);
     let noted = entry;
@@ -235,11 +235,11 @@ export class Preparation {
   }
 
   /** What was made for the guest's disks. What a copy has written to is removed only while another host has the guest. */
-  async #removeVolumes(command: ReleaseCommand, { volumes, definedBefore }: PreparedEntry): Promise<void> {
+  async #removeVolumes(command: ReleaseCommand, prepared: PreparedEntry): Promise<void> {
     const { storage, logger, config } = this.#options;
     const { standing } = await this.#stands(command);
-    const notHere = standing === "absent" || (definedBefore && standing === "off");
-    const left = await storage.removeMade(volumes, MADE_FOR[command.broughtDefinition], notHere);
+    const notHere = standing === "absent" || (prepared.definedBefore && standing === "off");
+    const left = await storage.removeMade(prepared, MADE_FOR[command.broughtDefinition], notHere);
     if (left.length === 0) return;
     if (command.broughtDefinition === "undecided") {
       const message = `${command.serverName} may need ${left.join(", ")} on ${config.host}: its source does not answer`;
@@ -360,7 +360,7 @@ export class Preparation {
       if (entry.ended?.outcome === "arrived") await this.#deleteBrought(entry);
     }
     if (prepared !== undefined && !active) {
-      const kept = await storage.removeMade(prepared.volumes, madeFor(prepared, runsOn), !isHere);
+      const kept = await storage.removeMade(prepared, madeFor(prepared, runsOn), !isHere);
       // Nobody has said yet that the guest does not need them.
       if (kept.length > 0 && runsOn === null) return;
       if (kept.length > 0) logger.warn({ migrationId: migrationUuid, paths: kept, runsOn }, KEPT);

@@ -49,15 +49,15 @@ function fileOn(host: string, path: string): string | undefined {
 /** A guest's config drive as its source tells of it. */
 function configDrive(path: string, source = "h1"): DiskToMove {
   return {
-    ...{ target: "vdb", need: "content", path, format: "raw", reason: "it is a read-only local file" },
+    ...{ target: "vdz", need: "content", path, format: "raw", reason: "it is a read-only local file" },
     ...{ capacityBytes: content.length, writtenBytes: content.length, contentUri: bed.fleet.host(source).peerUri },
   };
 }
 
-async function guestWith(path: string) {
+async function guestWith(path: string, name = "web") {
   bed.fleet.putFile("h1", path, content);
-  const uuid = await bed.addGuest({ name: "web" });
-  const command = bed.startCommand(uuid, "web");
+  const uuid = await bed.addGuest({ name, readOnlyDisk: path });
+  const command = bed.startCommand(uuid, name);
   return { uuid, command, prepare: { ...command, sourceHost: "h1", disks: [configDrive(path)] } };
 }
 
@@ -89,7 +89,7 @@ describe.each([
   test("is on the destination with its content before the guest, and goes when it is rolled back before it began", async () => {
     const { command, prepare: request } = await guestWith(path);
     const prepared = await prepare(request);
-    expect(prepared.disks).toMatchObject([{ target: "vdb", action: "content", path }]);
+    expect(prepared.disks).toMatchObject([{ target: "vdz", action: "content", path }]);
     expect(await prepare(request)).toEqual(prepared);
     expect(fileOn("h2", path)).toBe(sha256(content));
     expect([await poolsOf("h1"), await poolsOf("h2")]).toEqual([["default"], ["default"]]);
@@ -143,6 +143,19 @@ describe.each([
     expect(bed.fleet.readFile("h2", path)).toBeUndefined();
     expect([await poolsOf("h1"), await poolsOf("h2")]).toEqual([["default"], ["default"]]);
   });
+
+  test.each(["is about to come with", "runs on"])(
+    "that another guest %s stays when the one is rolled back with which it came",
+    async (uses) => {
+      const web = await guestWith(path);
+      const db = await guestWith(path, "db");
+      await prepare(web.prepare);
+      const destination = await prepare(db.prepare);
+      if (uses === "runs on") await move({ ...db.command, destination }, "h1", "h2");
+      await rollBack(web.command);
+      expect(fileOn("h2", path)).toBe(sha256(content));
+    },
+  );
 
   test("goes along there and back: its user's file stays where it was, the one that Drover brought goes with the guest", async () => {
     const { uuid, command, prepare: request } = await guestWith(path);

@@ -1,7 +1,8 @@
 import { basename, dirname } from "node:path";
 import { type ConnectionOptions, isLibvirtError, type StorageVol, VIR_STORAGE_VOL } from "@drover/libvirt";
 import { type DiskToMove, DroverError, type Logger, type PreparedDisk, type StorageProof } from "@drover/model";
-import type { MadeVolume } from "../journal/journal-entry.ts";
+import type { Journal } from "../journal/journal.ts";
+import type { MadeVolume, PreparedEntry } from "../journal/journal-entry.ts";
 import type { LibvirtLink } from "../libvirt/libvirt-link.ts";
 import { blockMigrationProblem } from "./block-migration-problem.ts";
 import { bringContent, type ContentSource } from "./bring-content.ts";
@@ -25,7 +26,7 @@ const EMPTY_BELOW_BYTES = 1_048_576;
 export type MadeFor = "surplus" | "undecided" | "needed";
 
 /** What has become of a volume that was made for a copy. */
-type Removal = "removed" | "absent" | "holds-data" | "not-ours";
+type Removal = "removed" | "absent" | "holds-data" | "not-ours" | "in-use";
 
 /** A guest's disks, and what shows which of them are on storage that this host sees, too. */
 export interface DisksToMove extends FolderOwner {
@@ -57,6 +58,7 @@ export interface HostStorageOptions {
   readonly link: LibvirtLink;
   readonly host: string;
   readonly logger: Logger;
+  readonly journal: Journal;
   readonly folders: Folders;
   readonly proofs: StorageProofs;
   readonly pools: PoolConnections;
@@ -69,6 +71,7 @@ export class HostStorage {
   readonly #link: LibvirtLink;
   readonly #host: string;
   readonly #logger: Logger;
+  readonly #journal: Journal;
   readonly #connection: ConnectionOptions;
   readonly #folders: Folders;
   readonly #proofs: StorageProofs;
@@ -78,6 +81,7 @@ export class HostStorage {
     this.#link = options.link;
     this.#host = options.host;
     this.#logger = options.logger;
+    this.#journal = options.journal;
     this.#connection = options.connection ?? {};
     this.#folders = options.folders;
     this.#proofs = options.proofs;
@@ -201,10 +205,16 @@ export class HostStorage {
   /**
    * Removes what was made for a copy that did not arrive, once the guest is `notHere`: a small disk may look empty, and be
    * the guest's. What a copy has written to goes only if it is surplus, and nothing of what may be needed; the paths of what is left are
-   * returned. Content that was brought is on the source, too.
+   * returned. Content that was brought is on the source, too; it stays where another guest has come to need it here.
    */
-  async removeMade(volumes: readonly MadeVolume[], madeFor: MadeFor, notHere: boolean): Promise<readonly string[]> {
+  async removeMade(
+    { migrationUuid, volumes }: PreparedEntry,
+    madeFor: MadeFor,
+    notHere: boolean,
+  ): Promise<readonly string[]> {
     const left: string[] = [];
+    const hasContent = volumes.some(({ content }) => content === true);
+    const neededHere = hasContent ? await this.#neededHere(migrationUuid) : new Set();
     // A folder was made before what is in it.
     for (const volume of volumes.toReversed()) {
       if (volume.folder === true) {
@@ -213,6 +223,7 @@ export class HostStorage {
       }
       const removal = await this.#remove(volume.path, (info) => {
         const isContent = volume.content === true;
+        if (isContent && neededHere.has(volume.path)) return "in-use";
         const isEmpty = isContent
           ? info.capacity === 0n
           : Number(info.allocation) < EMPTY_BELOW_BYTES && Number(info.capacity) === volume.capacityBytes;
@@ -224,6 +235,13 @@ export class HostStorage {
       this.#logger.info({ path: volume.path, removal }, "the volume made for a copy that did not arrive");
     }
     return left;
+  }
+
+  /** Paths that guests of this host have, or are about to come with by another migration. */
+  async #neededHere(migrationUuid: string): Promise<ReadonlySet<string | null>> {
+    const { paths } = await storageInUse(this.#link.questions);
+    const coming = this.#journal.preparedEntries().filter((entry) => entry.migrationUuid !== migrationUuid);
+    return new Set([...paths, ...coming.flatMap(({ disks }) => (disks ?? []).map(({ path }) => path))]);
   }
 
   /** Deletes disks of a guest that runs on copies of them elsewhere. What libvirt does not delete is logged and stays. */
