@@ -2,6 +2,7 @@ import { createHash, randomBytes } from "node:crypto";
 import { dirname } from "node:path";
 import {
   checkCanLiveMigrateDestination,
+  endStorageProof,
   type GuestRequirements,
   liveMigration,
   postLiveMigration,
@@ -15,6 +16,7 @@ import { type DiskToMove, failedChecks, type StorageProof } from "@drover/model"
 import { waitFor } from "@drover/testkit";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { type AgentBed, startAgentBed } from "../agent-bed.test.support.ts";
+import { withSourceVolume } from "./source-volume.ts";
 
 const MIB = 1_048_576;
 /** In the pool that each simulated host has. */
@@ -74,6 +76,11 @@ const rollBack = (command: object) =>
 async function poolsOf(host: string): Promise<string[]> {
   await using connection = await LibvirtConnection.open(bed.fleet.host(host).uri);
   return (await connection.storagePool.listAll()).map(({ name }) => name);
+}
+
+async function deleteFile(host: string, path: string): Promise<void> {
+  await using connection = await LibvirtConnection.open(bed.fleet.host(host).uri);
+  await withSourceVolume(connection, path, (volume) => connection.storageVol.delete(volume));
 }
 
 async function leavesNothing(path: string) {
@@ -157,20 +164,11 @@ describe.each([
     },
   );
 
-  test("goes along there and back: its user's file stays where it was, the one that Drover brought goes with the guest", async () => {
+  test("that was brought goes when the guest leaves for a host to which it is brought again", async () => {
     const { uuid, command, prepare: request } = await guestWith(path);
-    const destination = await prepare(request);
-    await move({ ...command, destination }, "h1", "h2");
-    expect(fileOn("h1", path)).toBe(sha256(content));
-    expect(fileOn("h2", path)).toBe(sha256(content));
-
-    const { proofs } = await bed.bus.call(
-      proveStorage,
-      { migrationUuid: uuid, folders: [dirname(path)] },
-      { server: "h2" },
-    );
-    const disks = await moveBack(uuid, path, proofs);
-    expect(disks).toMatchObject([{ action: "content" }]);
+    await move({ ...command, destination: await prepare(request) }, "h1", "h2");
+    await deleteFile("h1", path);
+    expect(await moveBack(uuid, path)).toMatchObject([{ action: "content" }]);
     expect(fileOn("h1", path)).toBe(sha256(content));
     expect(bed.fleet.readFile("h2", path)).toBeUndefined();
   });
@@ -178,17 +176,23 @@ describe.each([
   test("that was brought stays where it was if its destination finds the same: it may be the same file", async () => {
     const { uuid, command, prepare: request } = await guestWith(path);
     await move({ ...command, destination: await prepare(request) }, "h1", "h2");
-    // Somebody mounts one storage on both hosts, and nothing can be written to it.
+    // Somebody mounts one storage on both hosts; what would prove it has been removed when the destination is prepared.
     bed.fleet.shareFolders({ h1: dirname(path), h2: dirname(path) });
     bed.fleet.putFile("h2", path, content);
-    const disks = await moveBack(uuid, path, []);
+    const asked = { migrationUuid: uuid, folders: [dirname(path)] };
+    const { proofs } = await bed.bus.call(proveStorage, asked, { server: "h2" });
+    await bed.bus.cast(endStorageProof, asked, { server: "h2" });
+    await waitFor("the proof to be removed", () =>
+      bed.fleet.filesIn("h2", dirname(path)).every((name) => !name.includes("proof")),
+    );
+    const disks = await moveBack(uuid, path, proofs);
     expect(disks).toMatchObject([{ action: "stays", reason: expect.stringMatching(/could not be shown/) }]);
     expect(fileOn("h1", path)).toBe(sha256(content));
   });
 });
 
 /** From h2 to h1; gives what h1 has prepared. */
-async function moveBack(uuid: string, path: string, proofs: readonly StorageProof[]) {
+async function moveBack(uuid: string, path: string, proofs: readonly StorageProof[] = []) {
   const back = { ...bed.startCommand(uuid, "web"), destinationHost: "h1" };
   const disks = [{ ...configDrive(path, "h2"), folders: [dirname(path)] }];
   const request = { ...back, sourceHost: "h2", disks, proofs };

@@ -139,6 +139,7 @@ describe("a config drive on two real hosts", { timeout: 180_000 }, () => {
     expect((await guest.waitForFullCheck(second)).badPages).toBe(0);
     expect(sha256(await readFile(fileOn(first)))).toBe(sha256(content));
 
+    await rm(fileOn(first));
     await move(guest, second, first);
     expect(await drives(guest, first)).toBe(sha256(content));
     expect(existsSync(fileOn(second))).toBe(false);

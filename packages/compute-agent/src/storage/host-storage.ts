@@ -13,7 +13,7 @@ import { type DiskPlan, type PlaceFacts, planDisk } from "./plan-disk.ts";
 import type { PoolConnections } from "./pool-connections.ts";
 import { sourceUriProblem } from "./source-uri.ts";
 import { storageInUse } from "./storage-in-use.ts";
-import type { SeenStorage, StorageProofs } from "./storage-proofs.ts";
+import type { StorageProofs } from "./storage-proofs.ts";
 import { folderXml, volumeXml } from "./volume-xml.ts";
 
 /** A volume just made takes less than this, whatever its format and capacity: qcow2's tables and a little, bytes. */
@@ -40,7 +40,7 @@ export interface DisksToMove extends FolderOwner {
 }
 
 /** What is seen in a disk's place, before anything is proved of its storage. */
-type Place = Omit<PlaceFacts, "storage">;
+type Place = Omit<PlaceFacts, "seesSameStorage">;
 
 const MAY_BE_SAME =
   "a file that holds the same was there, and it could not be shown that it is another one than the source's";
@@ -118,27 +118,26 @@ export class HostStorage {
     const look = () =>
       disk.pool === undefined ? this.#look(path, takenBytes, owner) : this.#lookInFolder(path, takenBytes);
     const place = await look();
-    const storage = await this.#storage(migrationUuid, disk, place, proofs);
+    const seesSameStorage = await this.#seesSameStorage(migrationUuid, disk, place, proofs);
     // The proof has had the folder listed anew: a file that was made there a moment ago is seen only now.
-    const seen = place.place === "free" && storage === "same" ? await look() : place;
+    const seen = place.place === "free" && seesSameStorage ? await look() : place;
     const sourceProblem = contentUri === undefined ? undefined : sourceUriProblem(contentUri, sourceLibvirtUri);
-    return { ...seen, storage, sourceProblem };
+    return { ...seen, seesSameStorage, sourceProblem };
   }
 
   /** Whether the source's storage is here behind each of the disk's folders. */
-  async #storage(
+  async #seesSameStorage(
     migrationUuid: string,
     { folders = [] }: DiskToMove,
     { place, makesFolder }: Place,
     proofs: readonly StorageProof[],
-  ): Promise<SeenStorage> {
-    if (folders.length === 0 || place === "unusable" || makesFolder) return "unproved";
+  ): Promise<boolean> {
+    if (folders.length === 0 || place === "unusable" || makesFolder) return false;
     for (const folder of folders) {
       const proof = proofs.find((candidate) => candidate.folder === folder);
-      const seen = proof === undefined ? "unproved" : await this.#proofs.seen(migrationUuid, proof);
-      if (seen !== "same") return seen;
+      if (proof === undefined || !(await this.#proofs.seen(migrationUuid, proof))) return false;
     }
-    return "same";
+    return true;
   }
 
   /**
@@ -191,7 +190,7 @@ export class HostStorage {
         goesOn();
         const brought = await this.#bring({ sourceUri: contentUri, path }, capacityBytes, made, making);
         // As one that stays it is not deleted on the source, either.
-        if (brought === null && plan.mayBeSame) disk = { ...disk, action: "stays", reason: MAY_BE_SAME };
+        if (brought === null) disk = { ...disk, action: "stays", reason: MAY_BE_SAME };
         made = brought ?? made;
       }
       if (action === "copy" && path !== null) {

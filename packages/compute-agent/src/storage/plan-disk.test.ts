@@ -8,8 +8,8 @@ const disk: DiskToMove = {
   ...{ capacityBytes: 10_000_000, writtenBytes: 4_000_000 },
 };
 const content: DiskToMove = { ...disk, need: "content", contentUri: "qemu+tcp://h1/system" };
-const free: PlaceFacts = { host: "h2", place: "free", availableBytes: 4_000_000, storage: "other" };
-const same: PlaceFacts = { ...free, place: "occupied", storage: "same" };
+const free: PlaceFacts = { host: "h2", place: "free", availableBytes: 4_000_000, seesSameStorage: false };
+const same: PlaceFacts = { ...free, place: "occupied", seesSameStorage: true };
 const volume: DiskToMove = { ...disk, need: "volume", path: "ip-10.0.0.9:3260-iscsi-iqn.2026-01.net:web-lun-1" };
 const iscsi = "/dev/disk/by-path/ip-10.0.0.9:3260-iscsi-iqn.2026-01.net:web-lun-1";
 
@@ -96,11 +96,5 @@ describe("planDisk", () => {
     const plan = planDisk(wanted, null, pool);
     expect(plan.action).toBe(action);
     expect(plan.reason).toMatch(reason);
-  });
-
-  test("a file that was found with a disk's content may be the source's own unless its storage is proved to be another", () => {
-    const found: PlaceFacts = { ...free, place: "occupied", foundCapacityBytes: 10_000_000 };
-    expect(planDisk(content, found)).toMatchObject({ mayBeSame: false });
-    expect(planDisk(content, { ...found, storage: "unproved" })).toMatchObject({ mayBeSame: true });
   });
 });

@@ -1,6 +1,5 @@
 import type { DiskToMove, PreparedDisk } from "@drover/model";
 import type { FoundPool } from "./pool-connections.ts";
-import type { SeenStorage } from "./storage-proofs.ts";
 
 /** What the destination says of one disk's place. */
 export interface PlaceFacts {
@@ -17,8 +16,8 @@ export interface PlaceFacts {
   readonly sourceProblem?: string | undefined;
   /** The folder is not there yet: it is the guest's own, and is made for it. */
   readonly makesFolder?: boolean;
-  /** What is proved of the storage behind the disk's folders: whether it is the one that the source has there. */
-  readonly storage: SeenStorage;
+  /** It is proved that the storage behind the disk's folders is the one that the source has there. */
+  readonly seesSameStorage: boolean;
 }
 
 interface AcceptedDisk extends PreparedDisk {
@@ -26,8 +25,6 @@ interface AcceptedDisk extends PreparedDisk {
   readonly format: string;
   /** The guest's folder is made before. */
   readonly makesFolder: boolean;
-  /** A file that is found there with the disk's content may be the very one that the source has. */
-  readonly mayBeSame: boolean;
 }
 
 export type DiskPlan = AcceptedDisk | { readonly target: string; readonly action: "refuse"; readonly reason: string };
@@ -39,7 +36,7 @@ export type DiskPlan = AcceptedDisk | { readonly target: string; readonly action
 export function planDisk(disk: DiskToMove, facts: PlaceFacts | null, pool: FoundPool | null = null): DiskPlan {
   if (pool?.kind === "unusable") return refuse(disk, pool.problem);
   if (pool?.kind === "stopped" && disk.need !== "volume") return planLater(disk);
-  if (facts?.storage === "same") return planShared(disk, facts);
+  if (facts?.seesSameStorage) return planShared(disk, facts);
   switch (disk.need) {
     case "stays":
     case "empty-drive":
@@ -129,7 +126,7 @@ function planContent(disk: DiskToMove, facts: PlaceFacts | null): DiskPlan {
   if (disk.contentUri === undefined) {
     return refuse(disk, `the agent of its source does not say where to read ${disk.path}; upgrade that agent`);
   }
-  const { host, place, availableBytes, foundCapacityBytes, sourceProblem, makesFolder = false, storage } = facts;
+  const { host, place, availableBytes, foundCapacityBytes, sourceProblem, makesFolder = false } = facts;
   if (sourceProblem !== undefined) {
     return refuse(disk, `${host} does not read ${disk.path} where the agent of its source says: ${sourceProblem}`);
   }
@@ -138,8 +135,7 @@ function planContent(disk: DiskToMove, facts: PlaceFacts | null): DiskPlan {
     if (foundCapacityBytes !== disk.capacityBytes) {
       return refuse(disk, `${disk.path} on ${host} is another file than on the source, by its size; move it away`);
     }
-    const found = accept(disk, "content", `a file of its size is on ${host}; it is used if it holds the same`);
-    return { ...found, mayBeSame: storage === "unproved" };
+    return accept(disk, "content", `a file of its size is on ${host}; it is used if it holds the same`);
   }
   if (disk.writtenBytes > availableBytes) return refuseRoom(disk, facts);
   return { ...accept(disk, "content", disk.reason), makesFolder };
@@ -165,7 +161,7 @@ function refuseRoom(disk: DiskToMove, { host, availableBytes }: PlaceFacts): Dis
 
 function accept(disk: DiskToMove, action: PreparedDisk["action"], reason: string): AcceptedDisk {
   const { target, path, capacityBytes, writtenBytes, format } = disk;
-  return { target, action, path, capacityBytes, writtenBytes, format, reason, makesFolder: false, mayBeSame: false };
+  return { target, action, path, capacityBytes, writtenBytes, format, reason, makesFolder: false };
 }
 
 function refuse({ target }: DiskToMove, reason: string): DiskPlan {

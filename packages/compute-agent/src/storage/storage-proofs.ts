@@ -15,12 +15,6 @@ const CONTENT_BYTES = 512;
 /** Long enough for a migration's checks and the begin of its preparation, ms; nobody looks for a proof after that. */
 const LASTS_MS = 300_000;
 
-/**
- * What a proof shows of the storage behind a folder here. `other`: the host lists what has just changed in the folder, and the
- * volume is not there. `unproved`: it could not be looked for.
- */
-export type SeenStorage = "same" | "other" | "unproved";
-
 export interface StorageProofsOptions {
   readonly link: LibvirtLink;
   readonly folders: Folders;
@@ -74,13 +68,12 @@ export class StorageProofs {
     await this.#remove(overdue.map(({ path }) => path));
   }
 
-  /** Looks for that very volume in that folder. */
-  async seen(migrationUuid: string, proof: StorageProof): Promise<SeenStorage> {
-    const first = await this.#find(proof);
-    if (first !== "other") return first;
+  /** Whether that very volume is in that folder. Where it is not, nothing is proved: its time may be over. */
+  async seen(migrationUuid: string, proof: StorageProof): Promise<boolean> {
+    if (await this.#find(proof)) return true;
     // A client of NFS lists a folder from its cache for up to a minute; after a change of its own it asks the server.
     const [own] = await this.#make(migrationUuid, [proof.folder]);
-    if (own === undefined) return "unproved";
+    if (own === undefined) return false;
     try {
       return await this.#find(proof);
     } finally {
@@ -88,22 +81,22 @@ export class StorageProofs {
     }
   }
 
-  async #find(proof: StorageProof): Promise<SeenStorage> {
+  async #find(proof: StorageProof): Promise<boolean> {
     const { name, content } = proof;
     const { link, folders } = this.#options;
     try {
       return await folders.withPool(pathOf(proof), (pool) =>
         link.withBlockingConnection(async ({ storageVol }) => {
           const volume = await unlessMissing(storageVol.lookupByName(pool, name));
-          if (volume === null) return "other";
-          if (Number((await storageVol.getInfo(volume)).capacity) !== content.length / 2) return "other";
+          if (volume === null) return false;
+          if (Number((await storageVol.getInfo(volume)).capacity) !== content.length / 2) return false;
           const pieces: Buffer[] = [];
           for await (const piece of storageVol.download(volume)) pieces.push(piece);
-          return Buffer.concat(pieces).toString("hex") === content ? "same" : "other";
+          return Buffer.concat(pieces).toString("hex") === content;
         }),
       );
     } catch (error) {
-      if (isLibvirtError(error)) return "unproved";
+      if (isLibvirtError(error)) return false;
       throw error;
     }
   }
