@@ -5,7 +5,6 @@ import type {
   rollbackLiveMigration,
   rollbackLiveMigrationAtDestination,
 } from "@drover/contracts";
-import { VIR_DOMAIN_UNDEFINE } from "@drover/libvirt";
 import {
   type Clock,
   type DestinationPreparation,
@@ -27,6 +26,7 @@ import {
   type WhereItStands,
 } from "./libvirt/guest-facts.ts";
 import type { LibvirtLink } from "./libvirt/libvirt-link.ts";
+import { undefineFlags } from "./libvirt/undefine-flags.ts";
 import type { CommandFence } from "./migration/command-fence.ts";
 import { postCopyObstacle } from "./migration/post-copy-obstacle.ts";
 import { findInbound, type ResolveAddress } from "./network/inbound-address.ts";
@@ -391,8 +391,8 @@ export class Preparation {
     if (isActive(found.guest.powerState)) {
       throw new DroverError("outcome-unknown", `${doing}: ${command.serverName} is active on ${config.host}`);
     }
-    // The guest's firmware variables may be on storage that it uses on the other host now.
-    await unlessGone(link.control.domain.undefine(domain, VIR_DOMAIN_UNDEFINE.VIR_DOMAIN_UNDEFINE_KEEP_NVRAM));
+    const flags = undefineFlags(await link.questions.connect.getLibVersion());
+    await unlessGone(link.control.domain.undefine(domain, flags));
     logger.info(
       { migrationId: command.migrationUuid, server: command.serverName },
       "a leftover definition was removed",
