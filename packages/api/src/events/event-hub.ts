@@ -157,10 +157,10 @@ export class EventHub {
   /** What a token opened ends with it. Never rejects. */
   async #endRefused(signal: AbortSignal): Promise<void> {
     this.#isLookingAtTokens = true;
-    const [own = [], others = []] = [true, false].map((isOwn) =>
-      this.#all().filter(({ hasOwnToken }) => hasOwnToken === isOwn),
-    );
-    for (const subscriptions of [own, others]) await endRefusedOf(subscriptions, signal);
+    for (const isOwn of [true, false]) {
+      const subscriptions = this.#all().filter(({ hasOwnToken }) => hasOwnToken === isOwn);
+      await endRefusedOf(subscriptions, signal);
+    }
     this.#isLookingAtTokens = false;
   }
 
