@@ -58,6 +58,13 @@ describe("loadConfig", () => {
     });
   });
 
+  it("finds sections in the environment whose names have an underscore", () => {
+    const keystone = z.object({ auth_url: z.string().nullable().default(null) });
+    const env = { DROVER_KEYSTONE_AUTHTOKEN_AUTH_URL: "https://keystone.example:5000", DROVER_COMPUTE_HOST: "h1" };
+    const config = loadConfig({ compute, keystone_authtoken: keystone }, { env });
+    expect(config.keystone_authtoken.auth_url).toBe("https://keystone.example:5000");
+  });
+
   it("accepts sections of other services unseen, and variables of other tools", () => {
     const file = fileWith('[compute]\nhost = "h1"\n[conductor]\nanything = 1\n');
     const env = { DROVER_TEST_TIERS: "unit", DROVER_SCHEDULER_X: "1" };

@@ -117,11 +117,9 @@ function applyEnvironment(
 ): void {
   const known = [...new Set([...Object.keys(sections), ...KNOWN_SECTIONS])];
   for (const [variable, text] of Object.entries(env)) {
-    const [, sectionPart, keyPart] = /^DROVER_([A-Z0-9]+)_([A-Z0-9_]+)$/.exec(variable) ?? [];
-    if (sectionPart === undefined || keyPart === undefined || text === undefined || text === "") continue;
-    if (variable === "DROVER_DATA_DIR") continue;
-    const name = sectionPart.toLowerCase();
-    const key = keyPart.toLowerCase();
+    if (variable === "DROVER_DATA_DIR" || text === undefined || text === "") continue;
+    const [name, key] = sectionAndKey(variable, known) ?? [];
+    if (name === undefined || key === undefined) continue;
     const schema = sections[name];
     const section = raw.get(name);
     if (schema === undefined || section === undefined) {
@@ -134,6 +132,16 @@ function applyEnvironment(
     section.values[key] = field === undefined ? text : valueFromText(text, field);
     section.origins.set(key, variable);
   }
+}
+
+/** Names of sections may have an underscore (`keystone_authtoken`): the longest one that is known counts. */
+function sectionAndKey(variable: string, known: readonly string[]): readonly [string, string] | undefined {
+  const [, rest] = /^DROVER_([A-Z0-9_]+)$/.exec(variable) ?? [];
+  if (rest === undefined) return undefined;
+  const words = rest.toLowerCase();
+  const [section] = known.filter((name) => words.startsWith(`${name}_`)).sort((a, b) => b.length - a.length);
+  const end = section?.length ?? words.indexOf("_");
+  return end <= 0 || end === words.length - 1 ? undefined : [words.slice(0, end), words.slice(end + 1)];
 }
 
 function dataDir(file: Table, env: LoadConfigOptions["env"], problems: string[]): string {

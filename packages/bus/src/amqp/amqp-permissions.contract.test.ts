@@ -127,6 +127,28 @@ test("a taken-over host commands nobody, reports for nobody else and reads nobod
   expect(forged).toBe(406);
 }, 60_000);
 
+test("what a taken-over host lets the broker pass on is nobody's word, whose it may have been", async () => {
+  const conductor = await busOf({ role: "control-plane", name: "conductor" });
+  const agent = await busOf({ role: "agent", host: "hostb" }, agentTrust);
+  const obeyed = vi.fn(done);
+  await agent.serve({ topic: "compute-control", server: "hostb", handlers: [handle(abort, obeyed)] });
+  const model = await bareAmqp(await urlOf({ role: "agent", host: "hostx" }));
+  const channel = await model.createChannel();
+  const own = "compute-control.hostx";
+  await channel.assertQueue(own, {
+    ...{ durable: true, deadLetterExchange: "", deadLetterRoutingKey: "compute-control.hostb" },
+  });
+  const { promise: passedOn, resolve } = Promise.withResolvers<void>();
+  await channel.consume(own, (message) => {
+    if (message !== null) channel.reject(message, false);
+    resolve();
+  });
+  const called = rejection(conductor.call(abort, {}, { server: "hostx" }));
+  await passedOn;
+  expect((await called).code).toBe("forbidden");
+  expect(obeyed).not.toHaveBeenCalled();
+}, 60_000);
+
 test("who says nothing of itself is another service on the exchange, and nobody elsewhere", async () => {
   const conductor = await busOf({ role: "control-plane", name: "conductor" });
   await serveConductor(conductor);

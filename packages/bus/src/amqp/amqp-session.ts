@@ -1,5 +1,5 @@
 import type { Clock, Logger } from "@drover/model";
-import { type Channel, type ChannelModel, connect } from "amqplib";
+import { type Channel, type ChannelModel, connect, credentials } from "amqplib";
 import type { BrokerTls } from "../broker-tls.ts";
 import { doneWithin } from "../work-under-way.ts";
 import type { BrokerAddress } from "./broker-address.ts";
@@ -59,6 +59,8 @@ export class AmqpSession {
       keepAlive: true,
       timeout: CONNECT_TIMEOUT_MS,
       clientProperties: { connection_name: options.name },
+      // By itself the library reads those of the address byte by byte: no letters beyond ASCII.
+      credentials: credentials.plain(address.user, address.password),
     });
     // Every error is followed by `close`, which is acted on; without a listener it would end the process.
     model.on("error", () => {});

@@ -16,6 +16,11 @@ test("a heartbeat is asked for, unless the address has its own", () => {
   expect(brokerAddresses(["amqp://a.example?heartbeat=60"])[0]?.url).toContain("heartbeat=60");
 });
 
+test("user and password are those that percent-encoding stands for", () => {
+  const [address] = brokerAddresses(["amqp://dr%C3%B6ver:p%C3%A4%C3%9F%2F@a.example"]);
+  expect([address.user, address.password]).toEqual(["dröver", "päß/"]);
+});
+
 const wrong = [
   "http://drover:secret@a.example",
   "drover:secret@",

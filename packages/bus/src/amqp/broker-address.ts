@@ -10,6 +10,8 @@ export interface BrokerAddress {
   readonly label: string;
   /** Whose credentials they are: the name that the broker vouches for on what we publish. */
   readonly user: string;
+  /** For the dialer alone, as the url is. */
+  readonly password: string;
 }
 
 /** @throws {DroverError} `bad-request` naming the position of a wrong address, and never the address: it holds a password. */
@@ -26,8 +28,8 @@ export function brokerAddresses(urls: readonly string[]): readonly [BrokerAddres
     const port = url.port === "" ? (url.protocol === "amqps:" ? "5671" : "5672") : url.port;
     // RabbitMQ's own user, where an address names none.
     const user = url.username === "" ? "guest" : credential(url.username, position);
-    credential(url.password, position);
-    return { url: url.href, label: `${url.hostname}:${port}${url.pathname}`, user };
+    const password = url.username === "" ? "guest" : credential(url.password, position);
+    return { url: url.href, label: `${url.hostname}:${port}${url.pathname}`, user, password };
   });
   if (first === undefined) throw new DroverError("bad-request", "opening the bus: `urls` names no broker");
   const stranger = others.findIndex(({ user }) => user !== first.user);

@@ -1,5 +1,5 @@
 import { setImmediate as turn } from "node:timers/promises";
-import type { Clock } from "@drover/model";
+import { type Clock, DroverError } from "@drover/model";
 import { expect, test } from "vitest";
 import { encodeReply } from "../envelope.ts";
 import { recordingLogger } from "../recording-logger.test.support.ts";
@@ -25,7 +25,7 @@ const answer = encodeReply(reply);
 const signOfLife = encodeReply({ ...reply, result: null, ending: false });
 
 /** Late replies over a broker that gives these outcomes, the last one for ever. */
-function lateReplies(...outcomes: PublishOutcome[]) {
+function lateReplies(...outcomes: (PublishOutcome | "cut")[]) {
   const clock = hastyClock();
   const published: Array<{ queue: string; body: Buffer; atMs: number }> = [];
   const { promise: queued, resolve } = Promise.withResolvers<void>();
@@ -34,6 +34,7 @@ function lateReplies(...outcomes: PublishOutcome[]) {
       const outcome = outcomes[Math.min(published.length, outcomes.length - 1)] ?? "returned";
       published.push({ queue: routingKey, body, atMs: clock.monotonicMs() });
       if (outcome === "queued") resolve();
+      if (outcome === "cut") throw new DroverError("unavailable", "the connection broke");
       return outcome;
     },
   };
@@ -42,8 +43,8 @@ function lateReplies(...outcomes: PublishOutcome[]) {
   return { late, clock, published, queued, logger };
 }
 
-test("an answer is sent again until its queue is there, and then no more", async () => {
-  const { late, published, queued } = lateReplies("returned", "returned", "queued");
+test("an answer is sent again until its queue is there, over the next connection too, and then no more", async () => {
+  const { late, published, queued } = lateReplies("returned", "cut", "queued");
   late.add("reply_1", answer);
   await queued;
   for (let turns = 0; turns < 5; turns += 1) await turn();

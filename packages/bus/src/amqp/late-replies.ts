@@ -1,4 +1,4 @@
-import { type Clock, errorChain, type Logger } from "@drover/model";
+import { type Clock, errorChain, isDroverError, type Logger } from "@drover/model";
 import { decodeReply } from "../envelope.ts";
 import type { AmqpSession } from "./amqp-session.ts";
 
@@ -92,7 +92,12 @@ export class LateReplies {
       const remainingMs = byMs - clock.monotonicMs();
       if (remainingMs <= 0) throw new Error(`its reply queue was missing for ${LOOK_FOR_MS} ms`);
       const session = await link.session(remainingMs);
-      if ((await session.publish({ exchange: "", routingKey: queue, body })) === "queued") return;
+      try {
+        if ((await session.publish({ exchange: "", routingKey: queue, body })) === "queued") return;
+      } catch (error) {
+        // The connection broke again: there will be another.
+        if (!isDroverError(error, "unavailable") || this.#closing.signal.aborted) throw error;
+      }
     }
   }
 }

@@ -10,6 +10,12 @@ import { isTrusted, maySpeakFor, type Sender, type Trust } from "../sender.ts";
 const SENDER_HEADER = "x-drover-sender";
 const EXCHANGE_HEADER = "x-drover-exchange";
 const TRIES_HEADER = "x-drover-tries";
+/**
+ * The broker adds it, and nobody can take it off, to what it passes on from a queue with a dead-letter exchange; the `user_id` of
+ * whoever had sent it stays. Whose queue that was decides where it goes, so it is nobody's word.
+ */
+const DEAD_LETTER_HEADER = "x-death";
+const NOBODYS: Origin = { sender: { user: null, throughExchange: false }, lostTries: 0 };
 
 /** Where a message comes from, and how often a server ended over it. */
 export interface Origin {
@@ -24,6 +30,7 @@ export function originOf(
 ): Origin {
   const user = userOf(properties);
   const headers: Readonly<Record<string, unknown>> = properties.headers ?? {};
+  if (DEAD_LETTER_HEADER in headers) return NOBODYS;
   if (SENDER_HEADER in headers && isTrusted(user, trust)) return originFrom(headers);
   return { sender: { user, throughExchange: fields.exchange === controlExchange }, lostTries: 0 };
 }
@@ -31,6 +38,7 @@ export function originOf(
 /** Whose a parked message was: what the one who parked it says, where that one may speak for its queue. */
 export function parkedOrigin(properties: MessageProperties, queue: string, trust: Trust): Origin {
   const user = userOf(properties);
+  if (DEAD_LETTER_HEADER in (properties.headers ?? {})) return NOBODYS;
   if (maySpeakFor(user, queueTarget(queue).server, trust)) return originFrom(properties.headers ?? {});
   return { sender: { user, throughExchange: false }, lostTries: 0 };
 }

@@ -10,6 +10,7 @@ import { WorkUnderWay } from "../work-under-way.ts";
 import { type CastTarget, castTarget, ensureCastConsumer, isCastConsumerRefused } from "./cast-consumer.ts";
 import { type NatsSession, permissionViolation } from "./nats-session.ts";
 import { CAST_STREAM, isNoJetStream, isStreamMissing } from "./streams.ts";
+import { senderOf } from "./subjects.ts";
 import { originOf } from "./vouched-sender.ts";
 
 /** How often we say that we are still at it. */
@@ -191,9 +192,11 @@ export class CastIntake {
 
   #receive(message: JsMsg, target: CastTarget): void {
     const body = Buffer.from(message.data);
-    const sender = originOf(message.subject, message.headers, this.#options.trust);
+    let sender = senderOf(message.subject);
     let request: RequestEnvelope;
     try {
+      // Headers are parsed when they are looked at, and may be none.
+      sender = originOf(message.subject, message.headers, this.#options.trust);
       request = decodeRequest(body);
       if (request.reply !== undefined) throw new DroverError("protocol", "a call came where only casts wait");
     } catch (error) {

@@ -257,11 +257,12 @@ class NatsBus implements Bus {
 
   #receiveReply(message: Msg): void {
     const { data } = message;
-    if (data.length === 0 && message.headers?.code === NO_RESPONDERS) {
-      this.#nobodyTookIt(message.subject);
-      return;
-    }
+    // What throws in here would end the reading of the connection: headers too are parsed when they are looked at.
     try {
+      if (data.length === 0 && message.headers?.code === NO_RESPONDERS) {
+        this.#nobodyTookIt(message.subject);
+        return;
+      }
       const reply = decodeReply(Buffer.from(data.buffer, data.byteOffset, data.length));
       if (!this.#pending.settle(reply)) this.#logger.debug({ messageId: reply.messageId }, "a reply came too late");
     } catch (error) {

@@ -1,3 +1,4 @@
+import { createConnection } from "node:net";
 import { type Nats, type NatsUser, startNats } from "@drover/testkit";
 import { AckPolicy, jetstream, jetstreamManager } from "@nats-io/jetstream";
 import type { Msg, NatsConnection } from "@nats-io/transport-node";
@@ -292,6 +293,43 @@ test("what was parked of a user that commands nobody is sent again as that user'
   for (const { id } of parked) await conductor.releaseParked(id, "send-again");
   await vi.waitFor(() => expect(heard).toEqual(["from the conductor"]));
 });
+
+/** Headers as no library would write them. */
+const NO_HEADERS = "NATS/1.0\r\na b: c\r\n\r\n";
+
+/** Publishes over a connection of its own, byte by byte; resolves when the server has read it. */
+async function publishRaw(name: string, subject: string, body: string): Promise<void> {
+  const socket = createConnection({ host: "127.0.0.1", port: broker.port });
+  onTestFinished(() => void socket.destroy());
+  const connect = { user: name, pass: "secret", headers: true, verbose: false, pedantic: false };
+  const sizes = `${NO_HEADERS.length} ${NO_HEADERS.length + body.length}`;
+  socket.write(`CONNECT ${JSON.stringify(connect)}\r\nHPUB ${subject} ${sizes}\r\n${NO_HEADERS}${body}\r\nPING\r\n`);
+  let said = "";
+  for await (const chunk of socket) {
+    said += String(chunk);
+    if (said.includes("PONG")) return;
+    if (said.includes("-ERR")) throw new Error(said);
+  }
+}
+
+test("headers that are none make nobody deaf, in the place of a reply or of a cast", async () => {
+  const conductor = await openAs(CONDUCTOR);
+  await conductor.serve({ topic: "conductor", server: "one", handlers: [] });
+  const heard: string[] = [];
+  await serveAgent(hostB, heard);
+  const { connection } = await takeOver(hostA);
+  const calls = connection.subscribe(`drover.call.compute.${encodeToken(hostA)}.*`, { max: 1 });
+  const unanswered = conductor.call(look, {}, { server: hostA }).catch(() => undefined);
+  for await (const { reply = "" } of calls) await publishRaw(agentUser(hostA), `${reply}x`, "");
+  expect(await conductor.call(look, {}, { server: hostB })).toEqual({ text: hostB });
+  await unanswered;
+
+  const client = "drover-client.billing";
+  await publishRaw(client, castSubject("compute", hostB, encodeToken(client)), "{}");
+  await conductor.cast(order, { text: "behind it" }, { server: hostB });
+  await vi.waitFor(() => expect(heard).toEqual([`${hostB}: behind it`]));
+  await vi.waitFor(async () => expect(await conductor.listParked()).toHaveLength(1));
+}, 30_000);
 
 test("serving another host's subjects is refused", async () => {
   const bus = await openAs(agentUser(hostA));

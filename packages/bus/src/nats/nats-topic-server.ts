@@ -5,6 +5,7 @@ import type { RpcServer, ServeOptions } from "../bus.ts";
 import { decodeRequest, encodeReply, newMessageId, type ReplyEnvelope, type RequestEnvelope } from "../envelope.ts";
 import { failureOf } from "../failure.ts";
 import { maxInFlightOf } from "../outgoing.ts";
+import { RecentIds } from "../recent-ids.ts";
 import { Replies } from "../replies.ts";
 import { RequestRunner } from "../request-runner.ts";
 import type { Trust } from "../sender.ts";
@@ -44,6 +45,7 @@ export class NatsTopicServer implements RpcServer {
   readonly #options: NatsTopicServerOptions;
   readonly #logger: Logger;
   readonly #runner: RequestRunner;
+  readonly #fanouts = new RecentIds();
   readonly #casts: CastIntake;
   readonly #replies: Replies<NatsSession, OutgoingReply>;
   #listening: { readonly session: NatsSession; readonly subscriptions: readonly Subscription[] } | undefined;
@@ -152,6 +154,9 @@ export class NatsTopicServer implements RpcServer {
       this.#logger.warn({ method: request.method, waiting: this.#runner.waiting }, "dropped a fanout");
       return;
     }
+    // Sent once more where the connection broke before the sender knew that it had gone out.
+    if (this.#fanouts.has(request.uniqueId)) return;
+    this.#fanouts.add(request.uniqueId);
     this.#runner.accept({
       request,
       sender: { user: senderOf(message.subject), throughExchange: false },
