@@ -1,6 +1,6 @@
 import { liveMigrateInstance, reportHeartbeat, reportHeldMigrations, reportHost } from "@drover/contracts";
 import { defaultPolicy, type Migration, systemClock } from "@drover/model";
-import { afterEach, describe, expect, it } from "vitest";
+import { afterEach, describe, expect, it, vi } from "vitest";
 import { type AgentScript, type Found, guest, type Plane, startPlane } from "./suite/scripted-plane.ts";
 
 const request = { serverUuid: guest.uuid, host: null, blockMigration: null, requestedBy: "olga", projectId: "admin" };
@@ -216,6 +216,19 @@ describe("a database that was restored from a backup", () => {
     await noticed();
     const migration = await plane.until(uuid, "failed");
     expect(migration.proof).toMatchObject({ finding: "foundOnSource", source: { standing: "running" } });
+  });
+
+  it("is noted with the sign of life that shows it, or not at all: a sign of life that cannot be recorded is judged again", async () => {
+    await restored("running");
+    await plane.startConductor();
+    const failing = vi.spyOn(plane.store.hosts, "heartbeat").mockRejectedValueOnce(new Error("the database is away"));
+    await systemClock.sleep(2);
+    const sign = { host: "alpha", recordsSeenAtMs: systemClock.now().getTime() };
+    await expect(plane.bus.call(reportHeartbeat, sign)).rejects.toThrow();
+    expect(failing).toHaveBeenCalledTimes(1);
+    vi.spyOn(plane.store.hosts, "noteRestored").mockRejectedValue(new Error("the database is away"));
+    await plane.bus.call(reportHeartbeat, sign);
+    expect(await plane.store.hosts.restored()).toEqual(new Map([["alpha", sign.recordsSeenAtMs]]));
   });
 
   it("an agent is believed for its own host alone", async () => {

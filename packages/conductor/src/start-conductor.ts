@@ -198,20 +198,24 @@ function operatorHandlers(context: ConductorContext, work: MigrationWork): reado
 
 function agentHandlers(context: ConductorContext): readonly RpcHandler[] {
   const { store, signals, restored } = context;
-  const heartbeats = new HeartbeatBatch(store.hosts, context.clock);
+  const heartbeats = new HeartbeatBatch(store.hosts, context.clock, restored);
   return [
     handle(reportHost, async ({ recordsSeenAtMs, ...report }) => {
-      const { host, heardOfBeforeMs, taken, newest } = await store.hosts.takeReport(report);
       const { host: name } = report.facts;
-      if (await restored.notice(name, recordsSeenAtMs, heardOfBeforeMs)) signals.wakeThoseOf(name);
+      const { host, heardOfBeforeMs, missingUpToMs, taken, newest } = await store.hosts.takeReport(
+        report,
+        (_, beforeMs) => restored.missingUpToMs(name, recordsSeenAtMs, beforeMs),
+      );
+      const heard = { beforeMs: heardOfBeforeMs, missingUpToMs };
+      if (restored.noticed(name, recordsSeenAtMs, heard)) signals.wakeThoseOf(name);
       signals.wake(`host ${name}`);
       const newestSequence = taken ? report.sequence : Math.max(newest, report.sequence + 1);
       return { recordedAtMs: host.lastSeenAt.getTime(), newestSequence };
     }),
     handle(reportHeartbeat, async ({ host, recordsSeenAtMs }) => {
-      const heard = await heartbeats.beat(host);
+      const heard = await heartbeats.beat(host, recordsSeenAtMs);
       if (heard === undefined) return { known: false, recordedAtMs: 0 };
-      if (await restored.notice(host, recordsSeenAtMs, heard.beforeMs)) signals.wakeThoseOf(host);
+      if (restored.noticed(host, recordsSeenAtMs, heard)) signals.wakeThoseOf(host);
       return { known: true, recordedAtMs: heard.nowMs };
     }),
     handle(reportHeldMigrations, async (report) => ({ verdicts: await judgeHeldMigrations(context, report) })),

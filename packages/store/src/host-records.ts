@@ -4,15 +4,16 @@ import type { Database } from "./database.ts";
 import { reportFacts, takeReport } from "./host-report.ts";
 import { notePlacementChange } from "./placement-changes.ts";
 import { removeHost } from "./remove-host.ts";
+import { noteRestored } from "./restored-hosts.ts";
 import { hostFromRow } from "./rows.ts";
 import type { Tables } from "./schema/tables.ts";
-import type { HeardOf, HostSettings, HostStore } from "./store.ts";
+import type { HeardOf, HostSettings, HostStore, MissingUpTo } from "./store.ts";
 
 export function hostRecords(database: Database): HostStore {
   return {
     report: (facts, agentVersion) => reportFacts(database, facts, agentVersion),
-    takeReport: (report) => takeReport(database, report),
-    heartbeat: (hosts) => heartbeat(database, hosts),
+    takeReport: (report, missingUpTo) => takeReport(database, report, missingUpTo),
+    heartbeat: (hosts, missingUpTo) => heartbeat(database, hosts, missingUpTo),
     list: async () => {
       const rows = await database.query("listing hosts", (db) => selectHosts(db).orderBy("id").execute());
       return rows.map(hostFromRow);
@@ -35,12 +36,7 @@ export function hostRecords(database: Database): HostStore {
     remove: (host) => removeHost(database, host),
     noteRestored: async (host, upToMs) => {
       await database.query(`noting that records about host ${host} were restored`, (db) =>
-        db
-          .updateTable("hosts")
-          .set({ restored_up_to: upToMs })
-          .where("host", "=", host)
-          .where("restored_up_to", "<", upToMs)
-          .execute(),
+        noteRestored(db, host, upToMs),
       );
     },
     restored: async () => {
@@ -88,13 +84,25 @@ function maintenanceColumns(reason: string | null | undefined, nowMs: number) {
   return { maintenance_reason: reason, maintenance_since: since };
 }
 
-async function heartbeat(database: Database, hosts: readonly string[]): Promise<ReadonlyMap<string, HeardOf>> {
+async function heartbeat(
+  database: Database,
+  hosts: readonly string[],
+  missingUpTo: MissingUpTo = () => 0,
+): Promise<ReadonlyMap<string, HeardOf>> {
   if (hosts.length === 0) return new Map();
   const nowMs = database.now().getTime();
   return database.transact("recording signs of life", async (transaction) => {
     const named = sql<boolean>`host in (
       select hosts.host from hosts where hosts.host in (select value from ${database.driver.jsonTexts(hosts)}))`;
-    const before = await transaction.selectFrom("host_beats").selectAll().where(named).execute();
+    const rows = await transaction.selectFrom("host_beats").selectAll().where(named).execute();
+    const heard = rows.map((row): readonly [string, HeardOf] => {
+      const beforeMs = row.last_seen_at;
+      const missingUpToMs = missingUpTo(row.host, beforeMs);
+      return [row.host, { beforeMs, nowMs: Math.max(beforeMs, nowMs), missingUpToMs }];
+    });
+    for (const [host, { missingUpToMs }] of heard) {
+      if (missingUpToMs > 0) await noteRestored(transaction, host, missingUpToMs);
+    }
     // Conductors' clocks differ: what an agent was told once must never be newer than what is here.
     await transaction
       .updateTable("host_beats")
@@ -102,8 +110,6 @@ async function heartbeat(database: Database, hosts: readonly string[]): Promise<
       .where(named)
       .where("last_seen_at", "<", nowMs)
       .execute();
-    return new Map(
-      before.map((row) => [row.host, { beforeMs: row.last_seen_at, nowMs: Math.max(row.last_seen_at, nowMs) }]),
-    );
+    return new Map(heard);
   });
 }

@@ -4,15 +4,20 @@ import { type QueryCreator, sql, type Transaction } from "kysely";
 import type { Database } from "./database.ts";
 import { goneGuests, lockSightings, seenGuests } from "./guest-sightings.ts";
 import { placementNote } from "./placement-changes.ts";
+import { noteRestored } from "./restored-hosts.ts";
 import { hostFromRow } from "./rows.ts";
 import type { HostRow, Tables } from "./schema/tables.ts";
-import type { HostReport, TakenReport } from "./store.ts";
+import type { HostReport, MissingUpTo, TakenReport } from "./store.ts";
 
 /**
  * What an agent reports, in one transaction: a host that copies guests reports several times for each. Where the database can, all that is
  * written is one statement, since a round trip costs more than a write.
  */
-export async function takeReport(database: Database, report: HostReport): Promise<TakenReport> {
+export async function takeReport(
+  database: Database,
+  report: HostReport,
+  missingUpTo: MissingUpTo = () => 0,
+): Promise<TakenReport> {
   const { host } = report.facts;
   return await database.transact(`recording what host ${host} reports`, async (transaction) => {
     await lockSightings(database, transaction, host);
@@ -28,9 +33,12 @@ export async function takeReport(database: Database, report: HostReport): Promis
     const row = taken
       ? await write(database, transaction, report, Math.max(newest, report.sequence))
       : await hearOf(database, transaction, host);
+    const heardOfBeforeMs = before?.last_seen_at ?? 0;
+    const missingUpToMs = missingUpTo(host, heardOfBeforeMs);
+    if (missingUpToMs > 0) await noteRestored(transaction, host, missingUpToMs);
     return {
       host: hostFromRow(row),
-      heardOfBeforeMs: before?.last_seen_at ?? 0,
+      ...{ heardOfBeforeMs, missingUpToMs },
       taken,
       newest: Math.max(newest, report.sequence),
     };

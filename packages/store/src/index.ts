@@ -35,6 +35,7 @@ export type {
   HeardOf,
   HostSettings,
   HostStore,
+  MissingUpTo,
   NewAggregate,
   NewAuditEntry,
   NewServerAction,

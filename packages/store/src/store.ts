@@ -34,7 +34,16 @@ export interface HostSettings {
 export interface HeardOf {
   readonly beforeMs: number;
   readonly nowMs: number;
+  /** What {@link MissingUpTo} said. */
+  readonly missingUpToMs: number;
 }
+
+/**
+ * Judges a sign of life by when the host had been heard of before, which the sign of life is written over: up to when what was
+ * written about the host may be missing; 0 where nothing is. It is asked in the transaction, which may run more than once, and what
+ * it says is noted in the same, as {@link HostStore.noteRestored} does.
+ */
+export type MissingUpTo = (host: string, heardOfBeforeMs: number) => number;
 
 /** All that an agent reports of its host. */
 export interface HostReport {
@@ -49,6 +58,8 @@ export interface TakenReport {
   readonly host: Host;
   /** When it had last been heard of, ms since 1970, also if it was removed since; 0 for a host that is new. */
   readonly heardOfBeforeMs: number;
+  /** What {@link MissingUpTo} said. */
+  readonly missingUpToMs: number;
   /** What it says counts from now on; otherwise it is older than what is known, and was a sign of life alone. */
   readonly taken: boolean;
   /** The larger of its sequence and that of the report that counts. */
@@ -60,14 +71,14 @@ export interface HostStore {
    * What a conductor does with each report: {@link HostStore.report} and {@link GuestStore.replaceSightings} in one transaction. One that
    * is too old counts as a sign of life alone.
    */
-  takeReport(report: HostReport): Promise<TakenReport>;
+  takeReport(report: HostReport, missingUpTo?: MissingUpTo): Promise<TakenReport>;
   /** Inserts or refreshes, and counts as a sign of life. */
   report(facts: HostFacts, agentVersion: string): Promise<Host>;
   /**
    * A sign of life for all of `hosts`, in one statement. The answer has each known host's `last_seen_at` before and after,
    * which never goes back; a name that is missing in it is unknown: its agent reports in full.
    */
-  heartbeat(hosts: readonly string[]): Promise<ReadonlyMap<string, HeardOf>>;
+  heartbeat(hosts: readonly string[], missingUpTo?: MissingUpTo): Promise<ReadonlyMap<string, HeardOf>>;
   list(): Promise<readonly Host[]>;
   get(host: string): Promise<Host | undefined>;
   /** Those of `hosts` that are known. */

@@ -26,23 +26,26 @@ export class VouchedRecord {
    * that agents have seen.
    */
   async settleIfOutdated(context: StepContext, migration: Migration): Promise<boolean> {
-    const { restored } = context;
-    if (!this.#asked) {
-      this.#asked = true;
-      if (isBeforeTheCopy(migration)) {
-        const answer = await askHost(context, migration, migration.sourceHost);
-        if (answer.kind === "silent") this.#asked = false;
-        else if (answer.known != null) {
+    const { restored, clock } = context;
+    let askedAtMs: number | undefined;
+    if (!this.#asked && isBeforeTheCopy(migration)) {
+      const answer = await askHost(context, migration, migration.sourceHost);
+      if (answer.kind !== "silent") {
+        if (answer.known != null) {
           await lose(
             context,
             migration,
             "the source's agent has started this migration, and the record does not know it",
           );
           return true;
-        } else await restored.compare(migration.sourceHost, answer.recordsSeenAtMs ?? 0);
+        }
+        askedAtMs = clock.monotonicMs();
+        await restored.compare(migration.sourceHost, answer.recordsSeenAtMs ?? 0);
       }
     }
-    const upToMs = await restored.upToMs(migration);
+    // Another conductor may have noticed it, and written that down with the sign of life by which this agent's memory is no news any more.
+    const upToMs = await restored.upToMs(migration, askedAtMs);
+    this.#asked ||= askedAtMs !== undefined;
     if (migration.updatedAt.getTime() >= upToMs || this.#settledUpToMs >= upToMs) return false;
     await this.#settle(context, migration);
     this.#settledUpToMs = upToMs;

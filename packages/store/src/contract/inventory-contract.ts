@@ -27,7 +27,7 @@ export function inventoryContract(context: () => ContractContext): void {
       const silent = await hosts.report(hostFacts("west"), "0.1.0");
       context().clock.advance(10_000);
       const nowMs = context().clock.now().getTime();
-      const east = { beforeMs: silent.lastSeenAt.getTime(), nowMs };
+      const east = { beforeMs: silent.lastSeenAt.getTime(), nowMs, missingUpToMs: 0 };
       expect(await hosts.heartbeat(["east", "nowhere"])).toEqual(new Map([["east", east]]));
       expect((await hosts.get("east"))?.lastSeenAt).toEqual(context().clock.now());
       expect(await hosts.get("west")).toEqual(silent);
@@ -61,11 +61,39 @@ export function inventoryContract(context: () => ContractContext): void {
       expect(await hosts.restored()).toEqual(new Map([["east", 3000]]));
     });
 
+    it("are judged by when they were heard of before, and what is missing is noted with the sign of life", async () => {
+      const { hosts } = context().store;
+      const { lastSeenAt } = await hosts.report(hostFacts("east"), "0.1.0");
+      const beforeMs = lastSeenAt.getTime();
+      context().clock.advance(1000);
+      const nowMs = beforeMs + 1000;
+      const judged: [string, number][] = [];
+      const missingUpTo = (host: string, heardOfBeforeMs: number) => {
+        judged.push([host, heardOfBeforeMs]);
+        return 2000;
+      };
+      expect(await hosts.heartbeat(["east", "nowhere"], missingUpTo)).toEqual(
+        new Map([["east", { beforeMs, nowMs, missingUpToMs: 2000 }]]),
+      );
+      const report = { facts: hostFacts("west"), agentVersion: "0.1.0", guests: [], sequence: 0 };
+      expect(await hosts.takeReport(report, missingUpTo)).toMatchObject({ heardOfBeforeMs: 0, missingUpToMs: 2000 });
+      expect(judged).toEqual([
+        ["east", beforeMs],
+        ["west", 0],
+      ]);
+      expect(await hosts.restored()).toEqual(
+        new Map([
+          ["east", 2000],
+          ["west", 2000],
+        ]),
+      );
+    });
+
     it("were never heard of earlier than was said before, though a conductor's clock is behind", async () => {
       const { hosts } = context().store;
       const ahead = (await hosts.report(hostFacts("east"), "0.1.0")).lastSeenAt;
       context().clock.advance(-5000);
-      const same = { beforeMs: ahead.getTime(), nowMs: ahead.getTime() };
+      const same = { beforeMs: ahead.getTime(), nowMs: ahead.getTime(), missingUpToMs: 0 };
       expect(await hosts.heartbeat(["east"])).toEqual(new Map([["east", same]]));
       expect((await hosts.report(hostFacts("east"), "0.1.0")).lastSeenAt).toEqual(ahead);
     });
