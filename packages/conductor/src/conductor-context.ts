@@ -22,6 +22,8 @@ export interface ConductorContext {
   readonly metrics: MigrationMetrics;
   /** Of migrations that look for a destination. */
   readonly choices: Turns;
+  /** Of migrations that claim the destination that they have found. */
+  readonly claims: Turns;
   /** Of migrations that look for a slot. */
   readonly slots: Turns;
 }

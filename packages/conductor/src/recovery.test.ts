@@ -1,7 +1,13 @@
-import { liveMigrateInstance, reportHeartbeat, reportHeldMigrations, reportHost } from "@drover/contracts";
+import {
+  abortMigration,
+  liveMigrateInstance,
+  reportHeartbeat,
+  reportHeldMigrations,
+  reportHost,
+} from "@drover/contracts";
 import { defaultPolicy, type Migration, systemClock } from "@drover/model";
 import { afterEach, describe, expect, it, vi } from "vitest";
-import { type AgentScript, type Found, guest, type Plane, startPlane } from "./suite/scripted-plane.ts";
+import { type AgentScript, type Found, guest, otherGuest, type Plane, startPlane } from "./suite/scripted-plane.ts";
 
 const request = { serverUuid: guest.uuid, host: null, blockMigration: null, requestedBy: "olga", projectId: "admin" };
 const copies: AgentScript = {
@@ -157,6 +163,53 @@ describe("a conductor that stops", () => {
     await plane.startConductor();
     await plane.alpha.outcome(migrationUuid, { outcome: "arrived", cause: null });
     await plane.until(migrationUuid, "completed");
+  });
+});
+
+describe("a destination that was claimed by a conductor that died before it recorded it", () => {
+  const limits = { memoryKiB: 1_048_576, maxIncoming: 10 };
+
+  /** A migration that is being prepared, and whose claim the record does not know. */
+  async function claimed({ uuid, name, memoryKiB }: typeof guest, host: string): Promise<Migration> {
+    const { claims, migrations } = plane.store;
+    const created = await migrations.create(
+      {
+        ...{ serverUuid: uuid, serverName: name, memoryKiB, sourceHost: "alpha", requestedHost: null },
+        ...{ step: "choose-destination", requestedBy: "olga", projectId: "admin", requestId: "r" },
+        policy: defaultPolicy,
+      },
+      { event: "queued", message: "asked for" },
+    );
+    const preparing = await migrations.update(created.uuid, created, { state: "preparing" });
+    await claims.claim({ migrationUuid: created.uuid, host, memoryKiB }, limits);
+    return preparing;
+  }
+
+  it("is free while the migration waits for another one", async () => {
+    plane = await startPlane({}, { max_concurrent_incoming_migrations: 1 });
+    const { claims, migrations } = plane.store;
+    await plane.stopConductor();
+    const other = await claimed(otherGuest, "beta");
+    await migrations.acquireLeases("another conductor", 60_000, 10);
+    const { uuid } = await claimed(guest, "gamma");
+    await plane.startConductor();
+    await vi.waitFor(async () => expect(await migrations.get(uuid)).toMatchObject({ waitsForHosts: ["beta"] }));
+    expect((await claims.list()).map(({ host }) => host)).toEqual(["beta"]);
+    await plane.bus.call(abortMigration, { migrationUuid: uuid, requestedBy: "olga" });
+    await plane.until(uuid, "cancelled");
+    await claims.release(other.uuid);
+  });
+
+  it("is free once the migration is called off while it waits", async () => {
+    plane = await startPlane();
+    const { migrations } = plane.store;
+    await plane.stopConductor();
+    const preparing = await claimed(guest, "gamma");
+    await migrations.update(preparing.uuid, preparing, { state: "queued" });
+    await migrations.acquireLeases("another conductor", 60_000, 10);
+    await plane.startConductor();
+    await plane.bus.call(abortMigration, { migrationUuid: preparing.uuid, requestedBy: "olga" });
+    await plane.until(preparing.uuid, "cancelled");
   });
 });
 

@@ -76,6 +76,8 @@ const FLUSH_DUTY = "progress-flush";
 const CHOICES_AT_ONCE = 32;
 /** They wait for each other in the database: with a thousand at once no connection would be left for anything else. */
 const SLOTS_AT_ONCE = 4;
+/** As those for slots: all that are to go to one host wait for its lock. */
+const CLAIMS_AT_ONCE = 3;
 
 /** Most requests of a large fleet are heartbeats, which wait to be written together: 10,000 hosts have 260 waiting. */
 const REQUESTS_AT_ONCE = 512;
@@ -102,6 +104,7 @@ export async function startConductor(dependencies: ConductorDependencies): Promi
     restored: new RestoredDatabase(dependencies),
     metrics: metrics.migrations,
     choices: new Turns(CHOICES_AT_ONCE),
+    claims: new Turns(CLAIMS_AT_ONCE),
     slots: new Turns(SLOTS_AT_ONCE),
   };
   const work = new MigrationWork(context);

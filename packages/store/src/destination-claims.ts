@@ -3,8 +3,8 @@ import { type Kysely, type RawBuilder, type Selectable, sql, type Transaction } 
 import { type ClaimLimits, claimRefusal, type ServersApart } from "./claim-refusal.ts";
 import type { Database } from "./database.ts";
 import { isInProgress } from "./in-progress.ts";
-import { unknownMigration } from "./migration-records.ts";
-import type { ClaimStore, DestinationClaim, ListedClaim } from "./migration-store.ts";
+import { requireVersion, unknownMigration } from "./migration-records.ts";
+import type { ClaimStore, DestinationClaim, ExpectedVersion, ListedClaim } from "./migration-store.ts";
 import { notePlacementChange } from "./placement-changes.ts";
 import { comesBefore } from "./queue-order.ts";
 import { fromJson, migrationFromRow } from "./rows.ts";
@@ -14,18 +14,30 @@ import { freeSlots } from "./source-slots.ts";
 export function destinationClaims(database: Database): ClaimStore {
   return {
     claim: (claim, limits) => claimDestination(database, claim, limits),
-    release: async (migrationUuid) => {
-      await database.transact(`releasing what migration ${migrationUuid} holds`, async (transaction) => {
-        const released = await transaction
-          .deleteFrom("destination_claims")
-          .where("migration_uuid", "=", migrationUuid)
-          .returning("host")
-          .execute();
-        for (const { host } of released) await notePlacementChange(database, transaction, { host });
-      });
-    },
+    release: (migrationUuid, holder) => releaseClaim(database, migrationUuid, holder),
     list: () => database.query("listing claims on destinations", (db) => listClaims(db, sql<boolean>`1 = 1`)),
   };
+}
+
+async function releaseClaim(database: Database, migrationUuid: string, holder?: ExpectedVersion): Promise<void> {
+  const doing = `releasing what migration ${migrationUuid} holds`;
+  const held = await database.query(doing, (db) =>
+    db.selectFrom("destination_claims").select("host").where("migration_uuid", "=", migrationUuid).executeTakeFirst(),
+  );
+  if (held === undefined) return;
+  await database.transact(doing, async (transaction) => {
+    if (holder !== undefined) {
+      const record = transaction.selectFrom("migrations").selectAll().where("uuid", "=", migrationUuid);
+      await database.driver.keepFromWriters(record).execute();
+      await requireVersion(transaction, migrationUuid, holder);
+    }
+    const released = await transaction
+      .deleteFrom("destination_claims")
+      .where("migration_uuid", "=", migrationUuid)
+      .returning("host")
+      .execute();
+    for (const { host } of released) await notePlacementChange(database, transaction, { host });
+  });
 }
 
 /** @param condition On the claim's columns. */

@@ -232,7 +232,11 @@ export interface ClaimStore {
    *   (`HOLDS_DESTINATION_CLAIM`), over ones among them; `not-found` for an unknown migration.
    */
   claim(claim: DestinationClaim, limits: ClaimLimits): Promise<void>;
-  /** Nothing happens when there is none. */
-  release(migrationUuid: string): Promise<void>;
+  /**
+   * Nothing happens when there is none.
+   *
+   * @param holder The claim is released only while the record is this one. @throws `conflict` when it has gone on
+   */
+  release(migrationUuid: string, holder?: ExpectedVersion): Promise<void>;
   list(): Promise<readonly ListedClaim[]>;
 }

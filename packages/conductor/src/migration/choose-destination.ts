@@ -38,6 +38,8 @@ export async function chooseDestination(context: StepContext, migration: Migrati
 }
 
 async function choose(context: StepContext, migration: Migration): Promise<StepResult> {
+  // Where a choice was made and not recorded, its claim would stand in the way of this one.
+  await context.store.claims.release(migration.uuid, migration);
   const asking = askingOf(context, migration);
   const selecting = askScheduler(asking, migration, { limit: CANDIDATES_AT_FIRST });
   // Where the source refuses, nobody waits for it.
@@ -173,14 +175,16 @@ async function tryClaim(
   apart: ServersApart | undefined,
 ): Promise<"claimed" | DroverError> {
   try {
-    await context.store.claims.claim(
-      { migrationUuid: migration.uuid, host: candidate.host, memoryKiB: migration.memoryKiB },
-      {
-        memoryKiB: candidate.memoryAvailableKiB,
-        maxIncoming: context.config.max_concurrent_incoming_migrations,
-        maxOutgoing: context.config.max_concurrent_live_migrations,
-        apart,
-      },
+    await context.claims.inTurn(context.signal, () =>
+      context.store.claims.claim(
+        { migrationUuid: migration.uuid, host: candidate.host, memoryKiB: migration.memoryKiB },
+        {
+          memoryKiB: candidate.memoryAvailableKiB,
+          maxIncoming: context.config.max_concurrent_incoming_migrations,
+          maxOutgoing: context.config.max_concurrent_live_migrations,
+          apart,
+        },
+      ),
     );
     return "claimed";
   } catch (error) {

@@ -25,7 +25,7 @@ function stateAfter(state: MigrationState, events: readonly MigrationEvent[]): M
 }
 
 /**
- * Writes one transition by compare-and-set, with the times that follow from it.
+ * Writes one transition by compare-and-set, with the times that follow from it. What is over holds no claim.
  *
  * @param options.restored The record is older than what agents saw of it: its generation is raised beyond that.
  *
@@ -51,6 +51,8 @@ export async function transition(
     ? await migrations.updateRestored(migration.uuid, migration, whole, log)
     : await migrations.update(migration.uuid, migration, whole, log);
   if (state !== migration.state) context.metrics.moved(after);
+  // Now that no claim is given to it any more: one made by a conductor that died, or had lost its lease, is freed too.
+  if (TERMINAL.has(state)) await context.store.claims.release(migration.uuid);
   if (HOLDS_SOURCE_SLOT.has(migration.state) && !HOLDS_SOURCE_SLOT.has(state)) {
     context.signals.wakeFirst(`outgoing of ${migration.sourceHost}`);
     context.signals.wakeFirst("fleet");

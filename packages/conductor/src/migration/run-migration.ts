@@ -319,8 +319,6 @@ async function move(
 ): Promise<void> {
   const after = await transition(context, migration, [event], change, { event, message });
   const ended = TERMINAL.has(after.state);
-  // Once more, now that no claim is given to it any more: one made by a conductor that had lost its lease is freed too.
-  if (ended) await context.store.claims.release(migration.uuid);
   const fields = { state: after.state, reason: after.reason, host: after.destinationHost ?? after.sourceHost };
   if (ended) context.logger.info(fields, "a migration is over");
   else context.logger.info(fields, "a migration changed its state");

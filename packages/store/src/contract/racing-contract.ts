@@ -112,6 +112,18 @@ export function racingContract(context: () => ContractContext): void {
       expect(await claims.list()).toEqual([]);
     });
 
+    it("are not released for a record that has gone on", async () => {
+      const { claims, migrations } = context().store;
+      const before = await prepared(migrations);
+      await claims.release(before.uuid, { state: "preparing", generation: 0 });
+      await claims.claim({ migrationUuid: before.uuid, host: "west", memoryKiB: 1 }, { memoryKiB: 1, maxIncoming: 1 });
+      const now = await migrations.update(before.uuid, before, { destinationHost: "west" }, log);
+      await expect(claims.release(before.uuid, before)).rejects.toMatchObject({ code: "conflict" });
+      expect(await claims.list()).toHaveLength(1);
+      await claims.release(before.uuid, now);
+      expect(await claims.list()).toEqual([]);
+    });
+
     it("are refused to a migration that is waiting or over, also while it is being ended", async () => {
       const { claims, migrations } = context().store;
       const limits = { memoryKiB: 1000, maxIncoming: 100 };
