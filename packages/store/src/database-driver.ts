@@ -40,6 +40,11 @@ export interface DatabaseDriver {
   readonly revision: RawBuilder<number>;
   /** In a statement that reads: everything that it does not see gets this revision or a larger one. */
   readonly nextRevision: RawBuilder<number>;
+  /**
+   * In a statement that reads: everything that it sees has a smaller revision. A larger one is from another cluster, whose contents
+   * were restored into this one.
+   */
+  readonly revisionsEnd: RawBuilder<number>;
   /** A table expression with one column `value`: the elements of a JSON array, objects as JSON, for use in `from`. */
   jsonObjects(elements: readonly object[]): RawBuilder<unknown>;
   /** The same for an array of strings, each as text. */

@@ -57,6 +57,21 @@ it("placement is read with a change that was begun before a reading and committe
   await dropDatabase(url);
 });
 
+it("what was restored from another cluster, with the larger numbers of its transactions, has not changed for ever", async () => {
+  const url = await postgres.createDatabase();
+  const store = await openPostgresStore({ url, clock: systemClock, logger: silentLogger });
+  for (const name of ["east", "west"]) await store.hosts.report(hostFacts(name), "0.1.0");
+  await postgres.sql("update placement_changes set revision = 9000000000", url);
+  const { cursor, hosts } = await store.placement.read({});
+  expect(hosts).toHaveLength(2);
+  expect(await store.placement.read({ since: cursor })).toMatchObject({ whole: false, hosts: [] });
+  await store.hosts.set("west", { enabled: false });
+  const { hosts: changed } = await store.placement.read({ since: cursor });
+  expect(changed.map(({ host }) => host.facts.host)).toEqual(["west"]);
+  await store.close();
+  await dropDatabase(url);
+});
+
 describe("the log in PostgreSQL, where lines are seen in the order of commits", () => {
   let url: string;
   let store: Store;

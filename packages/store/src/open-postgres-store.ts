@@ -96,6 +96,7 @@ function postgresDriver({ url, poolSize = DEFAULT_POOL_SIZE, logger }: PostgresS
     writesInWith: true,
     revision: sql`cast(cast(pg_current_xact_id() as text) as bigint)`,
     nextRevision: sql`cast(cast(pg_snapshot_xmin(pg_current_snapshot()) as text) as bigint)`,
+    revisionsEnd: sql`cast(cast(pg_snapshot_xmax(pg_current_snapshot()) as text) as bigint)`,
     jsonObjects: (elements) => sql`jsonb_array_elements(cast(${JSON.stringify(elements)} as jsonb))`,
     jsonTexts: (elements) => sql`jsonb_array_elements_text(cast(${JSON.stringify(elements)} as jsonb))`,
     classify: classifyPostgresError,

@@ -91,6 +91,7 @@ function sqliteDriver(file: DatabaseSync, path: string): DatabaseDriver {
     writesInWith: false,
     revision: NEXT_REVISION,
     nextRevision: NEXT_REVISION,
+    revisionsEnd: NEXT_REVISION,
     jsonObjects: (elements) => sql`json_each(${JSON.stringify(elements)})`,
     jsonTexts: (elements) => sql`json_each(${JSON.stringify(elements)})`,
     classify,

@@ -62,7 +62,8 @@ interface Changes {
 async function readChanges({ driver }: Database, db: Kysely<Tables>, since: number): Promise<Changes> {
   const { rows } = await sql<{ cursor: number; kind: string | null; name: string | null }>`
     select now.cursor, changed.kind, changed.name from (select ${driver.nextRevision} as cursor) as now
-      left join placement_changes as changed on changed.revision >= ${since}`.execute(db);
+      left join placement_changes as changed
+        on changed.revision >= ${since} and changed.revision < ${driver.revisionsEnd}`.execute(db);
   return {
     cursor: Number(rows[0]?.cursor ?? 0),
     hosts: rows.flatMap(({ kind, name }) => (kind === "host" && name !== null ? [name] : [])),

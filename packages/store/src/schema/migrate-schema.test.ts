@@ -45,6 +45,7 @@ async function migrate(...changes: readonly SchemaChange[]): Promise<void> {
     writesInWith: false,
     revision: sql`unused`,
     nextRevision: sql`unused`,
+    revisionsEnd: sql`unused`,
     jsonObjects: () => sql`unused`,
     jsonTexts: () => sql`unused`,
     classify: () => "internal",
