@@ -25,6 +25,7 @@ import {
   selectDestinations,
 } from "@drover/contracts";
 import {
+  type Clock,
   type DiskToMove,
   defaultPolicy,
   type EliminatedHost,
@@ -251,10 +252,15 @@ export interface PlaneScripts {
   readonly scheduler?: SchedulerScript;
 }
 
-/** `web` and `db` run on alpha; beta is the only other host. */
+/**
+ * `web` and `db` run on alpha; beta is the only other host.
+ *
+ * @param clock The conductor's.
+ */
 export async function startPlane(
   scripts: PlaneScripts = {},
   config: Readonly<Record<string, number>> = {},
+  clock: Clock = systemClock,
 ): Promise<Plane> {
   const bus = openInProcessBus({ logger: silentLogger, clock: systemClock });
   const store = await openSqliteStore({ path: ":memory:", clock: systemClock, logger: silentLogger });
@@ -284,7 +290,7 @@ export async function startPlane(
       bus,
       store,
       progress,
-      clock: systemClock,
+      clock,
       logger: silentLogger,
       config: conductorConfig.parse(config),
       policy: defaultPolicy,

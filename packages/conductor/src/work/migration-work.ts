@@ -70,18 +70,27 @@ export class MigrationWork {
 
   async #keepLeases(): Promise<void> {
     const { clock } = this.#context;
+    let renewing: Promise<void> | undefined;
     while (!this.#stop.signal.aborted) {
       this.lookForWork();
-      await pause(clock, RENEW_MS, this.#stop.signal);
-      if (this.#stop.signal.aborted) return;
+      await pause(clock, this.#nextLookMs(), this.#stop.signal);
+      if (this.#stop.signal.aborted) break;
       this.#giveUpExpired();
-      try {
-        await this.#renew();
-      } catch (error) {
-        this.#complain(error);
-        this.#giveUpExpired();
-      }
+      // Not waited for: while the database does not answer, leases run out all the same.
+      renewing ??= this.#renew()
+        .catch((error: unknown) => this.#complain(error))
+        .finally(() => {
+          renewing = undefined;
+        });
     }
+    await renewing;
+  }
+
+  /** Until leases are to be renewed, or the first of them runs out. */
+  #nextLookMs(): number {
+    const nowMs = this.#context.clock.monotonicMs();
+    const held = [...this.#running.values()].filter(({ stop }) => !stop.signal.aborted);
+    return Math.max(0, Math.min(RENEW_MS, ...held.map(({ expiresAtMs }) => expiresAtMs - nowMs)));
   }
 
   async #renew(): Promise<void> {
