@@ -62,6 +62,8 @@ describe("readGuestDefinition", () => {
       <disk type='block' device='lun'><source dev='/dev/sdc'/><target dev='sdd'/><shareable/></disk>
       <disk type='file' device='cdrom'><source file='/iso'/><target dev='sda'/><readonly/></disk>
       <disk type='file' device='cdrom'><target dev='sdb'/><readonly/></disk>
+      <disk type='file' device='cdrom'><source index='1'/><target dev='sde'/><readonly/></disk>
+      <disk type='block' device='cdrom'><source startupPolicy='optional'/><target dev='sdf'/><readonly/></disk>
       <disk type='file'><source file='/secret'><encryption format='luks'/></source><target dev='vde'/><transient/></disk>`),
     );
     const plain = {
@@ -91,6 +93,8 @@ describe("readGuestDefinition", () => {
       { ...plain, target: "sdd", device: "lun", type: "block", source: "/dev/sdc", shareable: true },
       { ...plain, target: "sda", device: "cdrom", source: "/iso", readOnly: true },
       { ...plain, target: "sdb", device: "cdrom", source: null, readOnly: true },
+      { ...plain, target: "sde", device: "cdrom", source: null, readOnly: true },
+      { ...plain, target: "sdf", device: "cdrom", type: "block", source: null, readOnly: true },
       { ...plain, target: "vde", source: "/secret", encrypted: true, transient: true },
     ]);
   });

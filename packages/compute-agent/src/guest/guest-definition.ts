@@ -119,7 +119,7 @@ function readDisk(disk: XmlElement): GuestDisk {
     shareable: find(disk, "shareable") !== undefined,
     transient: find(disk, "transient") !== undefined,
     encrypted: find(disk, "encryption") !== undefined || find(source, "encryption") !== undefined,
-    source: source === undefined ? null : (named ?? disk.attributes.type ?? "unnamed"),
+    source: named ?? (source === undefined || EMPTY_WITHOUT_PATH.has(type) ? null : type),
     volume: type === "volume" ? volumeOf(source) : null,
     protocol,
     servers: hosts.map(serverName),
@@ -127,6 +127,9 @@ function readDisk(disk: XmlElement): GuestDisk {
     backing: backingImages(disk),
   };
 }
+
+/** Of an ejected drive libvirt leaves a `<source>` that names nothing, with `index` or `startupPolicy`. */
+const EMPTY_WITHOUT_PATH: ReadonlySet<string> = new Set(["file", "block", "dir"]);
 
 function sourceName(source: XmlElement | undefined): string | undefined {
   const given = source?.attributes;
