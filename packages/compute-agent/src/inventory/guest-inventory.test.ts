@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { LibvirtConnection, VIR_MIGRATE } from "@drover/libvirt";
+import { LibvirtConnection, LibvirtError, VIR_MIGRATE } from "@drover/libvirt";
 import { startSimulatedFleet } from "@drover/libvirt-sim";
 import { type Clock, silentLogger, systemClock } from "@drover/model";
 import { waitFor } from "@drover/testkit";
@@ -74,4 +74,29 @@ test("a guest in a long copy waits for one more read, however often it was read,
   await expect(moving).rejects.toMatchObject({ code: "libvirt" });
   await waitFor("the end to be seen", () => !isMigrating(), { deadlineMs: 5_000 });
   await waitFor("the end to be told", () => news > newsBefore);
+});
+
+test("a guest that something holds is told with the others, and keeps none of them from being told", async () => {
+  await using closing = new AsyncDisposableStack();
+  const directory = await mkdtemp(join(tmpdir(), "drover-inventory-"));
+  closing.defer(() => rm(directory, { recursive: true }));
+  const fleet = await startSimulatedFleet({ directory, clock: systemClock, hosts: [{ name: "h1" }] });
+  closing.defer(() => fleet.close());
+  for (const name of ["held", "other"]) fleet.addGuest({ host: "h1", name });
+  const held = LibvirtError.refusal(
+    "VIR_ERR_OPERATION_TIMEOUT",
+    "Timed out during operation: cannot acquire state change lock (held by monitor=remoteDispatchDomainSetVcpus)",
+  );
+  fleet.faults.onCall("h1", "domainGetJobStats", { kind: "refuse", error: held }, Number.POSITIVE_INFINITY);
+  const link = new LibvirtLink({ uri: fleet.host("h1").uri, clock: systemClock, logger: silentLogger });
+  closing.defer(() => link.stop());
+  const inventory = new GuestInventory({ link, clock: systemClock, logger: silentLogger, onChange: () => {} });
+  closing.defer(() => inventory.stop());
+  inventory.start();
+  link.start();
+  await waitFor("the guests to be read", () => inventory.hasRead);
+  expect(inventory.guests()).toMatchObject([
+    { name: "held", powerState: "running", migrating: false },
+    { name: "other", powerState: "running", migrating: false },
+  ]);
 });

@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from "node:util";
-import { isLibvirtError } from "@drover/libvirt";
+import { type Domain, isLibvirtError } from "@drover/libvirt";
 import { type Clock, isActive, type Logger, type ObservedGuest } from "@drover/model";
 import { domainOf, readGuest } from "../libvirt/guest-facts.ts";
 import type { LibvirtLink } from "../libvirt/libvirt-link.ts";
@@ -108,8 +108,8 @@ export class GuestInventory {
     const { questions } = this.#link;
     const domains = await questions.domain.listAll();
     // The connection lets four calls out at a time; asking for all at once costs memory, not libvirtd's patience.
-    const read = await Promise.all(domains.map((domain) => readGuest(questions, domain)));
-    this.#guests = new Map(read.filter((found) => found !== null).map(({ guest }) => [guest.uuid, guest]));
+    const read = await Promise.all(domains.map((domain) => this.#read(domain)));
+    this.#guests = new Map(read.filter((guest) => guest !== null).map((guest) => [guest.uuid, guest]));
     this.#hasRead = true;
   }
 
@@ -129,13 +129,18 @@ export class GuestInventory {
     try {
       // Looked up, for its name: it may be new.
       const domain = await this.#link.questions.domain.lookupByUUID(uuid);
-      return (
-        (await readGuest(this.#link.questions, domainOf({ serverUuid: uuid, serverName: domain.name })))?.guest ?? null
-      );
+      return await this.#read(domainOf({ serverUuid: uuid, serverName: domain.name }));
     } catch (error) {
       if (isLibvirtError(error, "VIR_ERR_NO_DOMAIN")) return null;
       throw error;
     }
+  }
+
+  /** One that something holds must not keep the others from being told: it is in the job that it was in. */
+  async #read(domain: Domain): Promise<ObservedGuest | null> {
+    const wasMigrating = this.#guests.get(domain.uuid)?.migrating === true;
+    const found = await readGuest(this.#link.questions, domain, wasMigrating ? "outgoing" : "other");
+    return found?.guest ?? null;
   }
 
   #readMigratingAgain(): void {

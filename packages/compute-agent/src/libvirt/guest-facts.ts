@@ -7,7 +7,7 @@ import {
   VIR_DOMAIN_RUNNING_REASON,
   VIR_DOMAIN_STATE,
 } from "@drover/libvirt";
-import { type GuestStanding, isActive, type ObservedGuest } from "@drover/model";
+import { type GuestStanding, isActive, isDroverError, type ObservedGuest } from "@drover/model";
 import { powerStateOf } from "../guest/power-state.ts";
 import { readServerMetadata } from "../guest/server-metadata.ts";
 import type { GuestHere } from "../migration/decide-outcome.ts";
@@ -51,11 +51,21 @@ async function readGuestJob(connection: LibvirtConnection, domain: Domain): Prom
   return isOutgoingMigration(stats) ? "outgoing" : "other";
 }
 
-/** One guest as it is now; null when libvirt has it no longer. */
+/**
+ * One guest as it is now; null when libvirt has it no longer.
+ *
+ * @param jobIfHeld What its job is taken for when something holds the guest so long that libvirt does not say. @default rejects
+ */
 export async function readGuest(
   connection: LibvirtConnection,
   domain: Domain,
+  jobIfHeld?: GuestJob,
 ): Promise<{ readonly guest: ObservedGuest; readonly job: GuestJob } | null> {
+  const readJob = () =>
+    readGuestJob(connection, domain).catch((error: unknown) => {
+      if (jobIfHeld !== undefined && isHeld(error)) return jobIfHeld;
+      throw error;
+    });
   const read = async () => {
     const [info, persistent, metadata] = await Promise.all([
       connection.domain.getInfo(domain),
@@ -63,7 +73,7 @@ export async function readGuest(
       readServerMetadata(connection, domain),
     ]);
     const powerState = powerStateOf(info.state);
-    const job = isActive(powerState) ? await readGuestJob(connection, domain) : "none";
+    const job = isActive(powerState) ? await readJob() : "none";
     const guest = {
       uuid: domain.uuid,
       name: domain.name,
@@ -77,6 +87,11 @@ export async function readGuest(
     return { guest, job };
   };
   return unlessGone(read());
+}
+
+/** libvirt waits 30 s for whatever holds a guest (QEMU_JOB_WAIT_TIME, 9.0.0), and so do we. */
+function isHeld(error: unknown): boolean {
+  return isLibvirtError(error, "VIR_ERR_OPERATION_TIMEOUT") || isDroverError(error, "deadline-exceeded");
 }
 
 /** What decides about a guest's copies: see {@link GuestStanding}. */
