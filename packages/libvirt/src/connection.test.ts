@@ -116,6 +116,27 @@ describe("calls", () => {
     await Promise.all(calls);
     expect(most).toBe(4);
   });
+
+  test("close a connection that is to be closed when it is stuck, once all that libvirtd owes was given up", async () => {
+    const never = gate();
+    await using server = await fakeLibvirtd({
+      domainSuspend: async () => {
+        await never.opened;
+        return {};
+      },
+    });
+    await using connection = await LibvirtConnection.open(server.uri, { closeWhenStuck: true });
+    const stop = new AbortController();
+    const owed = Array.from({ length: 4 }, () => connection.domain.suspend(dom, { signal: stop.signal }));
+    const late = connection.connect.getHostname({ deadlineMs: 20 });
+    await expect(late).rejects.toMatchObject({ code: "deadline-exceeded", details: { sent: false } });
+    const waiting = connection.connect.getHostname();
+    expect(connection.isClosed).toBe(false);
+    stop.abort(new Error("enough"));
+    for (const call of owed) await expect(call).rejects.toThrow("enough");
+    await expect(waiting).rejects.toMatchObject({ code: "unavailable" });
+    expect(connection.isClosed).toBe(true);
+  });
 });
 
 describe("a lost connection", () => {

@@ -155,25 +155,33 @@ export class LibvirtLink {
 
   async #connectOnce(): Promise<void> {
     const { uri, connection, logger } = this.#options;
-    const options = { ...connection, signal: this.#ended.signal };
-    const host = await LibvirtHost.open(uri, options);
+    const { signal } = this.#ended;
+    const host = await LibvirtHost.open(uri, { ...connection, signal });
+    let questions: LibvirtConnection | undefined;
     try {
-      const questions = await LibvirtConnection.open(uri, options);
-      const events = await host.control.subscribe(["lifecycle", "job-completed"]);
+      questions = await this.#openQuestions();
+      const events = await host.control.subscribe(["lifecycle", "job-completed"], { signal });
+      signal.throwIfAborted();
       this.#connected = { host, questions };
       void this.#keepQuestions(this.#connected);
       void this.#readEvents(events);
     } catch (error) {
-      await host.close();
+      await Promise.all([host.close(), questions?.close()]);
       throw error;
     }
     logger.info({ uri }, "connected to libvirtd");
     this.#tell({ type: "everything-changed" });
   }
 
+  /** A hung storage server keeps calls from being answered for hours: they must not take all the places of those to come. */
+  #openQuestions(): Promise<LibvirtConnection> {
+    const { uri, connection } = this.#options;
+    return LibvirtConnection.open(uri, { ...connection, signal: this.#ended.signal, closeWhenStuck: true });
+  }
+
   /** Questions lost alone are opened again, beside migrate calls and commands that go on undisturbed. */
   async #keepQuestions(connected: Connected): Promise<void> {
-    const { uri, connection, clock, logger } = this.#options;
+    const { uri, clock, logger } = this.#options;
     const { signal } = this.#ended;
     const isCurrent = () => this.#connected === connected && !signal.aborted;
     for (let attempt = 0; isCurrent(); attempt += 1) {
@@ -182,7 +190,7 @@ export class LibvirtLink {
         await clock.sleep(backoffMs(attempt, RECONNECT_FIRST_MS, RECONNECT_MOST_MS), signal).catch(() => {});
       if (!isCurrent()) return;
       try {
-        const questions = await LibvirtConnection.open(uri, { ...connection, signal });
+        const questions = await this.#openQuestions();
         if (!isCurrent()) return await questions.close();
         connected.questions = questions;
         attempt = 0;

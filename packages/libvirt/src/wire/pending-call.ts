@@ -61,6 +61,11 @@ export class PendingCall {
     this.#signal?.addEventListener("abort", this.#onAbort, { once: true });
   }
 
+  /** Nobody waits for its answer any more. */
+  get isSettled(): boolean {
+    return this.#settled;
+  }
+
   resolve(frame: Frame): void {
     if (this.#finish()) this.#resolve(frame);
   }

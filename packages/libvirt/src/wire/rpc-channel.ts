@@ -35,6 +35,12 @@ export interface RpcChannelOptions {
    * @default 4
    */
   readonly maxOutstandingCalls?: number;
+  /**
+   * Closes the channel when libvirtd owes an answer to each of those calls and nobody waits for one any more: nothing else would be
+   * sent. For connections whose owner opens another one.
+   * @default false
+   */
+  readonly closeWhenStuck?: boolean;
   /** Measures calls' deadlines; for who owns the time. Keepalive is by the machine's timers always. @default the machine's */
   readonly startTimer?: StartTimer;
 }
@@ -56,6 +62,7 @@ export class RpcChannel {
   readonly #splitter: FrameSplitter;
   readonly #keepalive: Keepalive;
   readonly #maxOutstanding: number;
+  readonly #closeWhenStuck: boolean;
   readonly #startTimer: StartTimer;
   readonly #onEvent: (frame: Frame) => void;
   readonly #outstanding = new Map<number, PendingCall>();
@@ -73,6 +80,7 @@ export class RpcChannel {
     this.#onEvent = onEvent;
     this.#splitter = new FrameSplitter(options.frameLimitBytes);
     this.#maxOutstanding = options.maxOutstandingCalls ?? 4;
+    this.#closeWhenStuck = options.closeWhenStuck ?? false;
     this.#startTimer = options.startTimer ?? machineTimer;
     this.#keepalive = new Keepalive(
       options.keepalive ?? DEFAULT_KEEPALIVE,
@@ -192,7 +200,7 @@ export class RpcChannel {
           }
         },
         reject: answer.reject,
-        abandoned: (abandoned) => this.#dropIfWaiting(abandoned),
+        abandoned: (abandoned) => this.#abandoned(abandoned),
       },
       this.#startTimer,
     );
@@ -235,8 +243,14 @@ export class RpcChannel {
     }
   }
 
-  #dropIfWaiting(call: PendingCall): void {
+  #abandoned(call: PendingCall): void {
     this.#waiting = this.#waiting.filter((waiting) => waiting !== call);
+    const isFull = this.#outstanding.size >= this.#maxOutstanding;
+    if (this.#closeWhenStuck && isFull && [...this.#outstanding.values()].every(({ isSettled }) => isSettled)) {
+      this.close(
+        new DroverError("unavailable", "libvirtd answers none of the calls before; the connection is given up"),
+      );
+    }
   }
 
   #received(chunk: Buffer): void {
