@@ -7,6 +7,7 @@ import { METADATA_URI, metadataFrom, novaMetadataFrom } from "./server-metadata.
 test.each([
   ["pairs", '<server><meta key="tier">db</meta><meta key="site">a</meta></server>', { tier: "db", site: "a" }],
   ["with a prefix too", '<d:server xmlns:d="x"><d:meta key="tier">db</d:meta></d:server>', { tier: "db" }],
+  ["a value on a line of its own", '<server><meta key="tier">\n  db\n</meta></server>', { tier: "db" }],
   ["what is no pair is left out", '<server><other key="a">b</other><meta>c</meta></server>', {}],
   ["what is too long as well", `<server><meta key="a">${"x".repeat(256)}</meta></server>`, {}],
   ["what is no XML says nothing", "<server", {}],

@@ -60,7 +60,9 @@ function pairsOf(xml: string, read: (element: XmlElement) => readonly (readonly 
   try {
     const fits = ([key, value]: readonly [string, string]) =>
       key !== "" && key.length <= MOST_CHARACTERS && value.length <= MOST_CHARACTERS;
-    return Object.fromEntries(read(parseXml(xml)).filter(fits).slice(0, MOST_ITEMS));
+    // People write these, and may put a value on a line of its own.
+    const pairs = read(parseXml(xml)).map(([key, value]) => [key.trim(), value.trim()] as const);
+    return Object.fromEntries(pairs.filter(fits).slice(0, MOST_ITEMS));
   } catch {
     return {};
   }

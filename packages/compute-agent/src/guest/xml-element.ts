@@ -19,6 +19,7 @@ const options = {
   attributeNamePrefix: PREFIX,
   parseTagValue: false,
   parseAttributeValue: false,
+  trimValues: false,
   ignoreDeclaration: true,
   ignorePiTags: true,
 } as const;
@@ -67,8 +68,10 @@ function elementsOf(nodes: unknown): XmlElement[] {
   return nodes.filter(isNode).flatMap((node) => {
     const name = Object.keys(node).find((key) => key !== ATTRIBUTES);
     if (name === undefined || name === TEXT || name.startsWith("?")) return [];
-    const inner = node[name];
-    return [{ name, attributes: attributesOf(node[ATTRIBUTES]), children: elementsOf(inner), text: textOf(inner) }];
+    const children = elementsOf(node[name]);
+    const text = textOf(node[name]);
+    const isLayout = children.length > 0 && text.trim() === "";
+    return [{ name, attributes: attributesOf(node[ATTRIBUTES]), children, text: isLayout ? "" : text }];
   });
 }
 
