@@ -230,6 +230,21 @@ test.each<[string, () => { readonly contentUri?: string; readonly sourceLibvirtU
   expect(bed.fleet.readFile("h2", OUTSIDE)).toBeUndefined();
 });
 
+test("a person's pool whose name begins as those of agents do is left running on both hosts", async () => {
+  const { command, prepare: request } = await guestWith(OUTSIDE);
+  const xml = `<pool type='dir'><name>drover-isos</name><target><path>${dirname(OUTSIDE)}</path></target></pool>`;
+  for (const host of ["h1", "h2"]) {
+    await using connection = await LibvirtConnection.open(bed.fleet.host(host).uri);
+    await connection.storagePool.createXML(xml);
+  }
+  await prepare(request);
+  await rollBack(command);
+  expect([await poolsOf("h1"), await poolsOf("h2")]).toEqual([
+    ["default", "drover-isos"],
+    ["default", "drover-isos"],
+  ]);
+});
+
 test("the destination's check looks at the size alone and fetches nothing", async () => {
   const { command, prepare: request } = await guestWith(IN_POOL);
   const requirements: GuestRequirements = {

@@ -2,9 +2,6 @@ import { createHash } from "node:crypto";
 import { isLibvirtError, type LibvirtConnection, type LibvirtError, type StoragePool } from "@drover/libvirt";
 import { formatXml } from "../guest/xml-element.ts";
 
-/** Begins the names of pools that the agent makes; they last for one operation, and longer only where the agent died in it. */
-export const OWN_POOL = "drover-";
-
 /** A folder as a storage pool, or libvirt's refusal to take it for one. */
 export type OpenedFolder =
   | { readonly kind: "open"; readonly pool: StoragePool; readonly availableBytes: number }
@@ -39,7 +36,7 @@ export async function withFolderPool<T>(
     return await work({ kind: "open", pool, availableBytes: Number(available) });
   } finally {
     // One of ours that an agent left when it died is found as `known`.
-    if (pool.name.startsWith(OWN_POOL) && !isHeld()) await unlessMissing(storagePool.destroy(pool));
+    if (pool.name === folderPoolName(folder) && !isHeld()) await unlessMissing(storagePool.destroy(pool));
   }
 }
 
@@ -54,11 +51,17 @@ export async function unlessMissing<T>(answer: Promise<T>): Promise<T | null> {
   }
 }
 
-/** Of one name for each folder, so that those who need it at the same time make the same. */
+/**
+ * Of the pool that agents make over a folder: one name for each, so that those who need it at the same time make the same. It lasts for
+ * one operation, and longer only where the agent died in it. Another pool whose name begins so is a person's.
+ */
+export function folderPoolName(folder: string): string {
+  return `drover-${createHash("sha256").update(folder).digest("hex").slice(0, 16)}`;
+}
+
 export function folderPoolXml(folder: string): string {
-  const hash = createHash("sha256").update(folder).digest("hex").slice(0, 16);
   const text = (name: string, value: string) => ({ name, attributes: {}, children: [], text: value });
   const target = { name: "target", attributes: {}, text: "", children: [text("path", folder)] };
-  const children = [text("name", `${OWN_POOL}${hash}`), target];
+  const children = [text("name", folderPoolName(folder)), target];
   return formatXml({ name: "pool", attributes: { type: "dir" }, text: "", children });
 }

@@ -14,6 +14,7 @@ import { type DiskToMove, failedChecks, type PoolVolume } from "@drover/model";
 import { waitFor } from "@drover/testkit";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { type AgentBed, startAgentBed } from "../agent-bed.test.support.ts";
+import { folderPoolName } from "./folder-pool.ts";
 
 const MIB = 1_048_576;
 const ADDRESS = { portal: "10.0.0.9:3260", target: "iqn.2026-11.org.drover:web" };
@@ -264,6 +265,7 @@ describe("the pool of a guest's volume", () => {
 
 describe("a pool that the source's agent tells of", () => {
   const FOLDER = "/srv/volumes";
+  const OWN_NAME = folderPoolName(FOLDER);
   const dir = (path = FOLDER, name = "volumes") =>
     `<pool type='dir'><name>${name}</name><target><path>${path}</path></target></pool>`;
 
@@ -313,7 +315,7 @@ describe("a pool that the source's agent tells of", () => {
       ),
       /secret/,
     ],
-    ["is called as the agents' own", dir(FOLDER, "drover-1"), /rename it/, "drover-1"],
+    ["is called as the agents' own", dir(FOLDER, OWN_NAME), /rename it/, OWN_NAME],
     ["is told under two names", dir(FOLDER, "default"), /told as default/],
     ["is over the folder of another one here", dir("/var/lib/libvirt/images"), /that of its pool default/],
   ])("is not defined where it %s", async (_, xml, problem, name = "volumes") => {

@@ -3,7 +3,7 @@ import { DroverError, type Logger, type PoolVolume } from "@drover/model";
 import type { Journal } from "../journal/journal.ts";
 import type { ConnectedPool } from "../journal/journal-entry.ts";
 import type { LibvirtLink } from "../libvirt/libvirt-link.ts";
-import { OWN_POOL, unlessMissing } from "./folder-pool.ts";
+import { folderPoolName, unlessMissing } from "./folder-pool.ts";
 import { kindOfPool, type PoolDefinition, poolForOthers, readPool } from "./pool-definition.ts";
 import { storageInUse } from "./storage-in-use.ts";
 import { Turns } from "./turns.ts";
@@ -77,10 +77,11 @@ export class PoolConnections {
     // What is mounted on a host is not for another host's agent to say.
     if (type === "fs" || type === "netfs")
       return `${missing}, and one of type ${type} mounts a file system: define it there`;
-    if (name.startsWith(OWN_POOL)) return `${missing}, and ${OWN_POOL}… is what agents call theirs; rename it`;
     if (kindOfPool(wanted) !== "files" || targetPath === null) return undefined;
+    const ownName = folderPoolName(targetPath);
+    if (name === ownName) return `${missing}, and that is what agents call theirs over ${targetPath}; rename it`;
     const same = await unlessMissing(link.questions.storagePool.lookupByTargetPath(targetPath));
-    if (same === null || same.name.startsWith(OWN_POOL)) return undefined;
+    if (same === null || same.name === ownName) return undefined;
     return `${missing}, and libvirt has one pool for a folder: ${targetPath} is that of its pool ${same.name}; rename that one`;
   }
 

@@ -1,6 +1,6 @@
 import { basename, dirname } from "node:path";
 import { isLibvirtError, type LibvirtConnection, type StoragePool, type StorageVol } from "@drover/libvirt";
-import { folderPoolXml, OWN_POOL } from "./folder-pool.ts";
+import { folderPoolName, folderPoolXml } from "./folder-pool.ts";
 
 /** Tries to reach a file through a pool that another operation takes down at the same moment. */
 const TRIES = 5;
@@ -29,7 +29,7 @@ export async function withSourceVolume<T>(
         begun = true;
         return await work(volume);
       } finally {
-        if (pool.name.startsWith(OWN_POOL)) await stop(connection, pool);
+        if (pool.name === folderPoolName(dirname(path))) await stop(connection, pool);
       }
     } catch (error) {
       if (attempt === TRIES || !isRace(error, begun)) throw error;
