@@ -151,6 +151,33 @@ describe.each([
     expect([await poolsOf("h1"), await poolsOf("h2")]).toEqual([["default"], ["default"]]);
   });
 
+  test("that two guests have, moved side by side, is brought once; the second can be called off while it waits", async () => {
+    const web = await guestWith(path);
+    const db = await guestWith(path, "db");
+    const large = Buffer.alloc(128 * MIB, "large");
+    bed.fleet.putFile("h1", path, large);
+    const size = { capacityBytes: large.length, writtenBytes: large.length };
+    const requestOf = ({ prepare: request }: typeof web) => ({
+      ...request,
+      disks: request.disks.map((disk) => ({ ...disk, ...size })),
+    });
+    const ended: string[] = [];
+    const first = prepare(requestOf(web)).finally(() => ended.push("first"));
+    while (!bed.fleet.readFile("h2", path)?.length) await new Promise(setImmediate);
+    const calledOff = prepare(requestOf(db)).catch((error: unknown) => error);
+    // Long enough for its plan, so that it waits for the transfer.
+    for (let look = 0; look < 8; look += 1) await poolsOf("h2");
+    await rollBack({ ...db.command, generation: db.command.generation + 1 });
+    expect(await calledOff).toMatchObject({ code: "refused" });
+    expect(ended).toEqual([]);
+    const second = prepare({ ...requestOf(db), ...bed.startCommand(db.uuid, "db") }).finally(() =>
+      ended.push("second"),
+    );
+    expect((await first).disks).toMatchObject([{ action: "content" }]);
+    expect((await second).disks).toMatchObject([{ action: "stays" }]);
+    expect(ended).toEqual(["first", "second"]);
+  });
+
   test.each(["is about to come with", "runs on"])(
     "that another guest %s stays when the one is rolled back with which it came",
     async (uses) => {

@@ -40,7 +40,7 @@ export interface DisksToMove extends FolderOwner {
 }
 
 /** What is seen in a disk's place, before anything is proved of its storage. */
-type Place = Omit<PlaceFacts, "seesSameStorage">;
+type Place = Omit<PlaceFacts, "seesSameStorage" | "isBeingBrought">;
 
 const MAY_BE_SAME =
   "a file that holds the same was there, and it could not be shown that it is another one than the source's";
@@ -76,6 +76,8 @@ export class HostStorage {
   readonly #folders: Folders;
   readonly #proofs: StorageProofs;
   readonly #pools: PoolConnections;
+  /** By path: the end of what brings a read-only file's content, or compares it. */
+  readonly #bringing = new Map<string, Promise<unknown>>();
 
   constructor(options: HostStorageOptions) {
     this.#link = options.link;
@@ -117,12 +119,14 @@ export class HostStorage {
     // The folder of a pool has to be there for it to start.
     const look = () =>
       disk.pool === undefined ? this.#look(path, takenBytes, owner) : this.#lookInFolder(path, takenBytes);
+    // Before the look: what ends in between has its size then.
+    const isBeingBrought = this.#bringing.has(path);
     const place = await look();
     const seesSameStorage = await this.#seesSameStorage(migrationUuid, disk, place, proofs);
     // The proof has had the folder listed anew: a file that was made there a moment ago is seen only now.
     const seen = place.place === "free" && seesSameStorage ? await look() : place;
     const sourceProblem = contentUri === undefined ? undefined : sourceUriProblem(contentUri, sourceLibvirtUri);
-    return { ...seen, seesSameStorage, sourceProblem };
+    return { ...seen, seesSameStorage, isBeingBrought, sourceProblem };
   }
 
   /** Whether the source's storage is here behind each of the disk's folders. */
@@ -240,7 +244,11 @@ export class HostStorage {
   async #neededHere(migrationUuid: string): Promise<ReadonlySet<string | null>> {
     const { paths } = await storageInUse(this.#link.questions);
     const coming = this.#journal.preparedEntries().filter((entry) => entry.migrationUuid !== migrationUuid);
-    return new Set([...paths, ...coming.flatMap(({ disks }) => (disks ?? []).map(({ path }) => path))]);
+    return new Set([
+      ...paths,
+      ...this.#bringing.keys(),
+      ...coming.flatMap(({ disks }) => (disks ?? []).map(({ path }) => path)),
+    ]);
   }
 
   /** Deletes disks of a guest that runs on copies of them elsewhere. What libvirt does not delete is logged and stays. */
@@ -304,8 +312,33 @@ export class HostStorage {
     });
   }
 
-  /** Has the content of a read-only disk here, and gives what is made then; null if a file was here that holds the same. */
+  /**
+   * Has the content of a read-only disk here, and gives what is made then; null if a file was here that holds the same. Guests
+   * with one file come one after the other: what was brought with the first serves the next.
+   */
   async #bring(
+    source: ContentSource,
+    capacityBytes: number,
+    before: readonly MadeVolume[],
+    making: MakingVolumes,
+  ): Promise<readonly MadeVolume[] | null> {
+    const { path } = source;
+    for (let other = this.#bringing.get(path); other !== undefined; other = this.#bringing.get(path)) {
+      await unlessAborted(other, making.signal);
+    }
+    const bringing = this.#bringAlone(source, capacityBytes, before, making);
+    this.#bringing.set(
+      path,
+      bringing.catch(() => {}),
+    );
+    try {
+      return await bringing;
+    } finally {
+      this.#bringing.delete(path);
+    }
+  }
+
+  async #bringAlone(
     source: ContentSource,
     capacityBytes: number,
     before: readonly MadeVolume[],
@@ -348,5 +381,18 @@ export class HostStorage {
       await unlessMissing(storageVol.delete(volume));
       return "removed";
     });
+  }
+}
+
+/** Waits for what never rejects, and rejects with the signal's reason as soon as it is aborted. */
+async function unlessAborted(wait: Promise<unknown>, signal: AbortSignal | undefined): Promise<void> {
+  signal?.throwIfAborted();
+  const aborted = Promise.withResolvers<never>();
+  const onAbort = () => aborted.reject(signal?.reason);
+  signal?.addEventListener("abort", onAbort, { once: true });
+  try {
+    await Promise.race([wait, aborted.promise]);
+  } finally {
+    signal?.removeEventListener("abort", onAbort);
   }
 }

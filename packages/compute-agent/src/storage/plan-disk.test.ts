@@ -41,6 +41,13 @@ describe("planDisk", () => {
       "refuse",
       /another file/,
     ],
+    [
+      "content that is being brought for another guest",
+      content,
+      { ...free, place: "occupied", foundCapacityBytes: 9, isBeingBrought: true },
+      "content",
+      /holds the same/,
+    ],
     ["content and too little room", content, { ...free, availableBytes: 3_999_999 }, "refuse", /free some/],
     [
       "content and a folder that is not there",

@@ -12,6 +12,8 @@ export interface PlaceFacts {
   readonly availableBytes: number;
   /** What the guest would see of the file that occupies the place. */
   readonly foundCapacityBytes?: number;
+  /** The file in the place is being brought for another guest: it has no size of its own yet. */
+  readonly isBeingBrought?: boolean;
   /** Why the source's libvirtd is not dialled for a disk's content. */
   readonly sourceProblem?: string | undefined;
   /** The folder is not there yet: it is the guest's own, and is made for it. */
@@ -126,13 +128,13 @@ function planContent(disk: DiskToMove, facts: PlaceFacts | null): DiskPlan {
   if (disk.contentUri === undefined) {
     return refuse(disk, `the agent of its source does not say where to read ${disk.path}; upgrade that agent`);
   }
-  const { host, place, availableBytes, foundCapacityBytes, sourceProblem, makesFolder = false } = facts;
+  const { host, place, availableBytes, foundCapacityBytes, isBeingBrought, sourceProblem, makesFolder = false } = facts;
   if (sourceProblem !== undefined) {
     return refuse(disk, `${host} does not read ${disk.path} where the agent of its source says: ${sourceProblem}`);
   }
   if (place === "unusable") return refuseFolder(disk, facts);
   if (place === "occupied") {
-    if (foundCapacityBytes !== disk.capacityBytes) {
+    if (foundCapacityBytes !== disk.capacityBytes && isBeingBrought !== true) {
       return refuse(disk, `${disk.path} on ${host} is another file than on the source, by its size; move it away`);
     }
     return accept(disk, "content", `a file of its size is on ${host}; it is used if it holds the same`);
