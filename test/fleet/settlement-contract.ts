@@ -52,7 +52,8 @@ export async function expectSettled(
   expect(second.state, `again: ${second.reason}`).toBe("completed");
   expect(await whereabouts(plane, uuid)).toEqual([{ host: next, running: true }]);
   if (hasDisk) expectDiskOn(plane, name, next);
-  expectDriveWith(plane, name, next);
+  // Alpha had the drive already, so it also stays where the guest left it.
+  expectDriveWith(plane, name, next, ...(next === "alpha" ? [host] : []));
   await expectNothingHeld(plane);
   return ended;
 }
@@ -63,12 +64,13 @@ function expectDiskOn({ fleet }: SimulatedPlane, guest: string, host: HostName):
   expect(fleet.readFile(host, localDiskOf(guest))?.equals(DISK_CONTENT), "the disk has its content").toBe(true);
 }
 
-/** Its user's file stays where it was put, on alpha; elsewhere it is only where the guest is. */
-function expectDriveWith({ fleet }: SimulatedPlane, guest: string, host: HostName): void {
+/** Its user's file stays where it was put, on alpha; elsewhere it is only where the guest is, and where else it is said to be. */
+function expectDriveWith({ fleet }: SimulatedPlane, guest: string, host: HostName, ...others: HostName[]): void {
   const drive = configDriveOf(guest);
   const holders = HOSTS.filter((other) => fleet.readFile(other, drive) !== undefined);
   if (holders.length === 0) return;
-  expect(holders, "hosts with the config drive").toEqual(HOSTS.filter((other) => other === "alpha" || other === host));
+  const expected = new Set<HostName>(["alpha", host, ...others]);
+  expect(holders, "hosts with the config drive").toEqual(HOSTS.filter((other) => expected.has(other)));
   expect(fleet.readFile(host, drive)?.equals(DRIVE_CONTENT), "the config drive has its content").toBe(true);
 }
 
