@@ -319,6 +319,7 @@ test("headers that are none make nobody deaf, in the place of a reply or of a ca
   await serveAgent(hostB, heard);
   const { connection } = await takeOver(hostA);
   const calls = connection.subscribe(`drover.call.compute.${encodeToken(hostA)}.*`, { max: 1 });
+  await connection.flush();
   const unanswered = conductor.call(look, {}, { server: hostA }).catch(() => undefined);
   for await (const { reply = "" } of calls) await publishRaw(agentUser(hostA), `${reply}x`, "");
   expect(await conductor.call(look, {}, { server: hostB })).toEqual({ text: hostB });
