@@ -39,8 +39,8 @@ export interface ProcessPlane extends AsyncDisposable {
   readonly store: Store;
   readonly fleet: RunningFleet;
   readonly client: DroverClient;
-  /** Where its processes send traces, if they do. */
-  readonly traces: OtlpReceiver;
+  /** Where its processes send traces; undefined where they send none. */
+  readonly traces: OtlpReceiver | undefined;
   readonly api: DroverProcess;
   readonly scheduler: DroverProcess;
   readonly conductors: readonly [DroverProcess, DroverProcess];
@@ -152,7 +152,7 @@ export async function startProcessPlane(options: ProcessPlaneOptions): Promise<P
     store,
     fleet,
     client,
-    traces,
+    traces: traced ? traces : undefined,
     api,
     scheduler,
     conductors: [first, second],

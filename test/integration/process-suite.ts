@@ -2,6 +2,7 @@
 import { ApiError, type MigrationView } from "@drover/api-client";
 import { waitFor } from "@drover/testkit";
 import { expect, it } from "vitest";
+import type { OtlpReceiver, ReceivedSpan } from "../observability/otlp-receiver.ts";
 import type { ProcessPlane } from "./process-plane.ts";
 import { type Hearing, isOver, isWatched, listenTo, untilMigration, untilServerIsOn } from "./watching.ts";
 import { isSigned, startWebhookReceiver } from "./webhook-receiver.ts";
@@ -152,6 +153,8 @@ export function outlivesItsConductor(planeOf: PlaneOf): void {
     const migration = await startHeldCopy(plane, "orphan");
     second.start();
     await second.waitUntilReady();
+    // What it has not sent dies with it.
+    if (plane.traces !== undefined) await requestSpanOf(plane.traces, "orphan");
     await first.kill9();
     const killedMs = performance.now();
     await expectCompleted(plane, migration);
@@ -190,10 +193,21 @@ export function tellsWebhooksThroughIt(planeOf: PlaneOf): void {
   });
 }
 
+/** The conductor's own of the request that a step of the server's migration hangs below. */
+function requestSpanOf({ spans }: OtlpReceiver, server: string): Promise<ReceivedSpan> {
+  return waitFor("the span of the request", () => {
+    const step = spans.find(
+      ({ name, attributes }) => name.startsWith("step ") && attributes["drover.server"] === server,
+    );
+    return spans.find(({ spanId, service }) => spanId === step?.parentSpanId && service === "conductor");
+  });
+}
+
 /** After {@link outlivesItsConductor}, of a plane that is `traced`: that migration is looked at once more. */
 export function isTracedThroughIt(planeOf: PlaneOf): void {
   it("has one trace of that migration, through all services and both conductors", async () => {
     const { traces } = planeOf();
+    if (traces === undefined) throw new Error("the plane sends no traces");
     const last = await waitFor("the span of the last step", () =>
       traces.spans.find(({ name, attributes }) => {
         return name === "step release-source" && attributes["drover.server"] === "orphan";
@@ -208,11 +222,10 @@ export function isTracedThroughIt(planeOf: PlaneOf): void {
     expect(hosts).toEqual(expect.arrayContaining(["alpha", "beta"]));
     expect(trace.map(({ name }) => name)).toContain("copy guest");
     // The conductor that asked for the copy is dead; the other one's steps hang below the same request.
-    const request = trace.find(({ name, service }) => {
-      return name === "conductor live_migrate_instance" && service === "conductor";
-    });
+    const request = await requestSpanOf(traces, "orphan");
+    expect(request.name).toBe("conductor live_migrate_instance");
     const ofOther = trace.filter(({ name }) => name === "step finish-destination" || name === "step release-source");
-    expect(ofOther.map(({ parentSpanId }) => parentSpanId)).toEqual([request?.spanId, request?.spanId]);
+    expect(ofOther.map(({ parentSpanId }) => parentSpanId)).toEqual([request.spanId, request.spanId]);
   });
 }
 
