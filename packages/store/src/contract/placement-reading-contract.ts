@@ -13,10 +13,17 @@ export function placementReadingContract(context: () => ContractContext): void {
       const about = { silentBefore: new Date(nowMs - 60_000), failedSince: new Date(nowMs - 600_000) };
       return context().store.placement.read({ since, about });
     };
+    /** A migration that may claim a destination. */
+    const prepared = async () => {
+      const { migrations } = context().store;
+      const { uuid, serverUuid } = await migrations.create(newMigration(), log);
+      await migrations.takeSourceSlot(uuid, await versionOf(uuid), roomy, { state: "preparing" }, log);
+      return { uuid, serverUuid };
+    };
     const names = ({ hosts }: PlacementReading) => hosts.map(({ host }) => host.facts.host);
 
     it("is read whole at first: what guests have is added up, those that are off aside, and what is claimed", async () => {
-      const { claims, guests, hosts, migrations } = context().store;
+      const { claims, guests, hosts } = context().store;
       const [east, west] = [
         await hosts.report(hostFacts("east"), "0.1.0"),
         await hosts.report(hostFacts("west"), "0.1.0"),
@@ -24,14 +31,7 @@ export function placementReadingContract(context: () => ContractContext): void {
       const on = observedGuest({ memoryKiB: 10, vcpus: 2 });
       const paused = observedGuest({ memoryKiB: 5, vcpus: 1, powerState: "paused" });
       await guests.replaceSightings("east", [on, observedGuest({ powerState: "shutoff" }), paused]);
-      const { uuid: migrationUuid, serverUuid } = await migrations.create(newMigration(), log);
-      await migrations.takeSourceSlot(
-        migrationUuid,
-        await versionOf(migrationUuid),
-        roomy,
-        { state: "preparing" },
-        log,
-      );
+      const { uuid: migrationUuid, serverUuid } = await prepared();
       await claims.claim({ migrationUuid, host: "west", memoryKiB: 7 }, LIMITS);
       const reading = await read();
       expect(reading).toMatchObject({
@@ -50,16 +50,9 @@ export function placementReadingContract(context: () => ContractContext): void {
     });
 
     it("counts the memory of a guest on its way once: by its claim, and by the guest once that is released", async () => {
-      const { claims, guests, hosts, migrations } = context().store;
+      const { claims, guests, hosts } = context().store;
       await hosts.report(hostFacts("west"), "0.1.0");
-      const { uuid: migrationUuid, serverUuid } = await migrations.create(newMigration(), log);
-      await migrations.takeSourceSlot(
-        migrationUuid,
-        await versionOf(migrationUuid),
-        roomy,
-        { state: "preparing" },
-        log,
-      );
+      const { uuid: migrationUuid, serverUuid } = await prepared();
       await claims.claim({ migrationUuid, host: "west", memoryKiB: 7 }, LIMITS);
       const coming = observedGuest({ uuid: serverUuid, memoryKiB: 7, vcpus: 2, powerState: "paused" });
       const resident = observedGuest({ memoryKiB: 5, vcpus: 1 });
@@ -75,16 +68,9 @@ export function placementReadingContract(context: () => ContractContext): void {
     });
 
     it("is read on by what has changed, whatever changed it, and nothing is read where nothing has", async () => {
-      const { aggregates, claims, guests, hosts, migrations } = context().store;
+      const { aggregates, claims, guests, hosts } = context().store;
       for (const name of ["east", "west", "north"]) await hosts.report(hostFacts(name), "0.1.0");
-      const { uuid: migrationUuid } = await migrations.create(newMigration(), log);
-      await migrations.takeSourceSlot(
-        migrationUuid,
-        await versionOf(migrationUuid),
-        roomy,
-        { state: "preparing" },
-        log,
-      );
+      const { uuid: migrationUuid } = await prepared();
       let { cursor } = await read();
       const changedBy = async (change: () => Promise<unknown>) => {
         await change();
