@@ -98,6 +98,11 @@ export class CopyCommands {
     await Promise.allSettled(this.#unanswered);
   }
 
+  /** An abort was sent, or a command waits for libvirt: nothing else is to be asked for. */
+  get isUnderWay(): boolean {
+    return this.#aborting || this.#waiting !== undefined;
+  }
+
   /** An abort that libvirt may have obeyed although its answer was lost, or that an agent which then died had sent. */
   get abortInDoubt(): JournalEntry["stopped"] {
     return this.#waiting?.command === "abort" ? stoppedBy(this.#waiting.by) : null;

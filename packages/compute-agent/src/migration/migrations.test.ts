@@ -246,6 +246,20 @@ describe("what libvirt has refused", () => {
     expect(await outcomeOf(command)).toMatchObject({ outcome: "stayed", cause: "timed-out" });
     expect(await runsOn(uuid)).toEqual(["h1"]);
   });
+
+  test("the time limit asks for again, also where it was refused only after it had waited for libvirt", async () => {
+    const uuid = await addBusyGuest("limited-later");
+    const command = bed.startCommand(uuid, "limited-later", { completionTimeoutSPerGiB: 0.5 });
+    const notNow = LibvirtError.refusal(
+      "VIR_ERR_OPERATION_INVALID",
+      "Requested operation is not valid: no job is active",
+    );
+    bed.fleet.faults.onCall("h1", "domainAbortJob", { kind: "refuse", error: notNow });
+    refuseAborts(1);
+    await start(command);
+    await eventOf(command, "abort-refused");
+    expect(await outcomeOf(command)).toMatchObject({ outcome: "stayed", cause: "timed-out" });
+  });
 });
 
 describe("a command that is sent again", () => {

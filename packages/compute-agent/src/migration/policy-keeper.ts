@@ -48,7 +48,7 @@ export class PolicyKeeper {
   #stall = nothingSeen;
   #downtimeLimitMs = 0;
   #diskBytes = 0;
-  /** Of the copy's own time; infinite once the time limit's action was taken by this process of the agent, 0 before. */
+  /** Of the copy's own time: before it, the time limit's action is not tried again. */
   #limitAgainAtMs = 0;
 
   constructor(copy: KeptCopy) {
@@ -185,19 +185,19 @@ export class PolicyKeeper {
   }
 
   async #keepTimeLimit(stats: JobStats): Promise<void> {
-    const { policy, stopped, suspended } = this.#copy.entry;
-    const memoryKiB = copiedKiB(this.#copy.entry);
+    const { commands, entry } = this.#copy;
+    const { policy, stopped, suspended } = entry;
+    const memoryKiB = copiedKiB(entry);
     const elapsedMs = stats.elapsedMs ?? 0;
     // What the journal has of it an earlier process may have died with before libvirt heard of it: both can be repeated.
-    const acted = elapsedMs < this.#limitAgainAtMs || stopped !== null || suspended;
+    const acted = commands.isUnderWay || elapsedMs < this.#limitAgainAtMs || stopped !== null || suspended;
     const postCopy = this.#copy.phase === "post-copy";
     const action = dueAction(policy, { elapsedMs, memoryKiB, postCopy, acted });
     if (action === "none") return;
     this.#decided(`the policy's time limit has passed after ${Math.round(elapsedMs / 1000)} s: ${action}`, stats);
     await this.#copy.note({ limitActed: true });
-    const { commands } = this.#copy;
-    const taken = await (action === "abort" ? commands.abort("policy") : commands.forceComplete("policy", null));
-    this.#limitAgainAtMs = taken ? Number.POSITIVE_INFINITY : elapsedMs + LIMIT_AGAIN_MS;
+    this.#limitAgainAtMs = elapsedMs + LIMIT_AGAIN_MS;
+    await (action === "abort" ? commands.abort("policy") : commands.forceComplete("policy", null));
   }
 
   async #setDowntime(downtimeMs: number): Promise<string> {
