@@ -21,6 +21,8 @@ export interface RecordedConductor {
   heartbeats: number;
   /** Reports of migrations fail so many times more before they are taken. */
   failures: number;
+  /** Outcomes fail so many times more, and events do not. */
+  outcomeFailures: number;
   /** Migrations of which there is no record. */
   readonly unknown: Set<string>;
   /** What reports of hosts are answered. */
@@ -72,6 +74,10 @@ export async function recordConductor(bus: Bus): Promise<RecordedConductor> {
       }),
       handle(reportMigrationOutcome, async (request) => {
         failIfAsked(request);
+        if (recorded.outcomeFailures > 0) {
+          recorded.outcomeFailures -= 1;
+          throw new DroverError("unavailable", "the store is away");
+        }
         recorded.outcomes.push(request);
         return {};
       }),
@@ -83,6 +89,7 @@ export async function recordConductor(bus: Bus): Promise<RecordedConductor> {
     outcomes: [],
     heartbeats: 0,
     failures: 0,
+    outcomeFailures: 0,
     known: true,
     unknown: new Set(),
     newestSequence: 0,
