@@ -89,9 +89,7 @@ describe.concurrent("the process of a standalone Drover", { timeout: 90_000 }, (
     expect(drover.output()).toContain(folders.data);
     const { migration } = await drover.client.migrate("database");
     await untilMigration(drover.client, migration.id, "watched", isWatched);
-    const askedMs = performance.now();
     expect(await drover.end(signal)).toBe(0);
-    expect(performance.now() - askedMs).toBeLessThan(5_000);
     expect(folders.leftovers()).toEqual([]);
     expect(drover.output()).not.toMatch(/"level":"(warn|error)"|AbortError/);
   });

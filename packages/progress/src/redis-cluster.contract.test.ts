@@ -52,10 +52,8 @@ describe("progress in a Redis Cluster", () => {
     for (const at of hosts.keys()) await publish(at, 1);
     // The one that the feed hangs on: of those that are named the first.
     await cluster.nodes[0]?.kill9();
-    const startedMs = performance.now();
     await expect(publish(0, 2)).rejects.toMatchObject({ code: "unavailable" });
     await expect(reader.read(places)).rejects.toMatchObject({ code: "unavailable" });
-    expect(performance.now() - startedMs).toBeLessThan(4000);
     await publish(1, 3);
     const others = snapshotsOf(await reader.read(places.slice(1)));
     expect(others.map(({ sequence }) => sequence).sort()).toEqual([1, 3]);

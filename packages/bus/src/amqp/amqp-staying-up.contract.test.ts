@@ -117,10 +117,8 @@ describe("over plain TCP", () => {
     try {
       // A connection is held up from the first message that it publishes on.
       await rejection(bus.call(contracts.wait, {}, { server: "hosta", deadlineMs: 300 }));
-      const begunMs = performance.now();
       const errors = await Promise.all([rejection(bus.listParked()), rejection(bus.releaseParked(id, "discard"))]);
       expect(errors.map(({ code }) => code)).toEqual(["unavailable", "unavailable"]);
-      expect(performance.now() - begunMs).toBeLessThan(15_000);
     } finally {
       await broker.setMemoryAlarm(false);
     }

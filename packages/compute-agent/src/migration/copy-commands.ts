@@ -69,6 +69,9 @@ export class CopyCommands {
     } catch (error) {
       // No job: it has not begun, or it is over and the start call's answer is on its way.
       if (!waitsForJob(error)) return this.#refuse("abort", `libvirt refused: ${errorChain(error)}`);
+      if (this.#waiting?.command === "force-complete") {
+        this.#refuse("force-complete", "the migration is being aborted");
+      }
       this.#waiting = { command: "abort", by, method: null };
       return true;
     }
@@ -145,8 +148,9 @@ export class CopyCommands {
 
   #whyNotForced(method: ForceCompleteMethod | null): string | undefined {
     const { entry, phase, isOver } = this.#copy;
-    if (phase === "ended" || isOver) return "the migration has already ended";
+    if (phase === "ended") return "the migration has already ended";
     if (this.#aborting || entry.stopped !== null) return "the migration is being aborted";
+    if (isOver) return "the migration has already ended";
     if (method === "pause" && phase === "post-copy") return "the guest already runs on the destination (post-copy)";
     if (method !== "post-copy" || permitsPostCopy(entry.flags)) return undefined;
     return "the copy was not started so that it can be switched to post-copy";

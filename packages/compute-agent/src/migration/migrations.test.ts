@@ -43,7 +43,7 @@ function eventOf({ migrationUuid }: StartCommand, name: string) {
 }
 
 function outcomeOf({ migrationUuid }: StartCommand) {
-  return waitFor("the outcome", () => bed.conductor.outcome(migrationUuid), { deadlineMs: 20_000 });
+  return waitFor("the outcome", () => bed.conductor.outcome(migrationUuid), { deadlineMs: 45_000 });
 }
 
 async function runsOn(serverUuid: string): Promise<string[]> {
@@ -150,6 +150,18 @@ describe("a migration", () => {
     expect(bed.conductor.eventNames(command.migrationUuid)).toEqual(["started", "abort-sent"]);
   });
 
+  test("is refused while another of the same guest begins", async () => {
+    const uuid = await addBusyGuest("wanted");
+    const [first, second] = [bed.startCommand(uuid, "wanted"), bed.startCommand(uuid, "wanted")];
+    const letGo = bed.holdWrites();
+    await start(first);
+    await start(second);
+    const refused = await outcomeOf(second).finally(letGo);
+    expect(refused).toMatchObject({ outcome: "stayed", cause: "never-started" });
+    expect(refused.error?.message).toContain(`wanted is in migration ${first.migrationUuid} already`);
+    await eventOf(first, "started");
+  });
+
   test("whose reports fail goes on, and they arrive in order when the conductor is back", async () => {
     const uuid = await bed.addGuest({ name: "patient" });
     bed.conductor.failures = 3;
@@ -190,11 +202,16 @@ describe("a migration", () => {
     const uuid = await addBusyGuest("overtaken");
     const command = bed.startCommand(uuid, "overtaken");
     await startAndSeeIt(command);
+    await using connection = await LibvirtConnection.open(bed.fleet.host("h1").uri);
+    const domain = await connection.domain.lookupByUUID(uuid);
+    // Before its memory moves a force-complete waits, and does not come to the write.
+    await waitFor("its memory to move", async () => {
+      const { memoryProcessedBytes = 0 } = await connection.domain.getJobStats(domain);
+      return memoryProcessedBytes > 0;
+    });
     const letGo = bed.holdWrites();
     await bed.bus.cast(liveMigrationForceComplete, { ...control(command), method: "pause" }, { server: "h1" });
     await bed.bus.cast(liveMigrationAbort, control(command, 2), { server: "h1" });
-    await using connection = await LibvirtConnection.open(bed.fleet.host("h1").uri);
-    const domain = await connection.domain.lookupByUUID(uuid);
     await waitFor("the job to end", async () => (await connection.domain.getJobStats(domain)).type === "none");
     letGo();
     expect(await outcomeOf(command)).toMatchObject({ outcome: "stayed", cause: "aborted" });
@@ -359,7 +376,7 @@ describe("abort", () => {
     expect(await runsOn(uuid)).toEqual(["h1"]);
   });
 
-  test("is prompt while eight guests leave one host", async () => {
+  test("waits for none of the others while eight guests leave one host", async () => {
     bed.fleet.faults.setLinkBandwidth("h1", "h2", 40);
     const commands = await Promise.all(
       Array.from({ length: 8 }, async (_, index) => {
@@ -370,13 +387,9 @@ describe("abort", () => {
     await Promise.all(commands.map(startAndSeeIt));
     const [chosen] = commands;
     if (chosen === undefined) throw new Error("there are eight");
-    const fromMs = performance.now();
     await bed.bus.cast(liveMigrationAbort, control(chosen), { server: "h1" });
-    await waitFor("the abort", () => bed.conductor.eventNames(chosen.migrationUuid).includes("abort-sent"), {
-      intervalMs: 2,
-    });
-    expect(performance.now() - fromMs).toBeLessThan(250);
     expect(await outcomeOf(chosen)).toMatchObject({ outcome: "stayed", cause: "aborted" });
+    expect(bed.conductor.outcomes).toHaveLength(1);
   });
 });
 
@@ -466,11 +479,12 @@ describe("a restarted agent", () => {
   });
 
   test("settles a migration that ended meanwhile, and says so when it cannot know", async () => {
-    bed.fleet.faults.setLinkBandwidth("h1", "h2", 200);
+    bed.fleet.faults.setLinkBandwidth("h1", "h2", 5);
     const uuid = await bed.addGuest({ name: "meanwhile", touchedMiB: 300 });
     const command = bed.startCommand(uuid, "meanwhile");
     await startAndSeeIt(command);
     await bed.stopAgent("h1");
+    bed.fleet.faults.setLinkBandwidth("h1", "h2", 1_000);
     await using connection = await LibvirtConnection.open(bed.fleet.host("h1").uri);
     await waitFor("the guest to have left", async () => (await connection.domain.listAll()).length === 0);
     await bed.startAgent("h1");
@@ -526,7 +540,7 @@ describe("a disk that is full", () => {
     bed.conductor.outcomeFailures = 0;
     const agent = await bed.startAgent("h1");
     expect(await outcomeOf(command)).toMatchObject({ outcome: "arrived" });
-    await agent.pingLibvirt();
+    await waitFor("the agent to go on", () => agent.pingLibvirt().then(() => true));
   });
 
   test("keeps a copy from beginning, and nothing else happens to the guest", async () => {

@@ -82,6 +82,7 @@ interface Known {
 
 /** A start that is being written down: the commands that came meanwhile, and its end, also when it fails. */
 interface Starting {
+  readonly serverUuid: string;
   readonly commands: ((migration: SteeredMigration) => Promise<void>)[];
   readonly done: Promise<void>;
 }
@@ -135,7 +136,7 @@ export class Migrations {
     }
     const { promise: done, resolve } = Promise.withResolvers<void>();
     const commands: Starting["commands"] = [];
-    this.#starting.set(migrationUuid, { commands, done });
+    this.#starting.set(migrationUuid, { serverUuid: command.serverUuid, commands, done });
     try {
       const { entry: started, definition } = await this.#enter(command);
       const migration = this.#steer(started, (steered) => steered.start(definition?.xml));
@@ -195,11 +196,10 @@ export class Migrations {
 
   /** One that moves this guest is under way here, or has ended and nobody knows that yet. */
   concerns(serverUuid: string): boolean {
-    const steered = [...this.#steered.values()].some(({ entry }) => entry.serverUuid === serverUuid);
     const left = this.#options.journal
       .entries()
       .some((entry) => entry.serverUuid === serverUuid && !entry.ended?.acknowledged);
-    return steered || left;
+    return left || this.#migrationOf(serverUuid) !== undefined;
   }
 
   /**
@@ -429,8 +429,15 @@ export class Migrations {
   }
 
   #guestIsBusy({ serverUuid, serverName }: StartCommand): string | undefined {
-    const other = [...this.#steered.values()].find((migration) => migration.entry.serverUuid === serverUuid);
-    return other === undefined ? undefined : `${serverName} is in migration ${other.entry.migrationUuid} already`;
+    const other = this.#migrationOf(serverUuid);
+    return other === undefined ? undefined : `${serverName} is in migration ${other} already`;
+  }
+
+  /** The migration that this guest starts or is in. */
+  #migrationOf(serverUuid: string): string | undefined {
+    for (const [uuid, { entry }] of this.#steered) if (entry.serverUuid === serverUuid) return uuid;
+    for (const [uuid, starting] of this.#starting) if (starting.serverUuid === serverUuid) return uuid;
+    return undefined;
   }
 
   #whyNotSteered(migrationUuid: string): string {

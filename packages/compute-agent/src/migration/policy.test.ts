@@ -43,7 +43,7 @@ function eventOf({ migrationUuid }: StartCommand, name: string, nth = 1) {
 }
 
 function outcomeOf({ migrationUuid }: StartCommand) {
-  return waitFor("the outcome", () => bed.conductor.outcome(migrationUuid), { deadlineMs: 25_000 });
+  return waitFor("the outcome", () => bed.conductor.outcome(migrationUuid), { deadlineMs: 45_000 });
 }
 
 function decisions({ migrationUuid }: StartCommand) {
@@ -92,7 +92,7 @@ describe("a schedule", () => {
   });
 
   test("is over once the guest was paused, and goes on behind the last step taken after a restart", async () => {
-    const schedule = [step("downtime", { downtimeMs: 55 }), step("pause", { afterSPerGiB: 2 }), step("abort")];
+    const schedule = [step("downtime", { downtimeMs: 55 }), step("pause", { afterSPerGiB: 4 }), step("abort")];
     const command = await startBusy("restarted", { schedule }, 30);
     await waitFor("the first step", () => decisions(command).length > 0);
     await bed.stopAgent("h1");
@@ -107,7 +107,7 @@ describe("a schedule", () => {
 
 describe("limits that a person sets", () => {
   test("hold at once and after a restart, and the schedule leaves them alone", async () => {
-    const schedule = [step("bandwidth", { bandwidthMiBps: 5, afterSPerGiB: 0.5 })];
+    const schedule = [step("bandwidth", { bandwidthMiBps: 5, afterSPerGiB: 3 })];
     const command = await startBusy("tuned", { schedule });
     const limits = { number: 4, bandwidthMiBps: 20, downtimeMs: 80 };
     await bed.bus.cast(liveMigrationTune, { ...control(command), ...limits }, { server: "h1" });

@@ -38,7 +38,7 @@ export interface SettledEnd extends DecidedOutcome {
 }
 
 /** libvirt tells the last numbers by an event on another connection; it is worth this much waiting, ms. */
-const LAST_NUMBERS_MS = 100;
+const LAST_NUMBERS_MS = 1_000;
 /** How long the end is asked for while libvirtd is away, ms. Then the outcome is `unknown`, and the conductor asks. */
 const SETTLE_MS = 60_000;
 const ASK_AGAIN_MS = 250;

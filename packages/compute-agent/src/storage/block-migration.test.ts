@@ -208,10 +208,11 @@ test("a disk that another guest uses, too, is not deleted where it was", async (
 async function movedUnseen() {
   const { command, prepare } = await guestWithDisk(IN_POOL);
   const destination = await bed.bus.call(preLiveMigration, prepare, onDestination);
-  bed.fleet.faults.setLinkBandwidth("h1", "h2", 100);
+  bed.fleet.faults.setLinkBandwidth("h1", "h2", 5);
   await bed.bus.cast(liveMigration, { ...command, destination }, onSource);
   await waitFor("the copy to begin", () => bed.conductor.eventNames(command.migrationUuid).includes("started"));
   await bed.stopAgent("h1");
+  bed.fleet.faults.setLinkBandwidth("h1", "h2", 1_000);
   await using connection = await LibvirtConnection.open(bed.fleet.host("h1").uri);
   await waitFor("the guest to have left", async () => (await connection.domain.listAll()).length === 0);
   await bed.startAgent("h1");

@@ -2,7 +2,7 @@ import { basename } from "node:path";
 import type { LibvirtHost, StoragePool } from "@drover/libvirt";
 import { isDroverError } from "@drover/model";
 import { type ContentCopy, type CopyOptions, copyVolumeContent, requireSameContent } from "./copy-volume-content.ts";
-import { unlessMissing } from "./folder-pool.ts";
+import { unlessNoVolume } from "./folder-pool.ts";
 
 /** A read-only disk's file: where the source has it, and this host is to have it. */
 export interface ContentSource {
@@ -33,7 +33,7 @@ export async function bringContent(
   const { logger, making, unmade } = options;
   const copy: ContentCopy = { sourceUri, sourcePath: path, pool, name: basename(path) };
   const found = await here.withBlockingConnection(({ storageVol }) =>
-    unlessMissing(storageVol.lookupByName(pool, copy.name)),
+    unlessNoVolume(storageVol.lookupByName(pool, copy.name)),
   );
   if (found !== null) {
     const sha256 = await requireSameContent(here, copy, found, options);

@@ -6,7 +6,7 @@ import type { MadeVolume, PreparedEntry } from "../journal/journal-entry.ts";
 import type { LibvirtLink } from "../libvirt/libvirt-link.ts";
 import { blockMigrationProblem } from "./block-migration-problem.ts";
 import { bringContent, type ContentSource } from "./bring-content.ts";
-import { unlessMissing } from "./folder-pool.ts";
+import { unlessNoPool, unlessNoVolume } from "./folder-pool.ts";
 import type { Folders } from "./folders.ts";
 import { type FolderOwner, isGuestFolder } from "./guest-folder.ts";
 import { type DiskPlan, type PlaceFacts, planDisk } from "./plan-disk.ts";
@@ -275,12 +275,12 @@ export class HostStorage {
     try {
       const removal = await this.#folders.within(path, async (opened) => {
         if (opened.kind === "unusable") return "absent";
-        const found = await unlessMissing(storageVol.lookupByName(opened.pool, basename(path)));
+        const found = await unlessNoVolume(storageVol.lookupByName(opened.pool, basename(path)));
         if (found === null) return "absent";
         const { type } = await storageVol.getInfo(found);
-        const isPool = (await unlessMissing(storagePool.lookupByTargetPath(path))) !== null;
+        const isPool = (await unlessNoPool(storagePool.lookupByTargetPath(path))) !== null;
         if (isPool || type !== VIR_STORAGE_VOL.VIR_STORAGE_VOL_DIR) return "not-ours";
-        await unlessMissing(storageVol.delete(found));
+        await unlessNoVolume(storageVol.delete(found));
         return "removed";
       });
       this.#logger.info({ path, removal }, "the folder of a guest that is not here");
@@ -304,7 +304,7 @@ export class HostStorage {
       if (opened.kind === "unusable") {
         return { host: this.#host, place: "unusable", problem: opened.error.text, availableBytes: 0 };
       }
-      const found = await unlessMissing(this.#link.questions.storageVol.lookupByName(opened.pool, basename(path)));
+      const found = await unlessNoVolume(this.#link.questions.storageVol.lookupByName(opened.pool, basename(path)));
       const availableBytes = Math.max(0, opened.availableBytes - takenBytes);
       if (found === null) return { host: this.#host, place: "free", availableBytes };
       const { capacity } = await this.#link.questions.storageVol.getInfo(found);
@@ -374,11 +374,11 @@ export class HostStorage {
     const { storageVol } = this.#link.questions;
     return await this.#folders.within(path, async (opened) => {
       if (opened.kind === "unusable") return "absent";
-      const volume: StorageVol | null = await unlessMissing(storageVol.lookupByName(opened.pool, basename(path)));
+      const volume: StorageVol | null = await unlessNoVolume(storageVol.lookupByName(opened.pool, basename(path)));
       if (volume === null) return "absent";
       const reason = whyNot(await storageVol.getInfo(volume));
       if (reason !== undefined) return reason;
-      await unlessMissing(storageVol.delete(volume));
+      await unlessNoVolume(storageVol.delete(volume));
       return "removed";
     });
   }

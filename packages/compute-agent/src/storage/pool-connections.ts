@@ -3,7 +3,7 @@ import { DroverError, type Logger, type PoolVolume } from "@drover/model";
 import type { Journal } from "../journal/journal.ts";
 import type { ConnectedPool } from "../journal/journal-entry.ts";
 import type { LibvirtLink } from "../libvirt/libvirt-link.ts";
-import { folderPoolName, unlessMissing } from "./folder-pool.ts";
+import { folderPoolName, unlessNoPool } from "./folder-pool.ts";
 import { kindOfPool, type PoolDefinition, poolForOthers, readPool } from "./pool-definition.ts";
 import { storageInUse } from "./storage-in-use.ts";
 import { Turns } from "./turns.ts";
@@ -44,7 +44,7 @@ export class PoolConnections {
     if (wanted.name !== volume.pool) {
       return { kind: "unusable", problem: `its storage pool ${volume.pool} is told as ${wanted.name}; ask again` };
     }
-    const pool = await unlessMissing(link.questions.storagePool.lookupByName(volume.pool));
+    const pool = await unlessNoPool(link.questions.storagePool.lookupByName(volume.pool));
     const problem = pool === null ? await this.#whyNotDefined(wanted) : await this.#whyOther(pool, wanted);
     if (problem !== undefined) return { kind: "unusable", problem };
     if (pool === null) return { kind: "missing" };
@@ -80,7 +80,7 @@ export class PoolConnections {
     if (kindOfPool(wanted) !== "files" || targetPath === null) return undefined;
     const ownName = folderPoolName(targetPath);
     if (name === ownName) return `${missing}, and that is what agents call theirs over ${targetPath}; rename it`;
-    const same = await unlessMissing(link.questions.storagePool.lookupByTargetPath(targetPath));
+    const same = await unlessNoPool(link.questions.storagePool.lookupByTargetPath(targetPath));
     if (same === null || same.name === ownName) return undefined;
     return `${missing}, and libvirt has one pool for a folder: ${targetPath} is that of its pool ${same.name}; rename that one`;
   }
@@ -204,7 +204,7 @@ export class PoolConnections {
   ): Promise<void> {
     const { journal, logger } = this.#options;
     const { storagePool } = connection;
-    const pool = await unlessMissing(storagePool.lookupByName(name));
+    const pool = await unlessNoPool(storagePool.lookupByName(name));
     if (pool !== null && (await storagePool.isActive(pool))) {
       if (await isReachedByPath(connection, pool, paths)) return;
       await storagePool.destroy(pool);

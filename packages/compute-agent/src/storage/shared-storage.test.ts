@@ -13,7 +13,7 @@ import {
 import { LibvirtConnection, LibvirtError } from "@drover/libvirt";
 import { failedChecks } from "@drover/model";
 import { waitFor } from "@drover/testkit";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { type AgentBed, startAgentBed } from "../agent-bed.test.support.ts";
 
 const FOLDER = "/srv/guests";
@@ -70,11 +70,15 @@ async function move({ command, prepare }: Pick<Awaited<ReturnType<typeof asked>>
 }
 
 async function nothingIsLeft(): Promise<void> {
+  await proofsGone("h1");
   for (const host of ["h1", "h2"]) {
     const files = [...bed.fleet.filesIn(host, FOLDER), ...bed.fleet.filesIn(host, "/var/lib/libvirt/images")];
     expect(files.filter((path) => path.includes("proof"))).toEqual([]);
     await using connection = await LibvirtConnection.open(bed.fleet.host(host).uri);
-    expect((await connection.storagePool.listAll()).map(({ name }) => name)).toEqual(["default"]);
+    // The pool over a folder is stopped after the last file in it is deleted.
+    await vi.waitFor(async () => {
+      expect((await connection.storagePool.listAll()).map(({ name }) => name)).toEqual(["default"]);
+    }, 30_000);
   }
 }
 
@@ -121,6 +125,15 @@ describe("shared storage", () => {
     expect(failed).toMatchObject([{ check: "block-migration", message: expect.stringMatching(problem) }]);
     await expect(bed.bus.call(preLiveMigration, prepare, onDestination)).rejects.toMatchObject({ code: "refused" });
     expect(bed.fleet.readFile("h1", DISK)).toEqual(content);
+  });
+
+  test("has no proof left in it, though another host's agent stops the folder's pool meanwhile", async () => {
+    const { command, failed } = await asked();
+    expect(failed).toEqual([]);
+    const gone = LibvirtError.refusal("VIR_ERR_NO_STORAGE_POOL", "Storage pool not found: no storage pool");
+    bed.fleet.faults.onCall("h1", "storageVolLookupByName", { kind: "refuse", error: gone });
+    await bed.bus.cast(endStorageProof, command, onSource);
+    await proofsGone("h1");
   });
 
   test("is no longer proved once the proof has ended: then the disk is a file in the way", async () => {

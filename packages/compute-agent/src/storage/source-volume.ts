@@ -1,9 +1,6 @@
 import { basename, dirname } from "node:path";
 import { isLibvirtError, type LibvirtConnection, type StoragePool, type StorageVol } from "@drover/libvirt";
-import { folderPoolName, folderPoolXml } from "./folder-pool.ts";
-
-/** Tries to reach a file through a pool that another operation takes down at the same moment. */
-const TRIES = 5;
+import { FOLDER_POOL_TRIES, folderPoolName, openFolderPool } from "./folder-pool.ts";
 
 /**
  * Runs `work` with the volume that a file of a host is to libvirt: of the active pool over its folder, looked at anew if it
@@ -23,7 +20,7 @@ export async function withSourceVolume<T>(
   for (let attempt = 1; ; attempt += 1) {
     let begun = false;
     try {
-      const pool = await openPool(connection, dirname(path));
+      const { pool } = await openFolderPool(connection, dirname(path));
       try {
         const volume = await findVolume(connection, pool, basename(path));
         begun = true;
@@ -32,17 +29,8 @@ export async function withSourceVolume<T>(
         if (pool.name === folderPoolName(dirname(path))) await stop(connection, pool);
       }
     } catch (error) {
-      if (attempt === TRIES || !isRace(error, begun)) throw error;
+      if (attempt === FOLDER_POOL_TRIES || !isRace(error, begun)) throw error;
     }
-  }
-}
-
-async function openPool({ storagePool }: LibvirtConnection, folder: string): Promise<StoragePool> {
-  try {
-    return await storagePool.lookupByTargetPath(folder);
-  } catch (error) {
-    if (!isLibvirtError(error, "VIR_ERR_NO_STORAGE_POOL")) throw error;
-    return await storagePool.createXML(folderPoolXml(folder));
   }
 }
 

@@ -4,7 +4,7 @@ import { isLibvirtError, type LibvirtConnection } from "@drover/libvirt";
 import type { Clock, Logger, StorageProof } from "@drover/model";
 import type { Journal } from "../journal/journal.ts";
 import type { LibvirtLink } from "../libvirt/libvirt-link.ts";
-import { unlessMissing } from "./folder-pool.ts";
+import { unlessNoVolume } from "./folder-pool.ts";
 import type { Folders } from "./folders.ts";
 import { Turns } from "./turns.ts";
 import { volumeXml } from "./volume-xml.ts";
@@ -87,7 +87,7 @@ export class StorageProofs {
     try {
       return await folders.withPool(pathOf(proof), (pool) =>
         link.withBlockingConnection(async ({ storageVol }) => {
-          const volume = await unlessMissing(storageVol.lookupByName(pool, name));
+          const volume = await unlessNoVolume(storageVol.lookupByName(pool, name));
           if (volume === null) return false;
           if (Number((await storageVol.getInfo(volume)).capacity) !== content.length / 2) return false;
           const pieces: Buffer[] = [];
@@ -159,8 +159,8 @@ export class StorageProofs {
           // A folder that was unmounted may come back with what was made in it.
           if (opened.kind === "unusable") return logger.debug({ path }, "a folder with a proof cannot be opened now");
           const { storageVol } = link.questions;
-          const volume = await unlessMissing(storageVol.lookupByName(opened.pool, basename(path)));
-          if (volume !== null) await unlessMissing(storageVol.delete(volume));
+          const volume = await unlessNoVolume(storageVol.lookupByName(opened.pool, basename(path)));
+          if (volume !== null) await unlessNoVolume(storageVol.delete(volume));
           gone.push(path);
         });
       }

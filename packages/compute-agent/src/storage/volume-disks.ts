@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { isLibvirtError, type LibvirtConnection, type StoragePool, VIR_STORAGE_XML } from "@drover/libvirt";
 import type { PoolVolume } from "@drover/model";
 import type { GuestDisk } from "../guest/guest-definition.ts";
-import { unlessMissing } from "./folder-pool.ts";
+import { unlessNoPool } from "./folder-pool.ts";
 import { kindOfPool, type PoolDefinition, poolForOthers, readPool } from "./pool-definition.ts";
 
 /** What libvirt says of a volume that a guest's disk names. */
@@ -36,7 +36,7 @@ async function findVolume(
 ): Promise<VolumeInPool | null> {
   const { storagePool } = connection;
   try {
-    const pool = await unlessMissing(storagePool.lookupByName(named.pool));
+    const pool = await unlessNoPool(storagePool.lookupByName(named.pool));
     if (pool === null) return null;
     const [xml, autostart] = await Promise.all([
       storagePool.getXMLDesc(pool, VIR_STORAGE_XML.VIR_STORAGE_XML_INACTIVE),

@@ -51,7 +51,6 @@ describe("a lab of two hosts", () => {
     expect(guest.reports(destination)[0]?.counter).toBeGreaterThan(guest.readConsole(source)?.counter ?? 0);
     const { standstillMs } = await standstill.result();
     expect(standstillMs).toBeGreaterThan(1);
-    expect(standstillMs).toBeLessThan(5_000);
     await destination.virsh("destroy", "busy");
   });
 

@@ -72,7 +72,9 @@ export async function startSeverableProxy(target: {
     }
   };
 
-  const server = createServer((inbound) => {
+  // A client that has said all still hears the rest: closed at once, with that unread, a socket is reset, and the server may
+  // lose what it has not read yet.
+  const server = createServer({ allowHalfOpen: true }, (inbound) => {
     if (refusing) inbound.resetAndDestroy();
     else relay(inbound, connect(target.port, target.address));
   });
