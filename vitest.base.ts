@@ -41,6 +41,8 @@ export function testsIn(sources: string, atOnce: { readonly unit?: number; reado
       setupFiles: [fileURLToPath(new URL("./vitest.setup.ts", import.meta.url))],
       testTimeout: 60_000,
       hookTimeout: 120_000,
+      // As `vi.waitFor`, see vitest.setup.ts.
+      expect: { poll: { timeout: 30_000 } },
       reporters: [
         "default",
         ["json", { outputFile: `.vitest/report-${report}.json` }],

@@ -49,7 +49,7 @@ describe.concurrent("a standalone Drover", { timeout: 90_000 }, () => {
     expect(await client.forceComplete(migration.id)).toEqual({ answer: "accepted" });
     expect(await untilMigration(client, migration.id, "over", isOver)).toMatchObject({ state: "completed" });
     await untilServerIsOn(client, "busy", "gamma");
-    await expect.poll(async () => (await client.server("busy")).server.powerState, { timeout: 5_000 }).toBe("running");
+    await expect.poll(async () => (await client.server("busy")).server.powerState).toBe("running");
   });
 
   it("leaves a guest on its source when it is told to abort", async ({ expect }) => {

@@ -109,7 +109,7 @@ describe("a migration in doubt", () => {
     plane = await startPlane({ alpha: { ...copies, found } }, { agent_silence_s: 0.2 });
     const { migrationUuid } = await plane.bus.call(liveMigrateInstance, request);
     const before = await plane.until(migrationUuid, "running");
-    await expect.poll(() => plane.alpha.received.includes("find"), { timeout: 5_000 }).toBe(true);
+    await expect.poll(() => plane.alpha.received.includes("find")).toBe(true);
     await plane.alpha.outcome(migrationUuid, { outcome: "arrived", cause: null });
     const { generation } = await plane.until(migrationUuid, "completed");
     expect(generation - before.generation).toBeLessThan(5);

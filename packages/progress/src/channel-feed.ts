@@ -1,8 +1,7 @@
 import type { Logger } from "@drover/model";
 import type { Redis } from "ioredis";
 import { listenerSet } from "./listener-set.ts";
-import type { ParsedAddress } from "./redis-address.ts";
-import { firstAttempt, redisConnection } from "./redis-connection.ts";
+import { firstAttempt, type RedisTarget, redisConnection } from "./redis-connection.ts";
 import { withoutCommand } from "./redis-error.ts";
 
 export interface ChannelFeed<Value> {
@@ -19,13 +18,13 @@ export interface ChannelFeed<Value> {
  * @param options.afterGap Told whenever the feed flows again: what was said meanwhile was not heard. @default nothing
  */
 export function channelFeed<Value>(options: {
-  readonly address: ParsedAddress;
+  readonly target: RedisTarget;
   readonly pattern: string;
   readonly logger: Logger;
   readonly read: (text: string) => Value | undefined;
   readonly afterGap?: Value;
 }): ChannelFeed<Value> {
-  const { address, pattern, logger, read, afterGap } = options;
+  const { target, pattern, logger, read, afterGap } = options;
   const listeners = listenerSet<Value>(logger, pattern);
   let connection: Redis | undefined;
   let flowing: Promise<void> = Promise.resolve();
@@ -58,7 +57,7 @@ export function channelFeed<Value>(options: {
     subscribe: async (listener) => {
       const end = listeners.add(listener);
       if (connection === undefined) {
-        connection = redisConnection(address, logger);
+        connection = redisConnection(target, logger);
         flowing = connect(connection);
       }
       await flowing;

@@ -12,32 +12,37 @@ import { redisFailure } from "./redis-error.ts";
 import { redisKeys } from "./redis-keys.ts";
 import { forget, publish, readHistories, readSnapshots } from "./redis-layout.ts";
 
+const COMMAND_TIMEOUT_MS = 1_000;
+
 export interface RedisProgressOptions extends RedisAddress {
   /** First word of every key and channel, for several Drovers on one Redis. @default "drover" */
   readonly keyPrefix?: string;
   readonly logger: Logger;
+  /** A command that has no answer by then is given up, ms: progress of the next tick is worth more. @default 1000 */
+  readonly commandTimeoutMs?: number;
   /** @default systemClock */
   readonly clock?: Clock;
 }
 
 /**
  * Opens the cache in Redis 6.2 or later, one server or a Redis Cluster. Resolves after the first attempt to reach it, whether it succeeded or not:
- * while Redis is away every operation rejects with `unavailable` within a second, `ping` among them, nothing is queued,
+ * while Redis is away every operation rejects with `unavailable` within a command's time, `ping` among them, nothing is queued,
  * and the connection comes back by itself.
  *
  * @throws `bad-request` for a URL that is none, or does not go with `cluster`.
  */
 export async function openRedisProgress(options: RedisProgressOptions): Promise<ProgressCache> {
-  const { keyPrefix = "drover", clock = systemClock } = options;
+  const { keyPrefix = "drover", clock = systemClock, commandTimeoutMs = COMMAND_TIMEOUT_MS } = options;
   const address = parseRedisAddress(options);
+  const target = { ...address, commandTimeoutMs };
   const { label } = address;
   const logger = options.logger.child({ redis: label });
   const keys = redisKeys(keyPrefix);
-  const client: Redis | Cluster = address.cluster ? redisCluster(address, logger) : redisConnection(address, logger);
+  const client: Redis | Cluster = address.cluster ? redisCluster(target, logger) : redisConnection(target, logger);
   definePublishScript(client);
-  const feed = channelFeed({ address, pattern: keys.feeds, logger, read: newsOf });
+  const feed = channelFeed({ target, pattern: keys.feeds, logger, read: newsOf });
   const changes = channelFeed<ChangeNotice>({
-    ...{ address, pattern: keys.records, logger },
+    ...{ target, pattern: keys.records, logger },
     read: () => "records-changed",
     afterGap: "records-changed",
   });

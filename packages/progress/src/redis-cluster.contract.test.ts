@@ -15,7 +15,7 @@ afterAll(async () => {
 });
 
 const open = (keyPrefix = "drover", url = cluster.url) =>
-  openRedisProgress({ url, cluster: true, keyPrefix, logger: silentLogger });
+  openRedisProgress({ url, cluster: true, keyPrefix, commandTimeoutMs: 20_000, logger: silentLogger });
 
 progressContract("a Redis Cluster", async () => {
   const keyPrefix = crypto.randomUUID();
@@ -58,17 +58,14 @@ describe("progress in a Redis Cluster", () => {
     const others = snapshotsOf(await reader.read(places.slice(1)));
     expect(others.map(({ sequence }) => sequence).sort()).toEqual([1, 3]);
     let sequence = 10;
-    await vi.waitFor(
-      async () => {
-        await publish(2, sequence++);
-        expect(heard.some((number) => number >= 10)).toBe(true);
-      },
-      { timeout: 10_000, interval: 50 },
-    );
+    await vi.waitFor(async () => {
+      await publish(2, sequence++);
+      expect(heard.some((number) => number >= 10)).toBe(true);
+    });
     await cluster.nodes[0]?.start();
-    await vi.waitFor(() => publish(0, sequence++), { timeout: 10_000, interval: 50 });
+    await vi.waitFor(() => publish(0, sequence++));
     // Each process finds the node again by itself.
-    await vi.waitFor(async () => expect((await reader.read(places)).size).toBe(3), { timeout: 10_000, interval: 50 });
+    await vi.waitFor(async () => expect((await reader.read(places)).size).toBe(3));
     await Promise.all([agent.close(), reader.close()]);
   });
 

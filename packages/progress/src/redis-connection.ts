@@ -5,35 +5,43 @@ import type { ParsedAddress } from "./redis-address.ts";
 import { withoutCommand } from "./redis-error.ts";
 
 const CONNECT_TIMEOUT_MS = 3_000;
-/** A command that has no answer by then is given up: progress of the next tick is worth more. */
-const COMMAND_TIMEOUT_MS = 1_000;
-/** A connection from which nothing comes for so long, though something is due, is replaced. */
-const SILENCE_TIMEOUT_MS = 4_000;
+/** A connection from which nothing comes for so many times a command's time, though something is due, is replaced. */
+const SILENT_COMMANDS = 4;
 const FIRST_RECONNECT_MS = 50;
 const LONGEST_RECONNECT_MS = 3_000;
 const CLUSTER_TRIES = 5;
 const CLUSTER_TRY_EVERY_MS = 100;
 
-const connectionOptions = {
-  connectTimeout: CONNECT_TIMEOUT_MS,
-  commandTimeout: COMMAND_TIMEOUT_MS,
-  socketTimeout: SILENCE_TIMEOUT_MS,
-  // While Redis is away commands fail at once; nothing is kept for later and nothing is sent twice.
-  enableOfflineQueue: false,
-  autoResendUnfulfilledCommands: false,
-  maxRetriesPerRequest: 0,
-  autoResubscribe: false,
-  lazyConnect: true,
-} satisfies RedisOptions;
+/** Where Redis is, and how long it may take. */
+export interface RedisTarget extends ParsedAddress {
+  /** A command that has no answer by then is given up, ms. */
+  readonly commandTimeoutMs: number;
+}
+
+const connectionOptions = ({ commandTimeoutMs, login, tls }: RedisTarget) =>
+  ({
+    ...login,
+    ...(tls === undefined ? {} : { tls }),
+    connectTimeout: CONNECT_TIMEOUT_MS,
+    commandTimeout: commandTimeoutMs,
+    socketTimeout: SILENT_COMMANDS * commandTimeoutMs,
+    // While Redis is away commands fail at once; nothing is kept for later and nothing is sent twice.
+    enableOfflineQueue: false,
+    autoResendUnfulfilledCommands: false,
+    maxRetriesPerRequest: 0,
+    autoResubscribe: false,
+    lazyConnect: true,
+  }) satisfies RedisOptions;
 
 /**
  * A connection that comes back for ever by itself, logging once when it is lost and once when it is back. Of a cluster it is to
  * one node, another one each time that it is lost, which does for channels: what is published at any node is told by all.
  * Not connected yet: see {@link firstAttempt}.
  */
-export function redisConnection({ nodes, db, login, tls }: ParsedAddress, logger: Logger): Redis {
+export function redisConnection(target: RedisTarget, logger: Logger): Redis {
+  const { nodes, db } = target;
   const client = new Redis({
-    ...{ ...connectionOptions, ...nodes[0], db, ...login, ...(tls === undefined ? {} : { tls }) },
+    ...{ ...connectionOptions(target), ...nodes[0], db },
     retryStrategy: (attempt) => {
       Object.assign(client.options, nodes[attempt % nodes.length]);
       return reconnectAfterMs(attempt);
@@ -45,15 +53,15 @@ export function redisConnection({ nodes, db, login, tls }: ParsedAddress, logger
 }
 
 /** The same to all nodes of a cluster, each command at the node that has its keys. */
-export function redisCluster({ nodes, login, tls }: ParsedAddress, logger: Logger): Cluster {
-  const client = new Cluster([...nodes], {
-    redisOptions: { ...connectionOptions, ...login, ...(tls === undefined ? {} : { tls }) },
+export function redisCluster(target: RedisTarget, logger: Logger): Cluster {
+  const client = new Cluster([...target.nodes], {
+    redisOptions: connectionOptions(target),
     enableOfflineQueue: false,
     lazyConnect: true,
     clusterRetryStrategy: reconnectAfterMs,
     // A node that announces its name is connected to by it: its certificate names no address.
     dnsLookup: (address, callback) => callback(null, address),
-    slotsRefreshTimeout: COMMAND_TIMEOUT_MS,
+    slotsRefreshTimeout: target.commandTimeoutMs,
     // Where a node has gone, the others are asked again a few times: within the time of a command.
     maxRedirections: CLUSTER_TRIES,
     retryDelayOnFailover: CLUSTER_TRY_EVERY_MS,

@@ -1,4 +1,4 @@
-import { type Logger, silentLogger, systemClock } from "@drover/model";
+import { type Clock, type Logger, silentLogger, systemClock } from "@drover/model";
 import { type Postgres, startPostgres } from "@drover/testkit";
 import pg from "pg";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
@@ -9,7 +9,8 @@ import type { Store } from "./store.ts";
 
 let postgres: Postgres;
 beforeAll(async () => {
-  postgres = await startPostgres();
+  // Its transactions would come when they like, and count among those of the tests.
+  postgres = await startPostgres({ settings: { autovacuum: "off" } });
 });
 afterAll(async () => {
   await postgres.remove();
@@ -100,6 +101,17 @@ describe("the log in PostgreSQL, where lines are seen in the order of commits", 
     );
   }
 
+  /** A store and how often it has paused. */
+  async function openCounting() {
+    let pauses = 0;
+    const sleep: Clock["sleep"] = (ms, signal) => {
+      pauses += 1;
+      return systemClock.sleep(ms, signal);
+    };
+    const own = await openPostgresStore({ url, clock: { ...systemClock, sleep }, logger: silentLogger });
+    return { store: own, pauses: () => pauses };
+  }
+
   /** What a follower of the log has seen, in order. */
   const follow = (afterId: number) => store.migrations.readLogAfter(afterId, 10);
   const later = () => store.migrations.appendLog(migrationUuid, "queued", { event: "later", message: "" });
@@ -108,10 +120,13 @@ describe("the log in PostgreSQL, where lines are seen in the order of commits", 
     await writeSlowly();
     await later();
     expect(await follow(0)).toMatchObject([{ id: 1 }]);
-    const next = follow(1);
-    const bounds = store.migrations.logBounds();
-    expect(await Promise.race([next, bounds, systemClock.sleep(150)])).toBeUndefined();
-    // Who begins meanwhile is not waited for.
+    await using closing = new AsyncDisposableStack();
+    const [follower, watcher] = await Promise.all([openCounting(), openCounting()]);
+    for (const { store: own } of [follower, watcher]) closing.defer(() => own.close());
+    const next = follower.store.migrations.readLogAfter(1, 10);
+    const bounds = watcher.store.migrations.logBounds();
+    // By then each knows whom it waits for, and waits: who begins now is not waited for.
+    await vi.waitFor(() => expect(Math.min(follower.pauses(), watcher.pauses())).toBeGreaterThan(1));
     const other = new pg.Client({ connectionString: url });
     await other.connect();
     await other.query("begin");
@@ -147,7 +162,11 @@ describe("the log in PostgreSQL, where lines are seen in the order of commits", 
       }),
     );
     const seen: string[] = [];
-    for (let afterId = 1; seen.length < 240; ) {
+    let failure: unknown;
+    written.catch((error: unknown) => {
+      failure = error;
+    });
+    for (let afterId = 1; seen.length < 240 && failure === undefined; ) {
       for (const { id, event } of await store.migrations.readLogAfter(afterId, 7)) {
         expect(id).toBeGreaterThan(afterId);
         afterId = id;
@@ -233,7 +252,8 @@ describe("a PostgreSQL database", () => {
     const url = await postgres.createDatabase();
     const name = new URL(url).pathname.slice(1);
     const store = await openPostgresStore({ url, poolSize: 1, clock: systemClock, logger: silentLogger });
-    const reconnect = `select pg_terminate_backend(pid) from pg_stat_activity where datname = '${name}'`;
+    // Waits for their end: one that is only told to might answer once more.
+    const reconnect = `select pg_terminate_backend(pid, 20000) from pg_stat_activity where datname = '${name}'`;
     try {
       await postgres.sql(`alter database ${name} set default_transaction_read_only = on`);
       await postgres.sql(reconnect);

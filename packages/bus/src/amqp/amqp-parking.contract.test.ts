@@ -69,7 +69,7 @@ test("a cast that five servers died over is parked by the sixth, which does not 
     server: "hosta",
     handlers: [handle(contracts.note, async ({ text }) => void heard.push(text))],
   });
-  await vi.waitFor(async () => expect(await caller.listParked()).toHaveLength(1), 10_000);
+  await vi.waitFor(async () => expect(await caller.listParked()).toHaveLength(1));
   expect(heard).toEqual([]);
   const [parked] = await caller.listParked();
   expect(parked).toMatchObject({ queue: `${topic}.hosta`, tries: 5, reason: { code: "outcome-unknown" } });

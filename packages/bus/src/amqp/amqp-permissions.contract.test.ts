@@ -181,6 +181,6 @@ test("an agent that comes before the control plane waits for it, and says for wh
     expect(reasons.some((reason) => reason.includes("start the conductor"))).toBe(true);
   }, 10_000);
   const conductor = await busOf({ role: "control-plane", name: "conductor" });
-  await vi.waitFor(() => expect(early.status()).toBe("connected"), 10_000);
+  await vi.waitFor(() => expect(early.status()).toBe("connected"));
   expect(await conductor.call(look, {}, { server: "hostc" })).toEqual({});
 }, 60_000);

@@ -28,7 +28,7 @@ const heard: string[] = [];
 beforeAll(async () => {
   broker = await startRabbitMq();
   bus = openAmqpBus({ urls: [broker.url], name: "drover-test", controlExchange: "nova" });
-  await vi.waitFor(() => expect(bus.status()).toBe("connected"), 10_000);
+  await vi.waitFor(() => expect(bus.status()).toBe("connected"));
   const handlers = [handle(add, async ({ a, b }) => a + b), handle(note, async ({ msg }) => void heard.push(msg))];
   await bus.serve({ topic: "compute", server: "hosta", handlers });
   model = await connect(broker.url);

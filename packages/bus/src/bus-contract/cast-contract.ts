@@ -48,7 +48,7 @@ export function describeCasts(bed: ContractBed): void {
     await bed.caller.cast(bed.contracts.note, { text: "to the server" }, { server: "hosta" });
     await bed.caller.cast(bed.contracts.note, { text: "to the topic" });
     await bed.serve("hosta", listen(heard));
-    await vi.waitFor(() => expect([...heard].sort()).toEqual(["to the server", "to the topic"]), 5_000);
+    await vi.waitFor(() => expect([...heard].sort()).toEqual(["to the server", "to the topic"]));
   });
 
   test("a cast cut short by a closing server is run by the next one", async () => {
@@ -66,7 +66,7 @@ export function describeCasts(bed: ContractBed): void {
     await running.opened;
     await server.close();
     await bed.serve("hosta", listen(heard));
-    await vi.waitFor(() => expect(heard).toEqual(["one"]), 5_000);
+    await vi.waitFor(() => expect(heard).toEqual(["one"]));
   });
 
   test("a slow server gets everything in the end, each once", async () => {
@@ -181,7 +181,7 @@ export function describeCasts(bed: ContractBed): void {
       const idOf = (text: string) => parked.find(({ requestId }) => requestId === text)?.id ?? "";
       await bed.caller.releaseParked(idOf("away"), "discard");
       await bed.caller.releaseParked(idOf("again"), "send-again");
-      await vi.waitFor(() => expect(heard).toEqual(["again"]), 5_000);
+      await vi.waitFor(() => expect(heard).toEqual(["again"]));
       expect(await parkedOf(bed)).toEqual([]);
       for (const id of ["nosuch", idOf("away")]) {
         expect(await rejection(bed.caller.releaseParked(id, "send-again"))).toMatchObject({ code: "not-found" });

@@ -105,7 +105,7 @@ test("an agent waits, with a line in its log, for the streams that the control p
   const conductor = await openAs(CONDUCTOR);
   expect(await conductor.call(look, {}, { server: hostA })).toEqual({ text: hostA });
   await conductor.serve({ topic: "conductor", server: "one", handlers: [] });
-  await vi.waitFor(() => conductor.cast(order, { text: "go" }, { server: hostA }), 10_000);
+  await vi.waitFor(() => conductor.cast(order, { text: "go" }, { server: hostA }));
   await vi.waitFor(() => expect(heard).toEqual([`${hostA}: go`]));
 });
 

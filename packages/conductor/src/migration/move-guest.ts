@@ -26,9 +26,12 @@ const REPEAT_MS = [10_000, 20_000, 30_000] as const;
 /** A source that fell silent is looked at a little after its time, ms. */
 const SILENCE_MARGIN_MS = 2_000;
 
-/** An agent that lives is asked this often whether it still steers the copy, ms; and not before it was quiet so long. */
+/**
+ * An agent that lives is asked this often whether it still steers the copy, ms; and not before it was quiet so long, which the first
+ * repetition of a request finds.
+ */
 const ASK_AGENT_MS = 30_000;
-const QUIET_MS = 10_000;
+const QUIET_MS = 9_000;
 
 /** A command that has not reached the agent by then is dropped by it, ms. */
 const COMMAND_LIFE_MS = 30_000;

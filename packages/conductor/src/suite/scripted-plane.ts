@@ -325,7 +325,7 @@ export async function startPlane(
 }
 
 async function untilState(store: Store, uuid: string, states: readonly MigrationState[]): Promise<Migration> {
-  const deadline = performance.now() + 10_000;
+  const deadline = performance.now() + 30_000;
   let migration = await store.migrations.get(uuid);
   while (migration === undefined || !states.includes(migration.state)) {
     if (performance.now() > deadline)

@@ -15,6 +15,8 @@ const LEASE_MS = 12_000;
 const LOOK_ANYWAY_MS = 5_000;
 const GATHER_MS = 20;
 const PAGE_ROWS = 50;
+/** At a stop a receiver has so long to answer what it was sent, ms; else it hears that again. */
+const LAST_ANSWER_MS = 3_000;
 /** The receiver says that it wants nothing more (RFC 9110). */
 const GONE = 410;
 
@@ -63,6 +65,7 @@ class WebhookDeliveries {
   readonly #options: DeliveryOptions;
   readonly #owner = `conductor-${randomUUID()}`;
   readonly #stopping = new AbortController();
+  readonly #givenUp = new AbortController();
   readonly #deliveries = new Map<string, Delivery>();
   readonly #underWay = new Set<Promise<void>>();
   #news = new AbortController();
@@ -97,7 +100,9 @@ class WebhookDeliveries {
       await pause(clock, GATHER_MS, signal);
       await pause(clock, nextTryMs, AbortSignal.any([signal, this.#news.signal]));
     }
+    const late = setTimeout(() => this.#givenUp.abort(), LAST_ANSWER_MS);
     await Promise.all(this.#underWay);
+    clearTimeout(late);
     await store.duties.giveBack(DUTY, this.#owner).catch(() => undefined);
   }
 
@@ -138,7 +143,7 @@ class WebhookDeliveries {
   /** All that it has not heard yet, until a try fails. Never rejects. */
   async #tell(id: string, delivery: Delivery): Promise<void> {
     const { store, clock, logger } = this.#options;
-    const signal = AbortSignal.any([this.#stopping.signal, delivery.ending.signal]);
+    const signal = AbortSignal.any([this.#givenUp.signal, delivery.ending.signal]);
     try {
       for (;;) {
         const webhook = await store.webhooks.get(id);
@@ -148,6 +153,7 @@ class WebhookDeliveries {
         if (last === undefined) return;
         for (const line of lines) {
           signal.throwIfAborted();
+          if (this.#stopping.signal.aborted) return;
           if (isFor(webhook, line) && !(await this.#deliver(webhook, line, delivery, signal))) return;
         }
         // Also past what it was not to hear.

@@ -26,7 +26,7 @@ it("a migration whose lease has run out is given up, also while its renewal is n
     ...{ serverUuid: guest.uuid, host: null, blockMigration: null, requestedBy: "olga", projectId: "admin" },
   });
   await plane.until(migrationUuid, "running");
-  await expect.poll(() => given.mock.calls.map(([, uuid]) => uuid), { timeout: 5_000 }).toContain(migrationUuid);
+  await expect.poll(() => given.mock.calls.map(([, uuid]) => uuid)).toContain(migrationUuid);
   expect(renewal).toHaveBeenCalledTimes(1);
   answer([]);
   await plane.close();

@@ -45,7 +45,7 @@ export function progressContract(driver: string, createCache: () => Promise<Test
         snapshotOf(one, 2, { phase: "completed", downtimeMs: 31 }),
         snapshotOf(two, 5),
       ]);
-      expect(read.get(two)?.ageMs).toSatisfy((ageMs: number) => ageMs >= 0 && ageMs < 5000);
+      expect(read.get(two)?.ageMs).toSatisfy((ageMs: number) => ageMs >= 0 && ageMs < 60_000);
       expect(await reader.read([])).toEqual(new Map());
       await agent.publish("east", []);
     });
@@ -114,7 +114,7 @@ export function progressContract(driver: string, createCache: () => Promise<Test
       await agent.publish("east", [snapshotOf(one, 1), snapshotOf(two, 1)]);
       await agent.publish("east", [snapshotOf(one, 1)]);
       await agent.publish("east", [snapshotOf(one, 2)]);
-      await vi.waitFor(() => expect(heard).toHaveLength(3), { timeout: 5000 });
+      await vi.waitFor(() => expect(heard).toHaveLength(3));
       expect(heard).toEqual([snapshotOf(one, 1), snapshotOf(two, 1), snapshotOf(one, 2)]);
       await end();
       await end();
@@ -123,7 +123,7 @@ export function progressContract(driver: string, createCache: () => Promise<Test
         other.push(...progress);
       });
       await agent.publish("east", [snapshotOf(one, 3)]);
-      await vi.waitFor(() => expect(other).toEqual([snapshotOf(one, 3)]), { timeout: 5000 });
+      await vi.waitFor(() => expect(other).toEqual([snapshotOf(one, 3)]));
       expect(heard).toHaveLength(3);
       await Promise.all([endThrowing(), endOther()]);
     });
@@ -137,7 +137,7 @@ export function progressContract(driver: string, createCache: () => Promise<Test
       const before = heard;
       await agent.announceChange();
       await agent.announceChange();
-      await vi.waitFor(() => expect(heard).toBe(before + 2), { timeout: 5000 });
+      await vi.waitFor(() => expect(heard).toBe(before + 2));
       await end();
       await agent.announceChange();
       expect(heard).toBe(before + 2);

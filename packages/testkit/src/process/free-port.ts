@@ -2,8 +2,11 @@ import { randomInt } from "node:crypto";
 import { createServer } from "node:net";
 import { TestkitError } from "../testkit-error.ts";
 
+/** Given out before: whoever asked may not listen yet. */
+const given = new Set<number>();
+
 /**
- * A TCP port on which nobody listens at `address`.
+ * A TCP port on which nobody listens at `address`, and that was not given out in this process before.
  *
  * It is below 32768, out of the range from which Linux takes the ports of outgoing connections, and random: a server that
  * is stopped for a while finds its port still free when it comes back.
@@ -11,6 +14,8 @@ import { TestkitError } from "../testkit-error.ts";
 export async function freePort(address = "127.0.0.1"): Promise<number> {
   for (let attempt = 0; attempt < 50; attempt++) {
     const port = randomInt(20_000, 32_768);
+    if (given.has(port)) continue;
+    given.add(port);
     if (await isFree(port, address)) return port;
   }
   throw new TestkitError(`found no free port at ${address}`);
