@@ -14,6 +14,7 @@ import {
 import type { ApiDependencies } from "./api-dependencies.ts";
 import { ApiAudit } from "./audit/api-audit.ts";
 import { controlAccess } from "./auth/access-control.ts";
+import { closeInOrder } from "./close-in-order.ts";
 import { docsPage } from "./docs-page.ts";
 import { EventHub } from "./events/event-hub.ts";
 import { eventOpener } from "./events/open-events.ts";
@@ -123,6 +124,7 @@ export async function createApi(dependencies: ApiDependencies): Promise<FastifyI
   const readHistory = progressHistoryReader(dependencies);
   const hub = new EventHub({ ...{ store, progress, clock, logger, metrics }, maxStreams: config.max_event_streams });
   app.addHook("preClose", () => hub.close());
+  closeInOrder(app);
   const events = eventOpener({ hub, store, fleet, migrations, clock, access, metrics });
   healthRoutes(app, dependencies);
   app.get("/", async (request) => versionList(baseUrl(request)));

@@ -4,10 +4,7 @@ import type { ApiDependencies } from "./api-dependencies.ts";
 import { createApi } from "./create-api.ts";
 import { requireSafeListening } from "./listening.ts";
 
-/** Requests that are under way at the stop are answered within this, ms, or cut. */
-const ANSWERED_WITHIN_MS = 8_000;
-
-/** The API, listening. `stop` lets requests under way end. */
+/** The API, listening. `stop` lets requests under way end, for 8 s at the most. */
 export interface RunningApi extends RunningService {
   /** `http://127.0.0.1:8774`, or `https://…` with TLS */
   readonly address: string;
@@ -27,12 +24,7 @@ export async function startApi(dependencies: ApiDependencies): Promise<RunningAp
   try {
     const address = await app.listen({ host, port: config.port });
     logger.info({ address }, "the API listens");
-    const stop = async (): Promise<void> => {
-      const cut = setTimeout(() => app.server.closeAllConnections(), ANSWERED_WITHIN_MS);
-      await app.close();
-      clearTimeout(cut);
-    };
-    return { address, stop };
+    return { address, stop: () => app.close() };
   } catch (cause) {
     await app.close();
     const what = `opening the API's port ${host}:${config.port}; choose another with DROVER_API_PORT`;

@@ -52,7 +52,9 @@ describe("startService", () => {
     } finally {
       await service.stop();
     }
-    await expect(get(`${service.healthAddress}/healthz`)).rejects.toThrow(/ECONNREFUSED/);
+    // Somebody else may have been given the port by now.
+    const answer = await get(`${service.healthAddress}/healthz`).catch(String);
+    expect(JSON.stringify(answer)).not.toContain("drover");
   });
 
   it("stops the service first, then what it registered, the last first", async () => {
@@ -125,7 +127,7 @@ describe("runService", () => {
     });
     await started;
     child.kill("SIGTERM");
-    const [code] = await once(child, "exit");
+    const [code] = await once(child, "close");
     expect(code).toBe(EXIT_CODES.stopped);
     expect(output.join("")).toContain("test service stopped");
   });

@@ -37,6 +37,7 @@ export class ApiAudit {
   readonly #ended = new AbortController();
   #gathered = new Map<string, Gathered>();
   #telling: Promise<void> | undefined;
+  readonly #underWay = new Set<Promise<void>>();
 
   constructor({ bus, clock, logger }: { readonly bus: Bus; readonly clock: Clock; readonly logger: Logger }) {
     this.#bus = bus;
@@ -47,7 +48,7 @@ export class ApiAudit {
   /** Of a request whose identity is known. */
   record(request: FastifyRequest, came: ApiOutcome): void {
     const told = { ...came, ...request.identity, action: actionOf(request), requestId: request.id };
-    this.#tell(newEntry(told, this.#clock));
+    this.#tellSoon(newEntry(told, this.#clock));
   }
 
   /** Of a request that its role may not make. The first is told at once, and how often the token repeats it, with the guesses. */
@@ -56,7 +57,7 @@ export class ApiAudit {
     const action = actionOf(request);
     const told = { ...came, ...identity, resource: null, action, requestId };
     if (!this.#gather(`${identity.tokenId} ${action}`, told, 0)) return;
-    this.#tell(newEntry(told, this.#clock));
+    this.#tellSoon(newEntry(told, this.#clock));
   }
 
   /** Of a request without a token that counts: never one entry for each. */
@@ -67,10 +68,16 @@ export class ApiAudit {
     this.#gather(remoteAddress, { ...nobody, ...from, ...came }, 1);
   }
 
-  /** Tells what was gathered. */
+  /** Tells what was gathered; resolves when the broker has all, or refused it. */
   async close(): Promise<void> {
     this.#ended.abort();
     await this.#telling;
+    await Promise.all(this.#underWay);
+  }
+
+  #tellSoon(told: Told): void {
+    const telling = this.#tell(told).finally(() => this.#underWay.delete(telling));
+    this.#underWay.add(telling);
   }
 
   /** Counts it with those like it; true for the first. With too many that are told apart, the rest are nobody's. */

@@ -1,4 +1,5 @@
 import { createConnection } from "node:net";
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { S1, S2, sampleSnapshot } from "@drover/fleet/testing";
 import type { Migration } from "@drover/model";
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
@@ -79,11 +80,17 @@ it("goes on after Last-Event-ID, with every change once and in order", async () 
 it("loses and doubles nothing while readers come in the middle of many changes", async () => {
   const migration = await api.fleet.running(S1);
   const lines = 400;
+  let written = 0;
   const noted = (async () => {
-    for (let n = 0; n < lines; n++) await note(migration, `line ${n}`);
+    for (let n = 1; n <= lines; n++) {
+      await note(migration, `line ${n}`);
+      written = n;
+      await nextTurn();
+    }
   })();
   const readers = [];
   for (let n = 0; n < 10; n++) {
+    await vi.waitFor(() => expect(written).toBeGreaterThanOrEqual(10 * n), { timeout: 30_000, interval: 1 });
     readers.push(
       await readEvents(`${url}${n % 2 === 0 ? "" : `/migrations/${migration.id}`}/events?lastEventId=${10 * n}`),
     );
@@ -188,8 +195,10 @@ it("cuts a reader that leaves too much unread, and goes on for the others", asyn
   await quick.until("snapshot", 1);
   // More than the sockets' own buffers and the stream's take.
   const message = "x".repeat(15_000);
-  for (let n = 0; n < 600; n++) await note(migration, `line ${n}`, message);
-  await quick.until("change", 600);
+  for (let n = 1; n <= 600; n++) {
+    await note(migration, `line ${n}`, message);
+    if (n % 20 === 0) await quick.until("change", n);
+  }
   slow.resume();
   await closed;
 });
