@@ -1,3 +1,4 @@
+import { systemClock } from "@drover/model";
 import { expect, test } from "vitest";
 import { Deadlines } from "./deadlines.ts";
 import { settled, TestClock } from "./test-clock.test.support.ts";
@@ -137,4 +138,17 @@ test("what is no time is now", async () => {
   });
   await clock.pass(10);
   expect(passed).toBe(true);
+});
+
+test("after a stall of the process what came in meanwhile is heard before a deadline passes", async () => {
+  const deadlines = new Deadlines(systemClock);
+  const passed: string[] = [];
+  const answered = deadlines.set(20, () => passed.push("answered"));
+  const late = new Promise<void>((resolve) => deadlines.set(20, resolve));
+  // As an answer that lies in the socket.
+  setImmediate(() => deadlines.cancel(answered));
+  const untilMs = performance.now() + 300;
+  while (performance.now() < untilMs);
+  await late;
+  expect(passed).toEqual([]);
 });

@@ -4,6 +4,8 @@ import type { Clock } from "@drover/model";
 const GRAIN_MS = 10;
 /** One sleep of the clock at most: Node takes more than 2^31 - 1 ms for 1 ms. Later deadlines take several sleeps. */
 const LONGEST_SLEEP_MS = 24 * 60 * 60 * 1000;
+/** A wake that comes so much later than its time, ms, comes after the process stood still. */
+const STALL_MS = 100;
 /** After so long without a deadline the clock's sleep is ended. Ending it costs an exception: not after each call. */
 const IDLE_MS = 50;
 
@@ -65,10 +67,17 @@ export class Deadlines {
     );
   }
 
-  /** A sleep may end a moment early by the clock that measured it; it is believed. */
-  #wake(sleptUntilTick: number): void {
-    this.#sleeping = undefined;
+  /**
+   * A sleep may end a moment early by the clock that measured it; it is believed. After a stall of the process what came in
+   * meanwhile is taken first: an answer in the socket cancels the deadline that passed while nobody read it.
+   */
+  #wake(sleptUntilTick: number, hasLooked = false): void {
     const nowTick = Math.max(sleptUntilTick, Math.floor(this.#clock.monotonicMs() / GRAIN_MS));
+    if (!hasLooked && (nowTick - sleptUntilTick) * GRAIN_MS > STALL_MS) {
+      setImmediate(() => this.#wake(sleptUntilTick, true));
+      return;
+    }
+    this.#sleeping = undefined;
     // Taken first: what those that pass set anew waits for another wake, also at these very ticks.
     const due = [...this.#byTick].filter(([tick]) => tick <= nowTick).sort(([one], [other]) => one - other);
     for (const [tick] of due) this.#byTick.delete(tick);

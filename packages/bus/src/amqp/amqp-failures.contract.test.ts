@@ -99,7 +99,7 @@ test("a queue that somebody keeps for himself refuses its own callers, and costs
   for (let round = 0; round < 5; round += 1) {
     evil.push(rejection(caller.call(contracts.wait, {}, { server: "evil" })));
     evil.push(rejection(caller.call(contracts.wait, {}, { server: `nobody${round}` })));
-    good.push(caller.call(contracts.wait, {}, { server: "hosta", deadlineMs: 3_000 }));
+    good.push(caller.call(contracts.wait, {}, { server: "hosta" }));
     await Promise.all(good);
   }
   const codes = (await Promise.all(evil)).map(({ code }) => code);
@@ -128,8 +128,11 @@ test("a call to a broker that hangs ends with its deadline, as one that was not 
   const caller = await connectedBus("caller");
   broker.freeze();
   try {
-    const error = await rejection(caller.call(contracts.wait, {}, { deadlineMs: 300 }));
-    expect(error.code).toBe("unavailable");
+    // Its threads stop one after the other: it may answer a moment longer.
+    await vi.waitFor(async () => {
+      const error = await rejection(caller.call(contracts.wait, {}, { deadlineMs: 300 }));
+      expect(error.code).toBe("unavailable");
+    });
   } finally {
     broker.thaw();
   }

@@ -179,7 +179,7 @@ test("an agent that comes before the control plane waits for it, and says for wh
   await vi.waitFor(() => {
     const reasons = logger.lines.map(({ fields }) => String(fields.reason));
     expect(reasons.some((reason) => reason.includes("start the conductor"))).toBe(true);
-  }, 10_000);
+  });
   const conductor = await busOf({ role: "control-plane", name: "conductor" });
   await vi.waitFor(() => expect(early.status()).toBe("connected"));
   expect(await conductor.call(look, {}, { server: "hostc" })).toEqual({});

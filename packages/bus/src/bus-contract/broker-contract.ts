@@ -7,7 +7,7 @@ import { addHandler, gate, rejection } from "./sample.ts";
 
 const RECONNECT_LIMIT_MS = 30_000;
 /** A broker takes seconds to start. */
-const RESTART_TEST_MS = 120_000;
+const RESTART_TEST_MS = 180_000;
 
 /** What is left of the promises while the broker dies, connections break, and others send what they should not. */
 export function describeBroker(bed: ContractBed, broker: BrokerUnderTest): void {
@@ -217,7 +217,7 @@ export function describeBroker(bed: ContractBed, broker: BrokerUnderTest): void 
         // Serving while the broker is away fails at nothing.
         await bed.serve("hosta", listen(heard));
         // An abort asked for now takes effect: the call waits for the broker, as long as its deadline allows.
-        const patient = bed.caller.call({ ...start, deadlineMs: 60_000 }, {}, { server: "hostb" }).then(
+        const patient = bed.caller.call({ ...start, deadlineMs: 110_000 }, {}, { server: "hostb" }).then(
           () => "answered",
           (error: unknown) => error,
         );

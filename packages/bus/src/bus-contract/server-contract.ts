@@ -103,10 +103,13 @@ export function describeServers(bed: ContractBed): void {
   test("a server works on no more than maxInFlight at a time", async () => {
     let running = 0;
     let most = 0;
+    const third = gate();
     const handlers = [
       handle(bed.contracts.wait, async () => {
         running += 1;
         most = Math.max(most, running);
+        if (running === 3) third.open();
+        await third.opened;
         await new Promise((resolve) => setImmediate(resolve));
         running -= 1;
         return {};

@@ -179,8 +179,8 @@ test("a taken-over host hears and takes nothing of another's", async () => {
   }
   await vi.waitFor(() => expect(refused).toHaveLength(subjects.length));
 
-  const jsm = await jetstreamManager(connection, { checkAPI: false, timeout: 1_000 });
-  const js = jetstream(connection, { timeout: 1_000 });
+  const jsm = await jetstreamManager(connection, { checkAPI: false, timeout: 10_000 });
+  const js = jetstream(connection, { timeout: 10_000 });
   const theirs = consumerName("compute", hostB);
   const ours = consumerName("compute", hostA);
   const filter = castSubject("compute", hostB, "*");
@@ -193,7 +193,9 @@ test("a taken-over host hears and takes nothing of another's", async () => {
   // The subject of the request says host A, its content host B: the server compares them.
   const config = { name: ours, durable_name: ours, filter_subject: filter, ack_policy: AckPolicy.Explicit };
   const create = `$JS.API.CONSUMER.CREATE.${CAST_STREAM}.${ours}.${castSubject("compute", hostA, "*")}`;
-  const answer = await connection.request(create, JSON.stringify({ stream_name: CAST_STREAM, config, action: "" }));
+  const answer = await connection.request(create, JSON.stringify({ stream_name: CAST_STREAM, config, action: "" }), {
+    timeout: 10_000,
+  });
   expect(answer.json()).toMatchObject({ error: { code: 400 } });
 
   await serveAgent(hostB, heard);
@@ -218,7 +220,9 @@ test("a taken-over host cannot have the server repeat to others what it was told
       deliver_subject: deliverSubject,
     };
     const subject = `$JS.API.CONSUMER.CREATE.${CAST_STREAM}.${name}.${filter}`;
-    const answer = await connection.request(subject, JSON.stringify({ stream_name: CAST_STREAM, config, action: "" }));
+    const answer = await connection.request(subject, JSON.stringify({ stream_name: CAST_STREAM, config, action: "" }), {
+      timeout: 10_000,
+    });
     return answer.json();
   };
   const all = await administrator();

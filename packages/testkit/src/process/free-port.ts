@@ -5,15 +5,22 @@ import { TestkitError } from "../testkit-error.ts";
 /** Given out before: whoever asked may not listen yet. */
 const given = new Set<number>();
 
+/** Below 32768, from which on Linux takes the ports of outgoing connections. */
+const PORTS = { from: 20_000, to: 32_768 } as const;
+/** Processes that start servers at the same time have a part each, most of the time: their numbers follow each other. */
+const PARTS = 16;
+
 /**
  * A TCP port on which nobody listens at `address`, and that was not given out in this process before.
  *
- * It is below 32768, out of the range from which Linux takes the ports of outgoing connections, and random: a server that
- * is stopped for a while finds its port still free when it comes back.
+ * It is out of the range of outgoing connections, and random: a server that is stopped for a while finds its port still free
+ * when it comes back.
  */
 export async function freePort(address = "127.0.0.1"): Promise<number> {
-  for (let attempt = 0; attempt < 50; attempt++) {
-    const port = randomInt(20_000, 32_768);
+  const size = Math.floor((PORTS.to - PORTS.from) / PARTS);
+  const from = PORTS.from + (process.pid % PARTS) * size;
+  for (let attempt = 0; attempt < 200; attempt++) {
+    const port = randomInt(from, from + size);
     if (given.has(port)) continue;
     given.add(port);
     if (await isFree(port, address)) return port;

@@ -115,13 +115,13 @@ test("a call under way while our server closes is answered by it", async () => {
 });
 
 test("a call under way while the broker is killed is answered when its caller is back too; all else passes again", async () => {
-  const calling = call("wait");
+  const calling = call("wait", {}, { timeout: 120 });
   await running.opened;
   // We are back before the client, whose reply queue went with the broker.
   client.program.freeze();
   await broker.kill9();
   await broker.start();
-  await waitFor("the bus to find its broker again", () => bus.status() === "connected", { deadlineMs: 25_000 });
+  await waitFor("the bus to find its broker again", () => bus.status() === "connected");
   finish.open();
   // It follows the answer on the same channel, so the broker has had the answer.
   expect(await bus.call(add, { a: 1, b: 1 })).toBe(2);
